@@ -1,0 +1,1 @@
+"""LTS: a multi-user, multi-portfolio live trading system of asynchronous actors."""
