@@ -1,0 +1,68 @@
+"""The machine: an event bus of actors. It knows nothing of trading.
+
+Read `message`, then `actor`, then `dispatcher`; `system` puts them together.
+"""
+
+from bus.actor import Actor
+from bus.calls import AskCycle, AskError, AskTimeout, OwnerFailed, Undeclared, Unowned
+from bus.clock import SECOND, MarketClock, SystemClock, pause
+from bus.drivers import Driver, LiveDriver, Livelock, Moment, ReplayDriver
+from bus.facts import (
+    Accepted,
+    ActorFailed,
+    ActorQuarantined,
+    ActorStarted,
+    ActorStopped,
+    DeadLetter,
+    HandlerSlow,
+    Pressure,
+    PressureChanged,
+    Undeliverable,
+)
+from bus.handlers import Time, every, on
+from bus.message import Delivery, Event, Message, Request
+from bus.pressure import WaterMarks
+from bus.supervision import Group, Supervision, Together
+from bus.system import Bus, NameTaken
+
+__all__ = [
+    "SECOND",
+    "Accepted",
+    "Actor",
+    "ActorFailed",
+    "ActorQuarantined",
+    "ActorStarted",
+    "ActorStopped",
+    "AskCycle",
+    "AskError",
+    "AskTimeout",
+    "Bus",
+    "DeadLetter",
+    "Delivery",
+    "Driver",
+    "Event",
+    "Group",
+    "HandlerSlow",
+    "LiveDriver",
+    "Livelock",
+    "MarketClock",
+    "Message",
+    "Moment",
+    "NameTaken",
+    "OwnerFailed",
+    "Pressure",
+    "PressureChanged",
+    "ReplayDriver",
+    "Request",
+    "Supervision",
+    "SystemClock",
+    "Time",
+    "Together",
+    "Undeclared",
+    "Undeliverable",
+    "Unowned",
+    "WaterMarks",
+    "every",
+    "on",
+    "pause",
+]

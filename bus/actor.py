@@ -1,0 +1,176 @@
+"""An actor: private state, handlers of messages, and a port to the bus that is as wide as declared."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import structlog
+
+from bus.calls import CHAIN, Ask, AskCycle, AskError, Send, Undeclared
+from bus.clock import SECOND, MarketClock
+from bus.facts import Undeliverable
+from bus.message import Event, Message, Request
+
+if TYPE_CHECKING:
+    from bus.cell import Cell
+    from bus.dispatcher import Dispatcher
+    from bus.drivers import Moment
+    from bus.router import Routes, Targets
+    from bus.wiring import Enter, Outlets
+    from bus.system import Bus
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+PATIENCE = 5.0
+"""Seconds that an ask waits unless told otherwise."""
+INLINE = 1024
+"""How many messages an ask may drain in place before it really waits."""
+
+
+class Actor(Generic[P]):
+    """Private state and the handlers that change it, one message at a time.
+
+    Subclasses mark handlers with `@on` and timers with `@every`, declare what
+    they publish and ask, and make their state in `lifespan`: it runs at every
+    start, so a restart is just another start. `params` is opaque to the bus.
+    """
+
+    publishes: ClassVar[tuple[type[Event], ...]] = ()
+    """The events that this class may publish."""
+    asks: ClassVar[tuple[type[Request[Any]], ...]] = ()
+    """The requests that this class may send or ask."""
+    external: ClassVar[bool] = False
+    """Whether what it publishes comes from outside the process, and so is numbered and witnessed."""
+
+    __slots__ = ("__dict__", "_bus", "_cell", "_dispatcher", "_outlets", "_owners", "name", "params", "scope")
+
+    name: str
+    params: P
+    scope: Mapping[str, Any]
+    _bus: Bus
+    _cell: Cell
+    _dispatcher: Dispatcher
+    _outlets: Outlets
+    _owners: Mapping[type[Message], Routes]
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Make the actor's state, `yield` once while it lives, then clean up."""
+        yield
+
+    @property
+    def clock(self) -> MarketClock:
+        """Market time."""
+        return self._bus.clock
+
+    @property
+    def log(self) -> Any:
+        """A structured logger that knows the actor's name and the cause of what is being handled."""
+        return structlog.get_logger(actor=self.name, cause=self._cause())
+
+    def publish(self, event: Event) -> None:
+        """Tell a fact to all who listen. It never waits.
+
+        Raises:
+            Undeclared: the event's type is not among those granted.
+        """
+        dispatcher = self._dispatcher
+        try:
+            table, enter = self._outlets[event.__class__]
+            targets = table[event.key]
+        except KeyError:
+            enter, targets = self._first_with_this_key(event)
+        enter((targets, event, dispatcher.cause))
+        if not dispatcher.awake:
+            dispatcher.wake()
+
+    def send(self, request: Request[Any]) -> None:
+        """Put a request to its owner and go on; its answer, a message, arrives at this actor's own handler.
+
+        A request that gets no answer comes back as `Undeliverable`.
+        """
+        routes = self._request_routes(request)
+        call = Send(request, self._cell, self._hear, self._hear_refusal)
+        if routes.targets(request.key):
+            self._dispatcher.put(routes, call, self._cause())
+        else:
+            self._bus.unowned(call)
+
+    async def ask(self, request: Request[R], within: float = PATIENCE) -> R:
+        """Put a request to its owner and await the answer.
+
+        Args:
+            request: the question or command.
+            within: the deadline, in seconds of system time.
+
+        Raises:
+            AskTimeout: no answer within the deadline.
+            AskCycle: the owner waits for this actor.
+            Unowned, OwnerFailed: nobody can answer.
+        """
+        routes = self._request_routes(request)
+        chain = CHAIN.get()
+        call = Ask(request, self._cell, chain)
+        owners = routes.targets(request.key)
+        if not owners:
+            self._bus.unowned(call)
+        elif owners[0][0] in chain:
+            path = " -> ".join(cell.name for cell in (*chain, owners[0][0]))
+            call.refuse(AskCycle(f"{type(request).__name__} would wait for itself: {path}"), delivered=False)
+        else:
+            dispatcher = self._dispatcher
+            dispatcher.awake = True
+            dispatcher.put(routes, call, self._cause())
+            if not dispatcher.drain(INLINE):
+                dispatcher.wake()
+            if not call.done:
+                await call.wait(within)
+        answer: R = call.result()
+        return answer
+
+    def after(self, seconds: float, message: Event) -> None:
+        """Deliver a message to this actor alone, `seconds` of market time from now."""
+        self._bus.supervisor.appoint(self._cell, self.clock.now() + round(seconds * SECOND), message)
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside the handlers; if it raises, the actor has failed. It ends with the actor."""
+        self._bus.supervisor.adopt(self._cell, work)
+
+    def replay(self, moments: Iterator[Moment]) -> None:
+        """Hand a finite series of moments to the driver, which publishes each in its turn."""
+        self._bus.driver.replay(self._cell, self._outlets, moments)
+
+    async def room(self) -> None:
+        """Wait while mailboxes are too full: what a live feed awaits before it publishes more."""
+        await self._bus.dispatcher.pressure.room()
+
+    def forget(self, unwanted: Callable[[Any], bool]) -> int:
+        """Drop from this actor's mailbox what it knows already, after a restart; return how many."""
+        lane = self._cell.lane
+        return 0 if lane is None else len(lane.remove(unwanted))
+
+    def _first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
+        if event.__class__ not in self._outlets:
+            raise self._undeclared(event, "publishes")
+        routes = self._bus.router.of(event.__class__)
+        return self._outlets[event.__class__][1], routes.targets(event.key)
+
+    def _cause(self) -> int:
+        return self._cell.cause if self._cell.asynchronous else self._dispatcher.cause
+
+    def _request_routes(self, request: Request[Any]) -> Routes:
+        try:
+            return self._owners[request.__class__]
+        except KeyError:
+            raise self._undeclared(request, "asks") from None
+
+    def _undeclared(self, message: Message, word: str) -> Undeclared:
+        name = type(message).__name__
+        return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
+
+    def _hear(self, answer: Message) -> None:
+        self._bus.supervisor.deliver(self._cell, answer, self._dispatcher.cause)
+
+    def _hear_refusal(self, request: Request[Any], error: AskError, delivered: bool) -> None:  # noqa: FBT001
+        self._hear(Undeliverable(request, str(error), delivered))

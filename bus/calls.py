@@ -1,0 +1,166 @@
+"""A request on its way to its owner, and the answer on its way back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from bus.cell import Cell
+from bus.message import Delivery, Request
+
+CHAIN: ContextVar[tuple[Cell, ...]] = ContextVar("CHAIN", default=())
+"""The actors that wait for what the current task does; set only where a handler may await."""
+
+
+class Undeclared(Exception):
+    """An actor used a message that its port does not carry."""
+
+
+class AskError(Exception):
+    """A request has no answer."""
+
+
+class Unowned(AskError):
+    """No actor owns the request."""
+
+
+class AskCycle(AskError):
+    """The owner waits, directly or through others, for whoever asks."""
+
+
+class AskTimeout(AskError):
+    """The owner did not answer within the deadline."""
+
+
+class OwnerFailed(AskError):
+    """The owner raised while handling the request, or is quarantined or stopped."""
+
+
+class Call:
+    """A request and the way back. It travels in the place of the request."""
+
+    __slots__ = ("asked_by", "chain", "request")
+
+    def __init__(self, request: Request[Any], asked_by: Cell, chain: tuple[Cell, ...] = ()) -> None:
+        self.request = request
+        self.asked_by = asked_by
+        self.chain = chain
+
+    @property
+    def key(self) -> Any:
+        """The key of the request."""
+        return self.request.key
+
+    @property
+    def delivery(self) -> Delivery:
+        """The delivery of the request."""
+        return self.request.delivery
+
+    def resolve(self, answer: Any) -> None:
+        """Take the owner's answer."""
+        raise NotImplementedError
+
+    def refuse(self, error: AskError, *, delivered: bool) -> None:
+        """Take the news that there will be no answer."""
+        raise NotImplementedError
+
+
+class Ask(Call):
+    """A call that somebody awaits."""
+
+    __slots__ = ("_answer", "_error", "_future", "done")
+
+    def __init__(self, request: Request[Any], asked_by: Cell, chain: tuple[Cell, ...]) -> None:
+        super().__init__(request, asked_by, chain)
+        self.done = False
+        self._answer: Any = None
+        self._error: AskError | None = None
+        self._future: asyncio.Future[None] | None = None
+
+    def resolve(self, answer: Any) -> None:
+        """Wake the asker with the answer; too late an answer goes nowhere."""
+        if not self.done:
+            self._answer = answer
+            self._finish()
+
+    def refuse(self, error: AskError, *, delivered: bool) -> None:  # noqa: ARG002 - whoever awaits needs only the error
+        """Wake the asker with an error."""
+        if not self.done:
+            self._error = error
+            self._finish()
+
+    async def wait(self, within: float) -> None:
+        """Wait until the call is done.
+
+        Raises:
+            AskTimeout: `within` seconds of system time have passed.
+        """
+        self._future = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within):
+                await self._future
+        except TimeoutError:
+            self.done = True
+            name = self.request.__class__.__name__
+            raise AskTimeout(f"{name} was not answered within {within} s") from None
+
+    def result(self) -> Any:
+        """Return the answer.
+
+        Raises:
+            AskError: there is none.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+    def _finish(self) -> None:
+        self.done = True
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+
+class Send(Call):
+    """A call whose answer returns to the sender's mailbox as a message."""
+
+    __slots__ = ("_refused", "_reply")
+
+    def __init__(
+        self,
+        request: Request[Any],
+        asked_by: Cell,
+        reply: Callable[[Any], None],
+        refused: Callable[[Request[Any], AskError, bool], None],
+    ) -> None:
+        super().__init__(request, asked_by)
+        self._reply = reply
+        self._refused = refused
+
+    def resolve(self, answer: Any) -> None:
+        """Send the answer back; None means that there is nothing to say."""
+        if answer is not None:
+            self._reply(answer)
+
+    def refuse(self, error: AskError, *, delivered: bool) -> None:
+        """Send back an `Undeliverable`."""
+        self._refused(self.request, error, delivered)
+
+
+def answering(method: Callable[[Any], Any]) -> Callable[[Call], None]:
+    """Return a handler of calls whose answer is what `method` returns."""
+
+    def answer(call: Call) -> None:
+        call.resolve(method(call.request))
+
+    return answer
+
+
+def answering_later(method: Callable[[Any], Any]) -> Callable[[Call], Any]:
+    """Return a handler of calls whose answer is what awaiting `method` returns."""
+
+    async def answer(call: Call) -> None:
+        call.resolve(await method(call.request))
+
+    return answer

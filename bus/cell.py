@@ -1,0 +1,94 @@
+"""The bus's own record of one actor: its name, its mailbox, and where it is in its life."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator
+
+    from bus.actor import Actor
+    from bus.mailbox import Mailbox
+    from bus.supervision import Group, Supervision
+    from bus.timers import Timer
+
+
+class State(Enum):
+    """Where an actor is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    QUARANTINED = "quarantined"
+    STOPPED = "stopped"
+
+
+class Cell:
+    """One actor as the bus sees it.
+
+    `lane` is None while the actor keeps up: the dispatcher then calls its
+    handlers straight from the common queue. It becomes a mailbox when messages
+    have to wait: the actor is starting or restarting, awaits something, is
+    crowded, or the dispatcher permutes the order of actors.
+    """
+
+    __slots__ = (
+        "actor",
+        "asynchronous",
+        "cause",
+        "external",
+        "failures",
+        "lane",
+        "lifespan",
+        "listed",
+        "name",
+        "order",
+        "pressed",
+        "group",
+        "reason",
+        "restarts",
+        "state",
+        "supervision",
+        "tasks",
+        "timers",
+        "worker",
+        "working_on",
+        "working_since",
+    )
+
+    def __init__(self, name: str, order: int, actor: Actor[Any], supervision: Supervision) -> None:
+        self.name = name
+        self.order = order
+        self.actor = actor
+        self.supervision = supervision
+        self.group: Group | None = None
+        self.state = State.STARTING
+        self.reason = ""
+        """Why it is quarantined."""
+        self.failures: list[int] = []
+        self.restarts = 0
+        self.lane: Mailbox | None = None
+        self.asynchronous = False
+        self.external = False
+        self.listed = False
+        """Whether it has its place among those that take turns, or a worker task."""
+        self.pressed = False
+        """Whether its mailbox is above the high mark."""
+        self.cause = 0
+        """The cause of the message that it is awaiting; a decider's is the dispatcher's."""
+        self.worker: asyncio.Task[None] | None = None
+        self.working_on: Any = None
+        self.working_since = 0
+        self.lifespan: AsyncGenerator[None, None] | None = None
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.timers: dict[object, Timer | asyncio.TimerHandle] = {}
+
+    @property
+    def depth(self) -> int:
+        """How many messages wait in this actor's own mailbox."""
+        return 0 if self.lane is None else len(self.lane)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.state.value}>"

@@ -1,0 +1,66 @@
+"""How an actor that fails is treated: how often it may try again, how fast, and who restarts with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from typing import TYPE_CHECKING
+
+from bus.clock import SECOND
+
+if TYPE_CHECKING:
+    from bus.cell import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """A restart budget and a backoff. Times are seconds of market time.
+
+    After failure n within the window, the actor rests for
+    `first × 2**(n-1)` seconds, at most `longest`, give or take `jitter` of it.
+    """
+
+    restarts: int = 5
+    """Failures within the window that are answered by a restart; one more means quarantine."""
+    window: float = 60.0
+    first: float = 0.1
+    longest: float = 30.0
+    jitter: float = 0.2
+    policy: str = "hold"
+    """What its keeper does about a quarantine; the bus only passes the word on."""
+
+    def rest(self, failures: int, random: Random) -> float:
+        """Return the seconds to wait before the restart that follows the n-th failure."""
+        pause: float = min(self.longest, self.first * 2.0 ** (failures - 1))
+        return pause * (1.0 + self.jitter * random.uniform(-1.0, 1.0))
+
+    def count(self, failures: list[int], now: int) -> int:
+        """Add a failure at `now`, forget those older than the window, and return how many are left."""
+        failures.append(now)
+        oldest = now - round(self.window * SECOND)
+        failures[:] = [at for at in failures if at >= oldest]
+        return len(failures)
+
+
+class Together(Enum):
+    """Which members of a group restart when one fails."""
+
+    ONE_FOR_ONE = "one for one"
+    REST_FOR_ONE = "rest for one"
+    """The one that failed and all that were spawned after it."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Actors that depend on each other, in the order in which they were spawned."""
+
+    name: str
+    together: Together = Together.ONE_FOR_ONE
+    members: list[Cell] = field(default_factory=list)
+
+    def affected_by(self, cell: Cell) -> list[Cell]:
+        """Return the members to restart when a cell has failed, the cell itself excluded."""
+        if self.together is Together.ONE_FOR_ONE:
+            return []
+        return self.members[self.members.index(cell) + 1 :]

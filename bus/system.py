@@ -1,0 +1,170 @@
+"""The bus as a whole: spawn actors on it, run it, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+
+from bus.actor import Actor
+from bus.calls import Call, Unowned
+from bus.cell import Cell, State
+from bus.clock import SECOND, MarketClock, SystemClock
+from bus.dispatcher import Dispatcher
+from bus.drivers import Driver
+from bus.facts import DeadLetter
+from bus.message import Event, Request
+from bus.pressure import WaterMarks
+from bus.router import Router
+from bus.supervision import Group, Supervision
+from bus.supervisor import Supervisor
+from bus.timers import Timers
+from bus.watchdog import Watchdog
+from bus.wiring import Wiring
+
+P = TypeVar("P")
+
+log = structlog.get_logger("bus")
+
+DEFAULT_SUPERVISION = Supervision()
+NO_SCOPE: Mapping[str, Any] = {}
+
+
+class NameTaken(Exception):
+    """Two actors want one name."""
+
+
+class Bus:
+    """All actors of one process, and the machine that they run on.
+
+    Args:
+        driver: what moves market time: `LiveDriver` or `ReplayDriver`.
+        seed: permutes the order in which ready actors run; None is the fast, common order.
+        marks: the water marks of the mailboxes.
+        hopeless: exceptions in a lifespan that no restart can mend: the actor is quarantined at once.
+        slow: seconds after which a handler is reported with its stack.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        seed: int | None = None,
+        marks: WaterMarks | None = None,
+        hopeless: tuple[type[Exception], ...] = (),
+        slow: float = 1.0,
+    ) -> None:
+        self.clock = MarketClock()
+        self.system = SystemClock()
+        self.timers = Timers()
+        self.router = Router()
+        self.dispatcher = Dispatcher(self.router, marks or WaterMarks(), seed)
+        self.wiring = Wiring(self.router, self.dispatcher)
+        self.supervisor = Supervisor(self.dispatcher, self.wiring, self.clock, self.timers, hopeless)
+        self.watchdog = Watchdog(self.dispatcher, slow)
+        self.driver = driver
+        self.cells: dict[str, Cell] = {}
+        self._spawned = 0
+        driver.attach(self.dispatcher, self.clock, self.timers)
+
+    def spawn(
+        self,
+        actor_class: type[Actor[P]],
+        params: P,
+        *,
+        name: str,
+        scope: Mapping[str, Any] = NO_SCOPE,
+        publishes: Iterable[type[Event]] | None = None,
+        asks: Iterable[type[Request[Any]]] | None = None,
+        supervision: Supervision = DEFAULT_SUPERVISION,
+        group: Group | None = None,
+    ) -> Cell:
+        """Make an actor, connect it, and start it. Messages for it wait until its lifespan yields.
+
+        Args:
+            actor_class: what to make; it is called without arguments.
+            params: the actor's `params`.
+            name: unique among living actors.
+            scope: for a key field, the key (or frozenset of keys) to which what it hears is limited.
+            publishes: the events that its port carries; None: those that its class declares.
+            asks: the requests that its port carries; None: those that its class declares.
+            supervision: its restart budget and backoff.
+            group: those it restarts with.
+
+        Raises:
+            NameTaken: a living actor has this name.
+            OwnerConflict: it hears a request that has an owner already.
+        """
+        taken = self.cells.get(name)
+        if taken is not None and taken.state not in {State.QUARANTINED, State.STOPPED}:
+            raise NameTaken(f"an actor named {name!r} is {taken.state.value}")
+        cell = Cell(name, self._spawned, actor_class(), supervision)
+        self._spawned += 1
+        cell.actor.name, cell.actor.params, cell.actor.scope = name, params, scope
+        cell.actor._bus = self  # noqa: SLF001 - an actor's port is the bus's to fill
+        self.wiring.connect(
+            cell,
+            actor_class.publishes if publishes is None else publishes,
+            actor_class.asks if asks is None else asks,
+        )
+        self.cells[name] = cell
+        if group is not None:
+            cell.group = group
+            group.members.append(cell)
+        self.supervisor.start(cell)
+        return cell
+
+    def unowned(self, call: Call) -> None:
+        """Refuse a request that no actor owns."""
+        request = call.request
+        reason = f"no actor owns {type(request).__name__}" + (
+            "" if request.key is None else f" for {request.key!r}"
+        )
+        log.warning("dead letter", actor=call.asked_by.name, message=type(request).__name__, reason=reason)
+        self.supervisor.dead_letters += 1
+        self.dispatcher.publish(DeadLetter(request, call.asked_by.name, reason))
+        call.refuse(Unowned(reason), delivered=False)
+
+    async def started(self) -> None:
+        """Wait until nothing is under way: every lifespan has yielded, every message is handled."""
+        self.watchdog.start()
+        await self.dispatcher.until_quiet()
+
+    async def run(self) -> None:
+        """Let time pass until the driver's sources end, or `driver.stop()`.
+
+        Raises:
+            Livelock: actors keep each other busy without end.
+        """
+        self.watchdog.start()
+        await self.driver.run()
+
+    async def stop(self, within: float = 10.0) -> None:
+        """Stop in order: sources, then what is under way, then the actors, the youngest first.
+
+        Args:
+            within: seconds for all of it. What still awaits after half of them is cancelled;
+                when a handler that never returns holds up the process past the end, the process exits.
+        """
+        self.watchdog.expect_end(within)
+        deadline = self.system.monotonic() + round(within * SECOND)
+        self.driver.stop()
+        try:
+            async with asyncio.timeout(within / 2):
+                await self.dispatcher.until_quiet()
+        except TimeoutError:
+            log.warning(
+                "stopping with work under way", actors=sorted(cell.name for cell in self.dispatcher.working)
+            )
+        self.supervisor.stopping = True
+        for cell in sorted(self.cells.values(), key=lambda cell: -cell.order):
+            left = max(0.1, (deadline - self.system.monotonic()) / SECOND / 2)
+            try:
+                async with asyncio.timeout(left):
+                    await self.supervisor.end(cell)
+            except TimeoutError:
+                log.error("actor did not end in time", actor=cell.name, seconds=round(left, 3))
+            self.dispatcher.drain(1_000_000)
+        self.watchdog.stop()

@@ -1,0 +1,115 @@
+"""Connects an actor to the bus: its handlers to the routes, and its port to what it may publish and ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bus.actor import Actor
+from bus.calls import answering, answering_later
+from bus.cell import Cell
+from bus.dispatcher import Dispatcher, Entry
+from bus.handlers import Hearing, beats, hearings
+from bus.mailbox import Mailbox
+from bus.message import Event, Message, Request
+from bus.router import Handler, Router, Routes, Targets
+
+Keys = frozenset[Any] | None
+Enter = Callable[[Entry], None]
+Outlets = dict[type[Message], tuple[dict[Any, Targets], Enter]]
+"""For each event that a port carries: the route table, and how an entry comes into the queue."""
+
+
+class Wiring:
+    """Makes and unmakes the connections between cells and routes."""
+
+    def __init__(self, router: Router, dispatcher: Dispatcher) -> None:
+        self._router = router
+        self._dispatcher = dispatcher
+        self._shared: dict[tuple[type[Event], ...], Outlets] = {}
+        self._owners: dict[tuple[type[Request[Any]], ...], dict[type[Message], Routes]] = {}
+
+    def connect(
+        self, cell: Cell, publishes: Iterable[type[Event]], asks: Iterable[type[Request[Any]]]
+    ) -> None:
+        """Subscribe a cell's actor to what it hears within its scope, and open its port.
+
+        Raises:
+            OwnerConflict: it hears a request that has an owner already.
+            TypeError: a handler's annotation is no message.
+        """
+        actor = cell.actor
+        cell.external = actor.external
+        kind = type(actor)
+        awaits = [each.asynchronous for each in hearings(kind)] + [each.asynchronous for each in beats(kind)]
+        cell.asynchronous = any(awaits)
+        if cell.asynchronous or self._dispatcher.seeded:
+            cell.lane = Mailbox()
+        actor._cell = cell  # noqa: SLF001 - an actor's port is this module's to fill
+        actor._dispatcher = self._dispatcher  # noqa: SLF001
+        actor._outlets = self._outlets(cell, tuple(publishes))  # noqa: SLF001
+        actor._owners = self._owners_of(tuple(asks))  # noqa: SLF001
+        for hearing, keys in self._subscriptions(cell):
+            self._router.of(hearing.message_type).add((cell, self._bound(cell, hearing)), keys)
+
+    def disconnect(self, cell: Cell) -> None:
+        """Unsubscribe a cell from all that it hears."""
+        for hearing, keys in self._subscriptions(cell):
+            self._router.of(hearing.message_type).remove(cell, keys)
+
+    def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:
+        """Return the actor's own handler of a type, None if it has none."""
+        for hearing in hearings(type(cell.actor)):
+            if hearing.message_type is message_type:
+                return self._bound(cell, hearing)
+        return None
+
+    def _bound(self, cell: Cell, hearing: Hearing) -> Handler:
+        method: Handler = getattr(cell.actor, hearing.method)
+        if not issubclass(hearing.message_type, Request):
+            return method
+        return answering_later(method) if hearing.asynchronous else answering(method)
+
+    def _subscriptions(self, cell: Cell) -> Iterator[tuple[Hearing, Keys]]:
+        """Each hearing with its keys: the scope's for the field that keys the type, None (all) if it names none."""
+        for hearing in hearings(type(cell.actor)):
+            wanted = cell.actor.scope.get(hearing.message_type.key_name or "")
+            if wanted is None or isinstance(wanted, frozenset):
+                yield hearing, wanted
+            else:
+                yield hearing, frozenset((wanted,))
+
+    def _outlets(self, cell: Cell, granted: tuple[type[Event], ...]) -> Outlets:
+        """The port of a cell: a look-up in it is route table and capability check in one.
+
+        Deciders with the same grants share one; whoever awaits or comes from outside has its own.
+        """
+        if cell.external or cell.asynchronous:
+            return {each: (self._router.of(each).table, self._door(cell, each)) for each in granted}
+        if granted not in self._shared:
+            entrance = self._dispatcher.entrance
+            self._shared[granted] = {
+                each: (self._router.of(each).table, entrance(each.delivery)) for each in granted
+            }
+        return self._shared[granted]
+
+    def _owners_of(self, granted: tuple[type[Request[Any]], ...]) -> dict[type[Message], Routes]:
+        if granted not in self._owners:
+            self._owners[granted] = {each: self._router.of(each) for each in granted}
+        return self._owners[granted]
+
+    def _door(self, cell: Cell, event_type: type[Event]) -> Enter:
+        """How events enter that are not published during a drain: accepted as inputs, or with the cell's own cause."""
+        routes, dispatcher = self._router.of(event_type), self._dispatcher
+        if cell.external:
+
+            def accept(entry: Entry) -> None:
+                dispatcher.accept(routes, entry[1], cell.name)
+
+            return accept
+        enter = dispatcher.entrance(event_type.delivery)
+
+        def stamp(entry: Entry) -> None:
+            enter((entry[0], entry[1], cell.cause))
+
+        return stamp
