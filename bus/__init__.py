@@ -23,7 +23,9 @@ from bus.handlers import Time, every, on
 from bus.message import Delivery, Event, Message, Request
 from bus.pressure import WaterMarks
 from bus.supervision import Group, Supervision, Together
-from bus.system import Bus, NameTaken
+from bus.router import OwnerConflict
+from bus.wire import Garbled, Wire
+from bus.system import Bus, NameTaken, Vitals
 
 __all__ = [
     "SECOND",
@@ -49,6 +51,7 @@ __all__ = [
     "Message",
     "Moment",
     "NameTaken",
+    "OwnerConflict",
     "OwnerFailed",
     "Pressure",
     "PressureChanged",
@@ -61,7 +64,10 @@ __all__ = [
     "Undeclared",
     "Undeliverable",
     "Unowned",
+    "Vitals",
     "WaterMarks",
+    "Wire",
+    "Garbled",
     "every",
     "on",
     "pause",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import structlog
 
 from bus.calls import CHAIN, Ask, AskCycle, AskError, Send, Undeclared
-from bus.clock import SECOND, MarketClock
+from bus.clock import SECOND, MarketClock, SystemClock
 from bus.facts import Undeliverable
 from bus.message import Event, Message, Request
 
@@ -44,10 +44,26 @@ class Actor(Generic[P]):
     external: ClassVar[bool] = False
     """Whether what it publishes comes from outside the process, and so is numbered and witnessed."""
 
-    __slots__ = ("__dict__", "_bus", "_cell", "_dispatcher", "_outlets", "_owners", "name", "params", "scope")
+    spawns: ClassVar[bool] = False
+    """Whether this class may start other actors."""
+
+    __slots__ = (
+        "__dict__",
+        "_bus",
+        "_cell",
+        "_dispatcher",
+        "_outlets",
+        "_owners",
+        "assignment",
+        "name",
+        "params",
+        "scope",
+    )
 
     name: str
     params: P
+    assignment: Any
+    """What this instance is here for, as whoever spawned it says; opaque to the bus, like `params`."""
     scope: Mapping[str, Any]
     _bus: Bus
     _cell: Cell
@@ -63,6 +79,11 @@ class Actor(Generic[P]):
     def clock(self) -> MarketClock:
         """Market time."""
         return self._bus.clock
+
+    @property
+    def system(self) -> SystemClock:
+        """System time: for tokens, time-outs and measurements, never for decisions."""
+        return self._bus.system
 
     @property
     def log(self) -> Any:
@@ -140,6 +161,23 @@ class Actor(Generic[P]):
     def replay(self, moments: Iterator[Moment]) -> None:
         """Hand a finite series of moments to the driver, which publishes each in its turn."""
         self._bus.driver.replay(self._cell, self._outlets, moments)
+
+    def give_up(self, message: Message, reason: str) -> None:
+        """Make a dead letter of a message that this actor can do nothing with, without having failed."""
+        self._bus.supervisor.dead_letter(self._cell, message, reason)
+
+    def spawn(self, actor_class: type[Actor[Any]], params: Any, **how: Any) -> str:
+        """Start another actor, for those whose class says that it `spawns`; return its name.
+
+        The keywords are those of `Bus.spawn`.
+
+        Raises:
+            Undeclared: the class does not say so.
+            NameTaken, OwnerConflict: as `Bus.spawn`.
+        """
+        if not self.spawns:
+            raise Undeclared(f"{self.name} may not spawn actors")
+        return self._bus.spawn(actor_class, params, **how).name
 
     async def room(self) -> None:
         """Wait while mailboxes are too full: what a live feed awaits before it publishes more."""

@@ -66,7 +66,7 @@ class Cell:
         self.group: Group | None = None
         self.state = State.STARTING
         self.reason = ""
-        """Why it is quarantined."""
+        """Why it failed last, or is quarantined."""
         self.failures: list[int] = []
         self.restarts = 0
         self.lane: Mailbox | None = None

@@ -61,7 +61,10 @@ class Dispatcher:
         """Who ran last in the last drain."""
         self.reader: Iterator[Entry] | None = None
         """Where a drain is in the common queue; None when it is not walking it."""
-        self.delivered = 0
+        self.messages = 0
+        """How many messages have left the common queue."""
+        self.turns = 0
+        """How many have been taken from lanes."""
         self.inputs = 0
         self.conflated = 0
         self.open_work = 0
@@ -118,6 +121,7 @@ class Dispatcher:
         """Take an input from outside: give it its time and number, tell the witnesses, and publish it."""
         at = self.time_of_input()
         self.inputs += 1
+        routes.accepted += 1
         if targets := self._accepted.targets(None):
             self.queue.append((targets, Accepted(self.inputs, at, source, message), self.inputs))
         self.put(routes, message, self.inputs)
@@ -150,7 +154,7 @@ class Dispatcher:
         self.cause = self.inputs
         self.draining = self.awake = True
         self._deliver(targets, event)
-        self.delivered += 1
+        self.messages += 1
         if self.queue or self._ready:
             return self.drain(limit)
         self._rest()
@@ -160,7 +164,7 @@ class Dispatcher:
         """Deliver until nothing waits (True), or until about `limit` messages have been (False)."""
         queue = self.queue
         self.draining = self.awake = True
-        stop_at = self.delivered + limit
+        stop_at = self.messages + self.turns + limit
         try:
             while True:
                 if self._random is not None or len(queue) > CROWD:
@@ -171,7 +175,7 @@ class Dispatcher:
                     self._give_turn()
                 elif not queue:
                     return True
-                if self.delivered >= stop_at:
+                if self.messages + self.turns >= stop_at:
                     return False
         finally:
             self._rest()
@@ -206,7 +210,7 @@ class Dispatcher:
             done = len(queue) - length_hint(reader)
             del queue[:done]
             self.reader = None
-            self.delivered += done
+            self.messages += done
             self._urgent_end = max(0, self._urgent_end - done)
 
     def _deliver(self, targets: Targets, message: Any) -> None:
@@ -231,6 +235,7 @@ class Dispatcher:
     def _sort_into_lanes(self) -> None:
         """Move the common queue into the actors' own lanes, keeping each one's order of arrival."""
         entries = self.queue[:]
+        self.messages += len(entries)
         self.queue.clear()
         self._urgent_end = 0
         for targets, message, self.cause in entries:
@@ -285,7 +290,7 @@ class Dispatcher:
             turn -= 1
             handler, message, self.cause = lane.take()
             self._handle(cell, handler, message)
-            self.delivered += 1
+            self.turns += 1
         if cell.pressed:
             self.pressure.fell(cell, cell.depth)
         if lane and cell.state is State.RUNNING:
@@ -303,7 +308,7 @@ class Dispatcher:
                 handler, cell.working_on, cell.cause = lane.take()
                 cell.working_since = self._system.monotonic()
                 CHAIN.set((*getattr(cell.working_on, "chain", ()), cell))
-                self.delivered += 1
+                self.turns += 1
                 try:
                     if (result := handler(cell.working_on)) is not None:
                         await result
@@ -312,7 +317,7 @@ class Dispatcher:
                 if cell.pressed:
                     self.pressure.fell(cell, cell.depth)
         except asyncio.CancelledError:
-            self.undelivered(cell, cell.working_on, "its handler was cancelled")
+            self.failed(cell, cell.working_on, InterruptedError("its handler was cancelled"))
             raise
         finally:
             cell.working_on, cell.worker, cell.listed = None, None, False

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bus.calls import Undeclared
+from bus.cell import Cell, State
 from bus.clock import SECOND, MarketClock, SystemClock, pause
 from bus.message import Delivery, Event
 
 if TYPE_CHECKING:
-    from bus.cell import Cell
     from bus.dispatcher import Dispatcher
     from bus.timers import Timers
     from bus.wiring import Outlets
@@ -92,9 +92,10 @@ class Driver(ABC):
         dispatcher = self.dispatcher
         dispatcher.scheduled = False
         done = dispatcher.drain(SLICE)
+        delivered = dispatcher.messages + dispatcher.turns
         if dispatcher.quiet:
-            self._quiet_at = dispatcher.delivered
-        elif dispatcher.delivered - self._quiet_at > self.livelock:
+            self._quiet_at = delivered
+        elif delivered - self._quiet_at > self.livelock:
             self._trouble = self._livelock()
             self.stop()
             return
@@ -185,8 +186,7 @@ class ReplayDriver(Driver):
 
     def replay(self, source: Cell, outlets: Outlets, moments: Iterator[Moment]) -> None:
         """Merge a feed's moments with those of the others."""
-        place = len(self._sources)
-        self._sources.append((at, order, place, event, outlets, source) for at, order, event in moments)
+        self._sources.append(self._steps(len(self._sources), source, outlets, moments))
 
     async def run(self) -> None:
         """Play all moments of all feeds, in order."""
@@ -197,6 +197,8 @@ class ReplayDriver(Driver):
                 await self._reach(at)
             if self.stopped.is_set():
                 break
+            if source.state is not State.RUNNING:
+                continue
             clock.time = at
             if not self._play(outlets, event, source):
                 raise self._livelock()
@@ -208,13 +210,26 @@ class ReplayDriver(Driver):
         if self._trouble:
             raise self._trouble
 
+    def _steps(
+        self, place: int, source: Cell, outlets: Outlets, moments: Iterator[Moment]
+    ) -> Iterator[_Step]:
+        """A feed's moments with what the merge needs; a feed that raises ends there, and is its own failure."""
+        try:
+            for at, order, event in moments:
+                yield at, order, place, event, outlets, source
+        except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
+            self.dispatcher.failed(source, None, error)
+
     def _play(self, outlets: Outlets, event: Event, source: Cell) -> bool:
         """Accept a moment as an input, and deliver it and all that it causes."""
         dispatcher = self.dispatcher
         routes = dispatcher.router.of(event.__class__)
         if event.__class__ not in outlets:
-            raise Undeclared(f"{source.name} may not publish {type(event).__name__}")
+            refused = Undeclared(f"{source.name} may not publish {type(event).__name__}")
+            dispatcher.failed(source, event, refused)
+            return True
         if routes.delivery is Delivery.EVERY and not dispatcher.witnessed:
+            routes.accepted += 1
             return dispatcher.play(routes.targets(event.key), event, self.livelock)
         dispatcher.accept(routes, event, source.name)
         return dispatcher.drain(self.livelock)

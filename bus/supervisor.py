@@ -50,7 +50,7 @@ class Supervisor:
         self._hopeless = hopeless
         self._random = Random(0)  # noqa: S311 - jitter, not a secret; one seed, so that a replay rests as long
         dispatcher.failed = self.handler_failed
-        dispatcher.undelivered = self.dead_letter
+        dispatcher.undelivered = self.undelivered
 
     # Birth
 
@@ -108,6 +108,7 @@ class Supervisor:
         if self.stopping or cell.state in {State.QUARANTINED, State.STOPPED}:
             log.error("actor failed while it ended", actor=cell.name, error=_explained(error), exc_info=error)
             return
+        cell.reason = _explained(error)
         failures = cell.supervision.count(cell.failures, self._clock.now())
         over = failures > cell.supervision.restarts
         rest = None if over else cell.supervision.rest(failures, self._random)
@@ -130,12 +131,16 @@ class Supervisor:
             self._keep(cell, asyncio.get_running_loop().create_task(self._close(cell), name=cell.name))
         self._dispatcher.publish(ActorQuarantined(cell.name, reason, cell.supervision.policy))
 
+    def undelivered(self, cell: Cell, message: Any, reason: str) -> None:
+        """Take the news that an actor never got to see a message."""
+        if isinstance(message, Call):
+            message.refuse(OwnerFailed(reason), delivered=False)
+        self.dead_letter(cell, message, reason)
+
     def dead_letter(self, cell: Cell, message: Any, reason: str) -> None:
         """Make a fact of a message that was not handled to its end."""
         self.dead_letters += 1
-        if isinstance(message, Call):
-            message.refuse(OwnerFailed(reason), delivered=False)
-            message = message.request
+        message = message.request if isinstance(message, Call) else message
         log.warning("dead letter", actor=cell.name, message=type(message).__name__, reason=reason)
         if not isinstance(message, DeadLetter):
             self._dispatcher.publish(DeadLetter(message, cell.name, reason))
@@ -176,7 +181,7 @@ class Supervisor:
         left, cell.lane = cell.lane, Mailbox()
         while left:
             _, message, _ = left.take()
-            self.dead_letter(cell, message, f"{cell.name} is {state.value}")
+            self.undelivered(cell, message, f"{cell.name} is {state.value}")
         if cell.pressed:
             self._dispatcher.pressure.fell(cell, 0)
         if cell.group is not None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
 from bus.actor import Actor
-from bus.calls import Call, Unowned
+from bus.calls import Call, Undeclared, Unowned
 from bus.cell import Cell, State
 from bus.clock import SECOND, MarketClock, SystemClock
 from bus.dispatcher import Dispatcher
 from bus.drivers import Driver
 from bus.facts import DeadLetter
-from bus.message import Event, Request
+from bus.message import Event, Message, Request
 from bus.pressure import WaterMarks
-from bus.router import Router
+from bus.router import OwnerConflict, Router
 from bus.supervision import Group, Supervision
 from bus.supervisor import Supervisor
 from bus.timers import Timers
@@ -30,6 +31,24 @@ log = structlog.get_logger("bus")
 
 DEFAULT_SUPERVISION = Supervision()
 NO_SCOPE: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What the machine counts, since it was made."""
+
+    messages: int
+    inputs: int
+    conflated: int
+    failures: int
+    dead_letters: int
+    actors: int
+    quarantined: dict[str, str]
+    """Why each of those is out of service."""
+    mailboxes: dict[str, int]
+    """The depth of every mailbox in which something waits."""
+    load: dict[str, float]
+    """The share of the watched time in which each actor was seen running, the busiest first."""
 
 
 class NameTaken(Exception):
@@ -75,9 +94,11 @@ class Bus:
         params: P,
         *,
         name: str,
+        assignment: Any = None,
         scope: Mapping[str, Any] = NO_SCOPE,
         publishes: Iterable[type[Event]] | None = None,
         asks: Iterable[type[Request[Any]]] | None = None,
+        hears: Iterable[type[Message]] | None = None,
         supervision: Supervision = DEFAULT_SUPERVISION,
         group: Group | None = None,
     ) -> Cell:
@@ -87,34 +108,63 @@ class Bus:
             actor_class: what to make; it is called without arguments.
             params: the actor's `params`.
             name: unique among living actors.
+            assignment: the actor's `assignment`.
             scope: for a key field, the key (or frozenset of keys) to which what it hears is limited.
             publishes: the events that its port carries; None: those that its class declares.
             asks: the requests that its port carries; None: those that its class declares.
+            hears: the messages that it may hear; None: all.
             supervision: its restart budget and backoff.
             group: those it restarts with.
 
         Raises:
             NameTaken: a living actor has this name.
             OwnerConflict: it hears a request that has an owner already.
+            Undeclared: it hears what is not among `hears`.
         """
         taken = self.cells.get(name)
         if taken is not None and taken.state not in {State.QUARANTINED, State.STOPPED}:
             raise NameTaken(f"an actor named {name!r} is {taken.state.value}")
         cell = Cell(name, self._spawned, actor_class(), supervision)
         self._spawned += 1
-        cell.actor.name, cell.actor.params, cell.actor.scope = name, params, scope
+        cell.actor.name, cell.actor.params = name, params
+        cell.actor.assignment, cell.actor.scope = assignment, scope
         cell.actor._bus = self  # noqa: SLF001 - an actor's port is the bus's to fill
-        self.wiring.connect(
-            cell,
-            actor_class.publishes if publishes is None else publishes,
-            actor_class.asks if asks is None else asks,
-        )
+        try:
+            self.wiring.connect(
+                cell,
+                actor_class.publishes if publishes is None else publishes,
+                actor_class.asks if asks is None else asks,
+                hears,
+            )
+        except (OwnerConflict, Undeclared):
+            self.wiring.disconnect(cell)
+            raise
         self.cells[name] = cell
         if group is not None:
             cell.group = group
             group.members.append(cell)
         self.supervisor.start(cell)
         return cell
+
+    def vitals(self) -> Vitals:
+        """Return what is counted."""
+        cells = [cell for cell in self.cells.values() if cell.state is not State.STOPPED]
+        looks = max(1, self.watchdog.looks)
+        return Vitals(
+            messages=self.dispatcher.messages,
+            inputs=self.dispatcher.inputs,
+            conflated=self.dispatcher.conflated,
+            failures=self.supervisor.failures,
+            dead_letters=self.supervisor.dead_letters,
+            actors=len(cells),
+            quarantined={cell.name: cell.reason for cell in cells if cell.state is State.QUARANTINED},
+            mailboxes={cell.name: cell.depth for cell in cells if cell.depth},
+            load={name: seen / looks for name, seen in self.watchdog.samples.most_common()},
+        )
+
+    def accepted(self, message_type: type[Message]) -> int:
+        """Return how many messages of a type came in from outside."""
+        return self.router.of(message_type).accepted
 
     def unowned(self, call: Call) -> None:
         """Refuse a request that no actor owns."""

@@ -37,6 +37,7 @@ class Watchdog:
     def __init__(self, dispatcher: Dispatcher, slow: float) -> None:
         self.samples: Counter[str] = Counter()
         """How often each actor was seen running: its share of the time."""
+        self.looks = 0
         self._dispatcher = dispatcher
         self._slow = round(slow * SECOND)
         self._system = SystemClock()
@@ -68,6 +69,7 @@ class Watchdog:
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
         while not self._over.wait(LOOK_EVERY):
             now = self._system.monotonic()
+            self.looks += 1
             self._look_at_the_running_handler(loop, thread, now)
             self._look_at_awaiting_handlers(loop, now)
             if self._deadline is not None and now > self._deadline:
@@ -80,7 +82,7 @@ class Watchdog:
             self._place = ()
             return
         self.samples[cell.name] += 1
-        place = (cell, dispatcher.delivered, None if reader is None else length_hint(reader))
+        place = (cell, dispatcher.messages, dispatcher.turns, None if reader is None else length_hint(reader))
         if place != self._place:
             self._place, self._since = place, now
         elif now - self._since > self._slow and place not in self._reported:

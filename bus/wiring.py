@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bus.actor import Actor
-from bus.calls import answering, answering_later
+from bus.calls import Undeclared, answering, answering_later
 from bus.cell import Cell
 from bus.dispatcher import Dispatcher, Entry
 from bus.handlers import Hearing, beats, hearings
@@ -30,12 +30,17 @@ class Wiring:
         self._owners: dict[tuple[type[Request[Any]], ...], dict[type[Message], Routes]] = {}
 
     def connect(
-        self, cell: Cell, publishes: Iterable[type[Event]], asks: Iterable[type[Request[Any]]]
+        self,
+        cell: Cell,
+        publishes: Iterable[type[Event]],
+        asks: Iterable[type[Request[Any]]],
+        hears: Iterable[type[Message]] | None,
     ) -> None:
         """Subscribe a cell's actor to what it hears within its scope, and open its port.
 
         Raises:
             OwnerConflict: it hears a request that has an owner already.
+            Undeclared: it hears what is not among `hears`.
             TypeError: a handler's annotation is no message.
         """
         actor = cell.actor
@@ -49,6 +54,8 @@ class Wiring:
         actor._dispatcher = self._dispatcher  # noqa: SLF001
         actor._outlets = self._outlets(cell, tuple(publishes))  # noqa: SLF001
         actor._owners = self._owners_of(tuple(asks))  # noqa: SLF001
+        if hears is not None:
+            self._refuse_eavesdropping(cell, frozenset(hears))
         for hearing, keys in self._subscriptions(cell):
             self._router.of(hearing.message_type).add((cell, self._bound(cell, hearing)), keys)
 
@@ -63,6 +70,13 @@ class Wiring:
             if hearing.message_type is message_type:
                 return self._bound(cell, hearing)
         return None
+
+    def _refuse_eavesdropping(self, cell: Cell, granted: frozenset[type[Message]]) -> None:
+        for hearing in hearings(type(cell.actor)):
+            own = hearing.message_type.__module__ == type(cell.actor).__module__
+            if not own and hearing.message_type not in granted:
+                name = hearing.message_type.__name__
+                raise Undeclared(f"{cell.name} may not hear {name}: it is not in what its hears grants")
 
     def _bound(self, cell: Cell, hearing: Hearing) -> Handler:
         method: Handler = getattr(cell.actor, hearing.method)

@@ -1,0 +1,26 @@
+"""The operator's port: what the command line asks of the running system, it asks through here."""
+
+from bus import Actor
+from lts.domain.accounts import GetAccount
+from lts.domain.blotter import GetBlotter
+from lts.domain.health import GetHealth
+from lts.domain.journal import RecallOrders
+from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
+from lts.domain.recording import FinishRecording
+from lts.domain.risk import SetTradingState
+
+
+class Console(Actor[None]):
+    """Asks, and hears nothing."""
+
+    asks = (
+        FinishRecording,
+        GetAccount,
+        GetDebugInfo,
+        GetHealth,
+        GetBlotter,
+        ListPlugins,
+        RecallOrders,
+        SetTradingState,
+        StartPlugin,
+    )

@@ -1,0 +1,73 @@
+"""Health: counts what goes wrong, and answers how the system is."""
+
+import resource
+import sys
+from collections.abc import AsyncGenerator, Callable
+
+from bus import Actor, HandlerSlow, Pressure, PressureChanged, Vitals, on
+from lts.domain.health import GetHealth, HealthReported, HealthStatus
+from lts.domain.order_flow import OrderAlarmed
+
+BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Health(Actor[None]):
+    """Listens for trouble. `assignment` reads what the machine counts."""
+
+    assignment: Callable[[], Vitals]
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Begin to count."""
+        self.slow_handlers = 0
+        self.alarms = 0
+        self.pressed: dict[str, Pressure] = {}
+        yield
+
+    @on
+    def count_slow(self, _: HandlerSlow) -> None:
+        """Count a handler that took too long."""
+        self.slow_handlers += 1
+
+    @on
+    def count_alarm(self, _: OrderAlarmed) -> None:
+        """Count an order that did what must not happen."""
+        self.alarms += 1
+
+    @on
+    def feel(self, pressure: PressureChanged) -> None:
+        """Remember whose mailbox is too full."""
+        if pressure.pressure is Pressure.NORMAL:
+            self.pressed.pop(pressure.actor, None)
+        else:
+            self.pressed[pressure.actor] = pressure.pressure
+
+    @on
+    def report(self, _: GetHealth) -> HealthReported:
+        """Answer how the system is."""
+        vitals = self.assignment()
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        reasons = tuple(self._reasons(vitals))
+        status = HealthStatus.DEGRADED if reasons else HealthStatus.OK
+        return HealthReported(
+            status=HealthStatus.FAILED if vitals.quarantined else status,
+            reasons=reasons,
+            messages=vitals.messages,
+            inputs=vitals.inputs,
+            actors=vitals.actors,
+            failures=vitals.failures,
+            dead_letters=vitals.dead_letters,
+            slow_handlers=self.slow_handlers,
+            conflated=vitals.conflated,
+            quarantined=vitals.quarantined,
+            mailboxes=vitals.mailboxes,
+            load=vitals.load,
+            memory_bytes=used.ru_maxrss * BYTES_PER_UNIT,
+            cpu_seconds=used.ru_utime + used.ru_stime,
+        )
+
+    def _reasons(self, vitals: Vitals) -> list[str]:
+        reasons = [f"{actor} is quarantined: {why}" for actor, why in vitals.quarantined.items()]
+        reasons += [f"the mailbox of {actor} is {level.value}" for actor, level in self.pressed.items()]
+        if self.alarms:
+            reasons.append(f"{self.alarms} orders raised an alarm")
+        return reasons

@@ -1,0 +1,72 @@
+"""The host: lets plugins in, and runs each as an actor whose port is as wide as its kind."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from bus import Actor, NameTaken, OwnerConflict, Supervision, Undeclared, on
+from lts.admission.catalogue import Catalogue
+from lts.admission.loader import Admitted, Refusal, admit
+from lts.config.params import parse_params
+from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
+from lts.kinds import KINDS
+from lts.kinds.plugin import Plugin
+from lts.refusal import Refused
+
+RESTARTED = Supervision()
+ONCE = Supervision(restarts=0)
+"""For plugins that cannot be mended by starting again."""
+
+
+class Host(Actor[Catalogue]):
+    """Admits plugins by name. `params` is the catalogue of those that there are."""
+
+    publishes = (PluginStarted, PluginRefused)
+    spawns = True
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Begin with nobody in; guests outlive a restart of their host."""
+        self.started: list[PluginStarted] = []
+        yield
+
+    @on
+    def start(self, wanted: StartPlugin) -> PluginStarted | PluginRefused:
+        """Admit a plugin, read its parameters, and run it; or answer why not."""
+        admitted = admit(wanted.kind, wanted.plugin, self.params)
+        if isinstance(admitted, Refusal):
+            return self._refuse(wanted, f"{wanted.where.removesuffix(', params')}: {admitted.reason}")
+        try:
+            self._run(wanted, admitted.plugin)
+        except (Refused, NameTaken, OwnerConflict, Undeclared, TypeError) as refused:
+            return self._refuse(wanted, str(refused))
+        return self._let_in(wanted, admitted)
+
+    @on
+    def list_plugins(self, _: ListPlugins) -> tuple[PluginStarted, ...]:
+        """Answer which plugins have been let in."""
+        return tuple(self.started)
+
+    def _run(self, wanted: StartPlugin, plugin: type[Plugin[Any]]) -> None:
+        contract = KINDS[wanted.kind]
+        self.spawn(
+            plugin,
+            parse_params(plugin.params_model(), wanted.params, wanted.where),
+            name=wanted.actor,
+            assignment=wanted.assignment,
+            scope={"actor": wanted.actor, **wanted.scope},
+            publishes=contract.publishes,
+            asks=contract.asks,
+            hears=contract.hears,
+            supervision=RESTARTED if plugin.restarts else ONCE,
+        )
+
+    def _let_in(self, wanted: StartPlugin, admitted: Admitted) -> PluginStarted:
+        started = PluginStarted(wanted.actor, wanted.kind, wanted.plugin, admitted.manifest.version)
+        self.started.append(started)
+        self.publish(started)
+        self.log.debug("plugin let in", plugin=f"{wanted.kind}/{wanted.plugin}", runs_as=wanted.actor)
+        return started
+
+    def _refuse(self, wanted: StartPlugin, reason: str) -> PluginRefused:
+        refused = PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason)
+        self.publish(refused)
+        return refused

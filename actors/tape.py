@@ -1,0 +1,37 @@
+"""A tape: plays the inputs of a recording in the place of the feeds that were recorded."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from bus import Accepted, Actor, Moment, on
+from lts.domain.market import Bar, BarOpened, History, Quote, RecentBars, Trade
+
+REMEMBERED = 10_000
+"""Bars of each instrument that a strategy born again can ask for."""
+
+
+class Tape(Actor[Sequence[Accepted]]):
+    """Replays what was accepted, each at the market time of its acceptance. `params` is the inputs."""
+
+    publishes = (BarOpened, Bar, Quote, Trade)
+    external = True
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Hand over the moments."""
+        self.played: dict[str, deque[Bar]] = {}
+        self.replay(self.moments())
+        yield
+
+    def moments(self) -> Iterator[Moment]:
+        """Yield the inputs in the order of their acceptance."""
+        for accepted in self.params:
+            yield accepted.at, 0, accepted.message
+            if isinstance(accepted.message, Bar):
+                bar = accepted.message
+                self.played.setdefault(bar.instrument, deque(maxlen=REMEMBERED)).append(bar)
+
+    @on
+    def recall(self, recent: RecentBars) -> History:
+        """Answer with the last bars that were played."""
+        bars = tuple(self.played.get(recent.instrument, ()))[-recent.count :] if recent.count > 0 else ()
+        return History(bars, bars[-1].closed_at if bars else 0)

@@ -1,0 +1,80 @@
+"""What the tables of a system's file must not say together, though each alone is well formed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from lts.config.sentence import did_you_mean
+
+if TYPE_CHECKING:
+    from lts.config.schema import AssetPlan, InstrumentPlan, PortfolioPlan, SystemTables
+
+
+def contradictions(plan: SystemTables) -> Iterator[str]:
+    """Each contradiction, as a clause that says where it is and what to do about it."""
+    if not plan.feeds:
+        yield "there is no [[feed]]: without one nothing ever happens; describe at least one"
+    if not plan.portfolios:
+        yield "there is no [[portfolio]]: without one nothing is traded; describe at least one"
+    yield from _repetitions(plan)
+    instruments = {instrument.symbol: instrument for instrument in plan.instruments}
+    fed = {feed.instrument for feed in plan.feeds}
+    brokers = {broker.name for broker in plan.brokers}
+    for feed in plan.feeds:
+        yield from _unknown("instrument", feed.instrument, instruments, feed.place)
+    for portfolio in plan.portfolios:
+        for asset in portfolio.assets:
+            place = f"{portfolio.place}, {asset.place}"
+            yield from _unknown("instrument", asset.instrument, instruments, place)
+            yield from _unknown("broker", asset.broker, brokers, place)
+            if instrument := instruments.get(asset.instrument):
+                yield from _untradable(portfolio, instrument, fed, place)
+
+
+def _repetitions(plan: SystemTables) -> Iterator[str]:
+    yield from _repeated("instrument", (instrument.symbol for instrument in plan.instruments))
+    yield from _repeated("feed", (feed.name for feed in plan.feeds))
+    yield from _repeated("broker", (broker.name for broker in plan.brokers))
+    yield from _repeated("portfolio", (portfolio.name for portfolio in plan.portfolios))
+    for symbol in _twice(feed.instrument for feed in plan.feeds):
+        yield f"instrument '{symbol}' has several feeds; keep one [[feed]] for it"
+    for portfolio in plan.portfolios:
+        if not portfolio.assets:
+            yield f"{portfolio.place} has no [[portfolio.asset]], so it would never trade; add one"
+        for symbol in _twice(asset.instrument for asset in portfolio.assets):
+            yield f"{portfolio.place} has several assets with the instrument '{symbol}'; keep one"
+    pairs = {(portfolio.name, asset.instrument) for portfolio, asset in _assets(plan)}
+    for prefix in _twice(f"{portfolio}-{symbol}" for portfolio, symbol in pairs):
+        yield f"the orders of several assets would all be called '{prefix}-…'; rename a portfolio of them"
+
+
+def _untradable(
+    portfolio: PortfolioPlan, instrument: InstrumentPlan, fed: set[str], place: str
+) -> Iterator[str]:
+    if instrument.symbol not in fed:
+        yield f"{place}: no feed brings prices of the instrument; add a [[feed]] for it"
+    if instrument.currency != portfolio.currency:
+        yield (
+            f"{place}: the instrument is in {instrument.currency} and the portfolio in {portfolio.currency}, "
+            "and nothing converts between them; use one currency"
+        )
+
+
+def _unknown(noun: str, name: str, known: Iterable[str], place: str) -> Iterator[str]:
+    if name not in known:
+        yield f"{place}: there is no {noun} '{name}'; {did_you_mean(name, known)}"
+
+
+def _repeated(noun: str, names: Iterable[str]) -> Iterator[str]:
+    for name in _twice(names):
+        yield f"{noun} '{name}' is described more than once; give each its own name"
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _assets(plan: SystemTables) -> Iterator[tuple[PortfolioPlan, AssetPlan]]:
+    return ((portfolio, asset) for portfolio in plan.portfolios for asset in portfolio.assets)

@@ -1,0 +1,218 @@
+"""The tables of the file that describes a system, and the plan that they make together.
+
+Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
+`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]`, `[node]`, `[plugins]`. Unknown keys are refused.
+The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
+"""
+
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    model_validator,
+)
+
+from lts.config.consistency import contradictions
+from lts.config.sentence import with_others
+
+_NAME = re.compile(r"[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*")
+_PLUGIN_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_CURRENCY = re.compile(r"[A-Z0-9]{2,12}")
+_LONGEST_NAME = 64
+
+
+def _usable_name(name: str) -> str:
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise ValueError(
+            "a name is made of the letters A to Z, a to z and digits, joined by single spaces, dots, "
+            f"underscores, slashes or hyphens, and has at most {_LONGEST_NAME} characters"
+        )
+    return name
+
+
+def _usable_plugin_name(name: str) -> str:
+    if len(name) > _LONGEST_NAME or not _PLUGIN_NAME.fullmatch(name):
+        raise ValueError(
+            "a plugin's name is made of the letters a to z and digits, joined by single underscores, "
+            f"starts with a letter, and has at most {_LONGEST_NAME} characters"
+        )
+    return name
+
+
+def _usable_currency(code: str) -> str:
+    if not _CURRENCY.fullmatch(code):
+        raise ValueError("a currency is a code of 2 to 12 capital letters and digits, such as USD")
+    return code
+
+
+def _beside_the_file(path: object, told: ValidationInfo) -> object:
+    """A path made absolute: a relative one starts at the directory that the validation was told."""
+    if not isinstance(path, str | Path):
+        return path
+    if "\0" in str(path):
+        raise ValueError("a path cannot hold a zero character")
+    directory: Path = (told.context or {}).get("directory", Path())
+    return os.path.normpath(directory / path)
+
+
+Name = Annotated[str, AfterValidator(_usable_name)]
+"""What people call things. It becomes part of order ids, topics and keys, so its letters are few."""
+PluginName = Annotated[str, AfterValidator(_usable_plugin_name)]
+"""What a plugin is called; also the name of the directory that holds it."""
+Currency = Annotated[str, AfterValidator(_usable_currency)]
+Located = Annotated[Path, BeforeValidator(_beside_the_file)]
+"""A path that is relative to the file it is written in, and absolute once it is read."""
+Amount = Annotated[Decimal, Field(max_digits=38, decimal_places=18)]
+"""An exact amount of money or quantity, written as text (`"0.01"`) or as a number."""
+Positive = Annotated[Amount, Field(gt=0)]
+NotNegative = Annotated[Amount, Field(ge=0)]
+Params = dict[str, JsonValue]
+"""A plugin's parameters as they were written."""
+
+
+class Table(BaseModel):
+    """One table of the file: frozen once read, and without keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InstrumentPlan(Table):
+    """What can be traded, and the steps in which it is priced and sized."""
+
+    symbol: Name
+    currency: Currency
+    tick_size: Positive
+    lot_size: Positive
+    multiplier: Positive = Decimal(1)
+    min_notional: NotNegative = Decimal(0)
+
+
+class FeedPlan(Table):
+    """Where one instrument's market data comes from."""
+
+    plugin: PluginName
+    instrument: Name
+    params: Params = {}
+    name: Name = Field(
+        default_factory=lambda said: f"{said.get('plugin')}/{said.get('instrument')}", validate_default=True
+    )
+
+    @property
+    def place(self) -> str:
+        """Where the file says this, for sentences about it."""
+        return f"feed '{self.name}'"
+
+
+class BrokerPlan(Table):
+    """Where orders go."""
+
+    name: Name
+    plugin: PluginName
+    params: Params = {}
+
+    @property
+    def place(self) -> str:
+        """Where the file says this, for sentences about it."""
+        return f"broker '{self.name}'"
+
+
+class AssetPlan(Table):
+    """One instrument in a portfolio: who decides about it, and who executes."""
+
+    instrument: Name
+    broker: Name
+    strategy: PluginName
+    params: Params = {}
+
+    @property
+    def place(self) -> str:
+        """Where the portfolio says this, for sentences about it."""
+        return f"asset '{self.instrument}'"
+
+
+class PortfolioPlan(Table):
+    """One owner's money and what it trades."""
+
+    name: Name
+    owner: Name
+    currency: Currency
+    cash: NotNegative
+    plugin: PluginName
+    params: Params = {}
+    pipeline: PluginName = "default"
+    pipeline_params: Params = {}
+    assets: tuple[AssetPlan, ...] = Field((), alias="asset")
+
+    @property
+    def place(self) -> str:
+        """Where the file says this, for sentences about it."""
+        return f"portfolio '{self.name}'"
+
+
+class RiskPlan(Table):
+    """The limits that an order has to keep; a limit that is not set does not apply."""
+
+    price_collar_bps: Positive | None = None
+    max_order_value: Positive | None = None
+    max_order_quantity: Positive | None = None
+    max_exposure: Positive | None = None
+    max_messages_per_s: Positive | None = None
+    max_price_age_s: Positive | None = None
+
+
+class NodePlan(Table):
+    """The process itself: where it keeps its state, who conducts it, and what it logs."""
+
+    state_dir: Located = Field(Path("state"), validate_default=True)
+    core: PluginName = "default"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+
+class PluginsPlan(Table):
+    """Directories that hold plugins beside the built-in ones, laid out as `<kind>/<name>/plugin.toml`."""
+
+    directories: tuple[Located, ...] = ()
+
+
+class SystemTables(Table):
+    """What the file may say, free of contradictions."""
+
+    instruments: tuple[InstrumentPlan, ...] = Field((), alias="instrument")
+    feeds: tuple[FeedPlan, ...] = Field((), alias="feed")
+    brokers: tuple[BrokerPlan, ...] = Field((), alias="broker")
+    portfolios: tuple[PortfolioPlan, ...] = Field((), alias="portfolio")
+    risk: RiskPlan = RiskPlan()
+    node: NodePlan = Field({}, validate_default=True)
+    plugins: PluginsPlan = PluginsPlan()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if found := list(contradictions(self)):
+            raise ValueError(with_others(found))
+        return self
+
+
+class SystemPlan(SystemTables):
+    """A system that can be built: what the file says, with every default filled and every path absolute."""
+
+    file: Path
+
+    @property
+    def directory(self) -> Path:
+        """Where relative paths in a plugin's parameters start."""
+        return self.file.parent
+
+    def to_json(self) -> str:
+        """The whole plan on one line, the same for the same file; `plan_from_json` reads it again."""
+        return self.model_dump_json(by_alias=True)

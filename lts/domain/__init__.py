@@ -1,0 +1,1 @@
+"""The language of trading: one noun a file; values, messages and state machines."""

@@ -1,0 +1,47 @@
+"""What a portfolio has, as it reports it."""
+
+from decimal import Decimal
+
+from bus.message import Event, Request
+from lts.domain.performance import EquityCurve
+from lts.domain.positions import Position
+
+
+class AccountReported(Event, key="portfolio"):
+    """A portfolio's money and positions, valued at the last closes; flat positions are included."""
+
+    portfolio: str
+    owner: str
+    currency: str
+    at: int
+    capital: Decimal
+    cash: Decimal
+    equity: Decimal
+    fees: Decimal
+    realised: Decimal
+    positions: tuple[Position, ...]
+    curve: EquityCurve
+
+    @property
+    def round_trips(self) -> int:
+        """How many positions were opened and closed again, or reversed."""
+        return sum(position.round_trips for position in self.positions)
+
+
+class GetAccount(Request[AccountReported], key="portfolio"):
+    """Asks a portfolio what it has."""
+
+    portfolio: str
+
+
+class TargetStood(Event):
+    """The target that a portfolio pursues in an instrument: what was signalled last, or the side it is on."""
+
+    target: float
+
+
+class StandingTarget(Request[TargetStood], key="portfolio"):
+    """Asks a portfolio which target it pursues, so that a strategy born again knows what it said last."""
+
+    portfolio: str
+    instrument: str

@@ -1,0 +1,70 @@
+"""The fingerprint of what was traded: the same input gives the same one on every machine."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+
+import msgspec
+
+from lts.domain.fills import Fill
+from lts.domain.money import plain
+from lts.domain.orders import Order, OrderRecord
+
+_SORTED = msgspec.json.Encoder(order="sorted")
+_ASCII = json.JSONEncoder(separators=(",", ":"))
+
+
+def digest(records: Iterable[OrderRecord]) -> str:
+    """Return the SHA-256, in hex, of the canonical lines, each ended by a line feed."""
+    sha = sha256()
+    for line in lines(records):
+        sha.update(line.encode("ascii") + b"\n")
+    return sha.hexdigest()
+
+
+def lines(records: Iterable[OrderRecord]) -> list[str]:
+    """Return one line of canonical JSON an order, sorted by portfolio and client order id.
+
+    Keys are sorted, nothing is spaced, and what is not ASCII is escaped. A line has the intent,
+    the state changes and the fills, with market times in nanoseconds and amounts as plain text;
+    no id that a venue gave, and no wall time.
+    """
+    ordered = sorted(records, key=lambda record: (record.order.portfolio, record.order.client_order_id))
+    return [_canonical(_line(record)) for record in ordered]
+
+
+def _canonical(line: dict[str, object]) -> str:
+    text = _SORTED.encode(line)  # seven times as fast as `json`, but it does not escape
+    return text.decode("ascii") if text.isascii() else _ASCII.encode(msgspec.json.decode(text))
+
+
+def _line(record: OrderRecord) -> dict[str, object]:
+    return {
+        "intent": _intent(record.order),
+        "states": record.history,
+        "fills": [_fill(fill) for fill in record.fills],
+    }
+
+
+def _intent(order: Order) -> dict[str, object]:
+    return {
+        "portfolio": order.portfolio,
+        "client_order_id": order.client_order_id,
+        "instrument": order.instrument,
+        "broker": order.broker,
+        "side": order.side,
+        "quantity": plain(order.quantity),
+        "type": order.type,
+        "limit_price": None if order.limit_price is None else plain(order.limit_price),
+        "time_in_force": order.time_in_force,
+        "created_at": order.created_at,
+    }
+
+
+def _fill(fill: Fill) -> dict[str, object]:
+    return {
+        "at": fill.at,
+        "price": plain(fill.price),
+        "quantity": plain(fill.quantity),
+        "fee": plain(fill.fee),
+    }

@@ -1,0 +1,135 @@
+"""A portfolio's money: its ledger, its positions, and what they are worth."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from lts.domain.fills import Fill
+from lts.domain.ledger import Booking, Ledger, Posting
+from lts.domain.market import Instrument
+from lts.domain.money import ZERO, exact, unrounded
+from lts.domain.orders import Side
+from lts.domain.positions import Position
+
+_BUY = Side.BUY  # looked up once: reading it off the class takes longer than the comparison
+
+
+class Book:
+    """The books of one portfolio, kept in one currency.
+
+    What it holds is booked once in the ledger, at cost, and once as positions; they agree because
+    every fill is booked to both. For every price of what is held,
+    equity = cash + value of the positions = capital + realised - fees + unrealised, exactly.
+    """
+
+    __slots__ = ("_cash", "_units", "currency", "ledger", "portfolio", "positions")
+
+    def __init__(self, portfolio: str, currency: str, instruments: Iterable[Instrument]) -> None:
+        self.portfolio = portfolio
+        self.currency = currency
+        self.ledger = Ledger()
+        self.positions = {
+            instrument.symbol: Position(portfolio, instrument.symbol, instrument.multiplier)
+            for instrument in instruments
+        }
+        """One for each instrument that the portfolio may trade, flat ones included."""
+        self._cash = 0.0
+        self._units: dict[str, float] = {}
+
+    @property
+    def cash(self) -> Decimal:
+        """The money at hand."""
+        return self.ledger.balance("cash", self.currency)
+
+    @property
+    @unrounded
+    def capital(self) -> Decimal:
+        """What was deposited, less what was withdrawn."""
+        return -self.ledger.balance("capital", self.currency)
+
+    @property
+    @unrounded
+    def realised(self) -> Decimal:
+        """The profit of what was closed, before fees."""
+        return -self.ledger.balance("realised", self.currency)
+
+    @property
+    def fees(self) -> Decimal:
+        """What trading has cost."""
+        return self.ledger.balance("fees", self.currency)
+
+    @unrounded
+    def deposit(self, amount: Decimal, at: int, reference: str = "opening") -> bool:
+        """Pay money in, or out if negative; return False, and do nothing, if the reference was used."""
+        currency = self.currency
+        postings = (
+            Posting("cash", currency, amount),
+            Posting("capital", currency, -amount),
+        )
+        booked = self.ledger.book(Booking(("deposit", reference), at, postings))
+        self._cash = float(self.cash)
+        return booked
+
+    @unrounded
+    def book(self, fill: Fill) -> bool:
+        """Book what a fill moved; return False, and move nothing, if it has been booked before.
+
+        Raises ValueError for a fill that is none of this portfolio's business.
+        """
+        before = self.positions.get(fill.instrument)
+        if before is None or fill.portfolio != self.portfolio or fill.currency != self.currency:
+            raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
+        after = before.after(fill)
+        if not self.ledger.book(Booking(fill.uid, fill.at, self._postings(fill, before, after))):
+            return False
+        self.positions[fill.instrument] = after
+        self._cash = float(self.cash)
+        if after.quantity:
+            self._units[fill.instrument] = float(after.quantity * after.multiplier)
+        else:
+            self._units.pop(fill.instrument, None)
+        return True
+
+    @unrounded
+    def equity(self, marks: Mapping[str, float | Decimal]) -> Decimal:
+        """Return cash plus the value of the positions at these prices, exactly.
+
+        Raises KeyError if what is held has no price.
+        """
+        equity = self.cash
+        for instrument in self._units:
+            equity += self.positions[instrument].value(exact(marks[instrument]))
+        return equity
+
+    @unrounded
+    def unrealised(self, marks: Mapping[str, float | Decimal]) -> Decimal:
+        """Return the profit that closing everything at these prices would realise, exactly.
+
+        Raises KeyError if what is held has no price.
+        """
+        profit = ZERO
+        for instrument in self._units:
+            position = self.positions[instrument]
+            profit += position.value(exact(marks[instrument])) - position.cost
+        return profit
+
+    def value(self, marks: Mapping[str, float]) -> float:
+        """Return the equity as a float, cheaply: for a sample of a curve, never for a booking.
+
+        Raises KeyError if what is held has no price.
+        """
+        value = self._cash
+        for instrument, units in self._units.items():
+            value += units * marks[instrument]
+        return value
+
+    def _postings(self, fill: Fill, before: Position, after: Position) -> tuple[Posting, ...]:
+        """Return what a fill moves; the cash from the fill itself, so that the sum proves the position."""
+        notional = fill.notional(after.multiplier)
+        proceeds = -notional if fill.side is _BUY else notional
+        currency = self.currency
+        return (
+            Posting("cash", currency, proceeds - fill.fee),
+            Posting(f"positions:{fill.instrument}", currency, after.cost - before.cost),
+            Posting("realised", currency, before.realised - after.realised),
+            Posting("fees", currency, fill.fee),
+        )

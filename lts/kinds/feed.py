@@ -1,0 +1,76 @@
+"""A feed: where one instrument's market data comes from."""
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from bus import Moment, on
+from lts.domain.market import Bar, BarOpened, History, Instrument, Quote, RecentBars, Trade
+from lts.domain.plugins import SystemReady
+from lts.kinds.plugin import EVERYONE, Params, Plugin
+
+P = TypeVar("P", bound=Params)
+
+CLOSES, OPENS = 0, 1
+"""The order of moments at one instant: all that closes, then all that opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAssignment:
+    """What a feed is for: an instrument; and where relative paths in its parameters start."""
+
+    instrument: Instrument
+    directory: Path
+
+
+class Feed(Plugin[P], Generic[P]):
+    """Publishes `BarOpened`, `Bar`, `Quote` and `Trade` of one instrument as they come in.
+
+    A live feed publishes from a background task of its own and awaits `room()` before each burst.
+    """
+
+    kind: ClassVar[str] = "feed"
+    publishes = (BarOpened, Bar, Quote, Trade)
+    hears = (*EVERYONE, RecentBars, SystemReady)
+    external = True
+
+    @property
+    def instrument(self) -> Instrument:
+        """Whose data this is."""
+        instrument: Instrument = self.assignment.instrument
+        return instrument
+
+    @on
+    def recall(self, recent: RecentBars) -> History:
+        """Answer with the last bars that were published."""
+        bars = tuple(self.published(recent.count))
+        return History(bars, bars[-1].closed_at if bars else 0)
+
+    def published(self, count: int) -> Sequence[Bar]:
+        """Return the last bars published, at most `count`, oldest first; none from a feed that keeps none."""
+        return ()[:count]
+
+
+class ReplayFeed(Feed[P], Generic[P]):
+    """A feed that ends: its moments are played in market time, each when all is done that the last caused."""
+
+    restarts = False
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Load everything, so that bad input is refused before any event; then hand over the moments."""
+        self.load()
+        self.replay(self.moments())
+        yield
+
+    @abstractmethod
+    def load(self) -> None:
+        """Read and check the whole input; raise `Refused` with one sentence if it cannot be used."""
+
+    @abstractmethod
+    def moments(self) -> Iterator[Moment]:
+        """Yield `(time, CLOSES or OPENS, event)` in order of time.
+
+        What stands after a `yield` runs once the moment has been played.
+        """

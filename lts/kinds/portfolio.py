@@ -1,0 +1,188 @@
+"""A portfolio: one owner's money. It turns signals into orders, and fills into positions."""
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar, Generic, TypeVar
+
+from bus import on
+from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.fills import Fill
+from lts.domain.journal import RecallOrders
+from lts.domain.market import Bar, Instrument
+from lts.domain.money import ZERO, plain
+from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderProposed
+from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
+from lts.domain.performance import EquityCurve
+from lts.domain.plugins import Beat
+from lts.domain.portfolio import Book
+from lts.domain.positions import PositionChanged
+from lts.domain.signals import SignalRaised
+from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioAssignment:
+    """Whose money a portfolio keeps, and what it trades where."""
+
+    portfolio: str
+    owner: str
+    currency: str
+    cash: Decimal
+    instruments: Mapping[str, Instrument]
+    brokers: Mapping[str, str]
+    """The broker of each instrument."""
+
+
+class Portfolio(Plugin[P], Generic[P]):
+    """Keeps the books and pursues the targets that strategies signal. Subclasses say how large: `size`."""
+
+    kind: ClassVar[str] = "portfolio"
+    publishes = (OrderProposed, PositionChanged)
+    hears = (
+        *EVERYONE,
+        *MARKET_DATA,
+        Beat,
+        SignalRaised,
+        OrderFilled,
+        OrderChanged,
+        OrderDenied,
+        GetAccount,
+        StandingTarget,
+    )
+    asks = (RecallOrders,)
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Open the books with the cash, and book what the journal knows."""
+        kept: PortfolioAssignment = self.assignment
+        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
+        self.book.deposit(kept.cash, self.clock.now())
+        self.curve = EquityCurve()
+        self.marks: dict[str, float] = {}
+        self.targets: dict[str, float] = {}
+        self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
+        self.sequences = dict.fromkeys(kept.instruments, 0)
+        for record in (await self.ask(RecallOrders(portfolio=kept.portfolio))).records:
+            order = record.order
+            self.sequences[order.instrument] += 1
+            if record.leaves:
+                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
+            for fill in record.fills:
+                self._book(fill)
+        yield
+
+    @abstractmethod
+    def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal | None:
+        """Return the position to hold for a signal, negative for short; None leaves things as they are."""
+
+    @on
+    def mark(self, bar: Bar) -> None:
+        """Value what is held at the close."""
+        self.marks[bar.instrument] = bar.close
+        self.curve.sample(bar.closed_at, self.book.value(self.marks))
+
+    @on
+    def pursue(self, signal: SignalRaised) -> None:
+        """Propose the order that leads from what is held, and what is under way, to the signal's target."""
+        instrument = self.assignment.instruments[signal.instrument]
+        self.targets[signal.instrument] = signal.target
+        wanted = self.size(signal, instrument)
+        if wanted is None:
+            return
+        under_way = sum(self.leaves[signal.instrument].values(), ZERO)
+        missing = wanted - self.book.positions[signal.instrument].quantity - under_way
+        if missing:
+            self._propose(instrument, missing)
+
+    @on
+    def settle(self, filled: OrderFilled) -> None:
+        """Book a fill; one that was booked before changes nothing."""
+        fill = filled.fill
+        leaves = self.leaves[fill.instrument]
+        if not self._book(fill):
+            return
+        if fill.client_order_id in leaves:
+            left = leaves.pop(fill.client_order_id) - fill.side.sign * fill.quantity
+            if filled.status.is_open:
+                leaves[fill.client_order_id] = left
+        position = self.book.positions[fill.instrument]
+        self.publish(
+            PositionChanged(
+                fill.portfolio,
+                fill.instrument,
+                position.quantity,
+                position.average_price,
+                position.realised,
+                self.book.cash,
+                fill.at,
+            )
+        )
+
+    @on
+    def release(self, changed: OrderChanged | OrderDenied) -> None:
+        """Count no longer on an order that will not trade."""
+        if isinstance(changed, OrderDenied):
+            self.leaves[changed.order.instrument].pop(changed.order.client_order_id, None)
+        elif changed.status.is_closed:
+            for leaves in self.leaves.values():
+                leaves.pop(changed.client_order_id, None)
+
+    @on
+    def report(self, _: GetAccount) -> AccountReported:
+        """Answer what this portfolio has."""
+        kept, book = self.assignment, self.book
+        return AccountReported(
+            portfolio=kept.portfolio,
+            owner=kept.owner,
+            currency=kept.currency,
+            at=self.clock.now(),
+            capital=book.capital,
+            cash=book.cash,
+            equity=book.equity(self.marks),
+            fees=book.fees,
+            realised=book.realised,
+            positions=tuple(book.positions.values()),
+            curve=self.curve,
+        )
+
+    @on
+    def recall_target(self, standing: StandingTarget) -> TargetStood:
+        """Answer what a strategy signalled last; after a restart, the side of what is held and under way."""
+        if standing.instrument in self.targets:
+            return TargetStood(self.targets[standing.instrument])
+        held = self.book.positions[standing.instrument].quantity
+        held += sum(self.leaves[standing.instrument].values(), ZERO)
+        return TargetStood(float((held > 0) - (held < 0)))
+
+    def debug_info(self) -> dict[str, Any]:
+        """Cash, positions and working orders, as text."""
+        return super().debug_info() | {
+            "cash": plain(self.book.cash),
+            "positions": {symbol: plain(held.quantity) for symbol, held in self.book.positions.items()},
+            "working": [order for leaves in self.leaves.values() for order in leaves],
+        }
+
+    def _propose(self, instrument: Instrument, missing: Decimal) -> None:
+        symbol, portfolio = instrument.symbol, self.assignment.portfolio
+        self.sequences[symbol] += 1
+        order = Order(
+            client_order_id(portfolio, symbol, self.sequences[symbol]),
+            portfolio,
+            symbol,
+            self.assignment.brokers[symbol],
+            Side.BUY if missing > 0 else Side.SELL,
+            abs(missing),
+            OrderType.MARKET,
+            None,
+            TimeInForce.GTC,
+            self.clock.now(),
+        )
+        self.leaves[symbol][order.client_order_id] = missing
+        self.publish(OrderProposed(portfolio, order))
+
+    def _book(self, fill: Fill) -> bool:
+        self.marks.setdefault(fill.instrument, float(fill.price))
+        return self.book.book(fill)

@@ -1,0 +1,180 @@
+"""The composition root: the one place that constructs and names actors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plugins
+from actors.blotter import Blotter
+from actors.console import Console
+from actors.desk import Desk
+from actors.health import Health
+from actors.host import Host
+from actors.journal import MemoryJournal
+from actors.recorder import Recorder, Recording
+from actors.risk import RiskGate
+from actors.tape import Tape
+from bus import Accepted, Bus, Driver, Supervision
+from lts.admission.catalogue import Catalogue
+from lts.config.schema import SystemPlan
+from lts.domain.accounts import AccountReported, GetAccount
+from lts.domain.digest import lines
+from lts.domain.journal import RecallOrders
+from lts.domain.market import Bar, Instrument
+from lts.domain.orders import OrderRecord
+from lts.domain.outcome import Outcome
+from lts.domain.plugins import PluginRefused, StartPlugin
+from lts.domain.recording import FinishRecording
+from lts.kinds import KINDS, SDK_VERSION
+from lts.kinds.core import CoreAssignment
+from lts.refusal import Refused
+
+ONCE = Supervision(restarts=0)
+PATIENCE = 60.0
+"""Seconds that the console waits: a fold of a million orders takes a while."""
+
+
+def catalogue(directories: Sequence[Path] = ()) -> Catalogue:
+    """Return every plugin that can be asked for: built in, installed, and in these directories."""
+    return Catalogue.discover(KINDS, SDK_VERSION, Path(plugins.__file__).parent, directories)
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a session has beside the plan."""
+
+    seed: int | None = None
+    """Permutes the order in which ready actors run."""
+    record: Path | None = None
+    """Where to record the inputs."""
+    tape: Sequence[Accepted] | None = None
+    """Recorded inputs to play in the place of the plan's feeds."""
+    watched: bool = False
+    """Whether somebody looks on: keeps a blotter."""
+
+
+class System:
+    """A whole system on one bus, from its plan to its outcome."""
+
+    def __init__(self, plan: SystemPlan, driver: Driver, extras: Extras = Extras()) -> None:
+        self.plan = plan
+        self.extras = extras
+        self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
+        self.console: Console
+        self.elapsed_s = 0.0
+
+    async def start(self) -> None:
+        """Bring every actor up.
+
+        Raises:
+            Refused: an actor did not start; nothing has been published yet, and all are stopped again.
+        """
+        self._spawn_residents()
+        try:
+            await self._start_core()
+            await self.bus.started()
+            if trouble := self._first_trouble():
+                raise Refused(trouble)
+        except Refused:
+            await self.bus.stop()
+            raise
+
+    async def run(self) -> None:
+        """Trade until the feeds end, or until `bus.driver.stop()`.
+
+        Raises:
+            Livelock: actors keep each other busy without end.
+        """
+        begun = self.bus.system.monotonic()
+        try:
+            await self.bus.run()
+        finally:
+            self.elapsed_s = (self.bus.system.monotonic() - begun) / 1e9
+
+    async def outcome(self) -> Outcome:
+        """Return how it went so far."""
+        return Outcome.of(
+            await self.records(),
+            await self.accounts(),
+            bars=self.bus.accepted(Bar),
+            events=self.bus.dispatcher.messages,
+            elapsed_s=self.elapsed_s,
+        )
+
+    async def records(self) -> tuple[OrderRecord, ...]:
+        """Return every order of the session."""
+        return (await self.console.ask(RecallOrders(), within=PATIENCE)).records
+
+    async def accounts(self) -> list[AccountReported]:
+        """Return what each portfolio has, in the order of the plan; one out of service is left out."""
+        out = self.bus.vitals().quarantined
+        names = [plan.name for plan in self.plan.portfolios if f"portfolio/{plan.name}" not in out]
+        return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
+
+    async def stop(self) -> None:
+        """Finish the recording, if there is one, and stop every actor in order."""
+        if self.extras.record is not None and "recorder" not in self.bus.vitals().quarantined:
+            records = await self.records()
+            outcome = await self.outcome()
+            await self.console.ask(FinishRecording(tuple(lines(records)), outcome.digest), within=PATIENCE)
+        await self.bus.stop()
+
+    def trouble(self) -> str | None:
+        """Return why the session did not go as planned, None if it did."""
+        for name, reason in self.bus.vitals().quarantined.items():
+            return f"{name} went out of service: {reason}"
+        return None
+
+    def _spawn_residents(self) -> None:
+        plan, extras = self.plan, self.extras
+        known = _instruments(plan)
+        self._spawn(MemoryJournal, None, "journal", supervision=ONCE)
+        if extras.record is not None:
+            self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
+        self._spawn(RiskGate, plan.risk, "risk", assignment=known)
+        self._spawn(Desk, None, "desk", assignment=known)
+        self._spawn(Health, None, "health", assignment=self.bus.vitals)
+        if extras.watched:
+            self._spawn(Blotter, None, "blotter")
+        if extras.tape is not None:
+            self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
+        self._spawn(Host, catalogue(plan.plugins.directories), "host")
+        self.console = self._spawn(Console, None, "console")
+
+    async def _start_core(self) -> None:
+        """Have the host start the core, which has it start all other plugins."""
+        plan = self.plan
+        if self.extras.tape is not None:
+            plan = plan.model_copy(update={"feeds": ()})
+        answer = await self.console.ask(
+            StartPlugin(
+                kind="core",
+                plugin=plan.node.core,
+                actor="core",
+                params={},
+                where=f"{plan.file}: node.core",
+                assignment=CoreAssignment(plan, _instruments(plan)),
+            )
+        )
+        if isinstance(answer, PluginRefused):
+            raise Refused(answer.reason)
+
+    def _first_trouble(self) -> str | None:
+        for cell in self.bus.cells.values():
+            if cell.reason:
+                return cell.reason
+        return None
+
+    def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
+        return self.bus.spawn(actor_class, params, name=name, **how).actor
+
+
+def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
+    """The plan's instruments as the domain has them."""
+    return {
+        each.symbol: Instrument(
+            each.symbol, each.currency, each.tick_size, each.lot_size, each.multiplier, each.min_notional
+        )
+        for each in plan.instruments
+    }

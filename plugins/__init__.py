@@ -1,0 +1,1 @@
+"""The guests: one directory a plugin, by kind and name."""

@@ -1,0 +1,1 @@
+"""Bars from a CSV file, replayed as a feed."""

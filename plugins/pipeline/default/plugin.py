@@ -1,0 +1,157 @@
+"""Conducts one portfolio: starts it and its strategies, gives the beat, measures, answers failures."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lts.sdk import (
+    ActorQuarantined,
+    Beat,
+    CancelAll,
+    Event,
+    OrderApproved,
+    OrderDenied,
+    OrderFilled,
+    OrderProposed,
+    Params,
+    Pipeline,
+    PortfolioAssignment,
+    SignalRaised,
+    StartPlugin,
+    StrategyAssignment,
+    on,
+)
+
+
+class Strike(Event):
+    """The pipeline's own reminder."""
+
+
+STAGES = {
+    SignalRaised: "signals",
+    OrderProposed: "proposed",
+    OrderApproved: "approved",
+    OrderDenied: "denied",
+    OrderFilled: "filled",
+}
+
+
+class DefaultPipelineParams(Params):
+    """The beat, and what to do when a strategy or the portfolio is out of service."""
+
+    beat_s: float | None = Field(
+        None, gt=0, description="Seconds of market time between beats; none by default."
+    )
+    on_failure: Literal["hold", "cancel", "flatten"] = Field(
+        "cancel",
+        description="hold: leave things; cancel: cancel orders; flatten: cancel, and close what it held.",
+    )
+
+
+class DefaultPipeline(Pipeline[DefaultPipelineParams]):
+    """The portfolio's conductor."""
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Have the portfolio started, then its strategies."""
+        self.counts = dict.fromkeys(STAGES.values(), 0)
+        self.latest_us = dict.fromkeys(STAGES.values(), 0.0)
+        self.signalled_at = 0
+        self.failed: dict[str, str] = {}
+        await self.start_portfolio()
+        await self.start_strategies()
+        self.strike_later()
+        yield
+
+    async def start_portfolio(self) -> None:
+        """Start the allocator: it keeps the money and sizes the orders."""
+        plan, assignment = self.plan, self.assignment
+        await self.start(
+            StartPlugin(
+                kind="portfolio",
+                plugin=plan.plugin,
+                actor=f"portfolio/{plan.name}",
+                params=plan.params,
+                where=f"{assignment.where}: {plan.place}, params",
+                assignment=PortfolioAssignment(
+                    plan.name,
+                    plan.owner,
+                    plan.currency,
+                    plan.cash,
+                    assignment.instruments,
+                    {asset.instrument: asset.broker for asset in plan.assets},
+                ),
+                scope={"portfolio": plan.name, "instrument": frozenset(assignment.instruments)},
+            )
+        )
+
+    async def start_strategies(self) -> None:
+        """Start one strategy an asset."""
+        plan, assignment = self.plan, self.assignment
+        for asset in plan.assets:
+            instrument = assignment.instruments[asset.instrument]
+            await self.start(
+                StartPlugin(
+                    kind="strategy",
+                    plugin=asset.strategy,
+                    actor=self._strategy(asset.instrument),
+                    params=asset.params,
+                    where=f"{assignment.where}: {plan.place}, {asset.place}, params",
+                    assignment=StrategyAssignment(plan.name, instrument),
+                    scope={"portfolio": plan.name, "instrument": asset.instrument},
+                )
+            )
+
+    @on
+    def measure(
+        self, passed: SignalRaised | OrderProposed | OrderApproved | OrderDenied | OrderFilled
+    ) -> None:
+        """Count what passes each stage, and the time since the signal that it came from."""
+        stage = STAGES[type(passed)]
+        now = self.system.monotonic()
+        if stage == "signals":
+            self.signalled_at = now
+        self.counts[stage] += 1
+        self.latest_us[stage] = (now - self.signalled_at) / 1000
+
+    @on
+    def beat(self, _: Strike) -> None:
+        """Let the cyclic strategies act, and arrange for the next time."""
+        self.publish(Beat(self.plan.name, self.clock.now()))
+        self.strike_later()
+
+    def strike_later(self) -> None:
+        """Arrange for the next beat, if there is one."""
+        if self.params.beat_s:
+            self.after(self.params.beat_s, Strike())
+
+    @on
+    def answer_failure(self, quarantined: ActorQuarantined) -> None:
+        """Apply the failure policy when one of this portfolio's plugins is out of service."""
+        orphaned = [
+            asset.instrument
+            for asset in self.plan.assets
+            if self._strategy(asset.instrument) == quarantined.actor
+        ]
+        if not orphaned and quarantined.actor != f"portfolio/{self.plan.name}":
+            return
+        self.failed[quarantined.actor] = quarantined.reason
+        policy = self.params.on_failure
+        self.log.error("failure policy applied", failed=quarantined.actor, policy=policy)
+        if policy != "hold":
+            self.send(CancelAll(self.plan.name))
+        if policy == "flatten":
+            for instrument in orphaned:
+                reason = f"{quarantined.actor} is out of service"
+                self.publish(SignalRaised(self.plan.name, instrument, 0.0, reason))
+
+    def debug_info(self) -> dict[str, Any]:
+        """What passed each stage, how fast the last one did, and who is out of service."""
+        return super().debug_info() | {
+            "passed": dict(self.counts),
+            "latest_us": dict(self.latest_us),
+            "out_of_service": dict(self.failed),
+        }
+
+    def _strategy(self, instrument: str) -> str:
+        return f"strategy/{self.plan.name}/{instrument}"
