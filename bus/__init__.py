@@ -6,7 +6,8 @@ Read `message`, then `actor`, then `dispatcher`; `system` puts them together.
 from bus.actor import Actor
 from bus.calls import AskCycle, AskError, AskTimeout, OwnerFailed, Undeclared, Unowned
 from bus.clock import SECOND, MarketClock, SystemClock, pause
-from bus.drivers import Driver, LiveDriver, Livelock, Moment, ReplayDriver
+from bus.dispatcher import Livelock
+from bus.drivers import Driver, LiveDriver, Moment, ReplayDriver
 from bus.facts import (
     Accepted,
     ActorFailed,

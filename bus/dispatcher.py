@@ -21,10 +21,10 @@ from typing import Any
 
 from bus.calls import CHAIN
 from bus.cell import Cell, State
-from bus.clock import SystemClock
+from bus.clock import MarketClock, SystemClock
 from bus.facts import Accepted
 from bus.mailbox import Mailbox
-from bus.message import Delivery, Event
+from bus.message import Delivery, Event, Message
 from bus.pressure import PressureGauge, WaterMarks
 from bus.router import Handler, Router, Routes, Targets
 
@@ -36,6 +36,20 @@ CROWD = 1024
 """Entries in the common queue beyond which they are sorted into lanes."""
 TURN = 64
 """Messages that an actor with a lane takes before it is the next one's turn."""
+
+
+SPRINT = 256
+"""Moments of a replayed feed between two looks at the event loop."""
+NEVER = 2**63
+"""A market time that does not come."""
+
+Step = tuple[int, int, Event]
+"""A moment of a replay: when (UTC nanoseconds), a number that is the driver's, and what happens."""
+Ports = dict[type[Message], Routes]
+
+
+class Livelock(Exception):
+    """Actors keep each other busy without end while market time stands still."""
 
 
 class _OwnCell:
@@ -66,6 +80,8 @@ class Dispatcher:
         self.turns = 0
         """How many have been taken from lanes."""
         self.inputs = 0
+        self.alarm = NEVER
+        """The market time at which a replay has to look up: a timer's, or at once."""
         self.conflated = 0
         self.open_work = 0
         """Handlers, starts and restarts that are being awaited."""
@@ -145,20 +161,70 @@ class Dispatcher:
 
     # Out: who gets it
 
-    def play(self, targets: Targets, event: Event, limit: int) -> bool:
-        """Accept an input from a replayed feed and deliver it and all that it causes, as `drain` does.
+    def sprint(self, steps: Iterator[Step], clock: MarketClock, ports: Ports, limit: int) -> Step | None:
+        """Play moments of feeds in place, each with all that it causes, while nothing needs a closer look.
 
-        Delivering in place, past the queue, saves a third of a backtest.
+        Returns the step before which it stopped, because market time would pass the `alarm` or
+        the event is no plain one; or None after `SPRINT` steps, at the end of the feeds, or when
+        something is awaited. Delivering in place, past the queue, saves half of a backtest.
+
+        Raises:
+            Livelock: a moment caused more than `limit` messages.
         """
-        self.inputs += 1
-        self.cause = self.inputs
+        queue, ready, alarm, began = self.queue, self._ready, self.alarm, self.inputs
+        number = began
         self.draining = self.awake = True
-        self._deliver(targets, event)
-        self.messages += 1
-        if self.queue or self._ready:
-            return self.drain(limit)
-        self._rest()
-        return True
+        try:
+            for step in islice(steps, SPRINT):
+                at, _, event = step
+                routes = ports.get(event.__class__)
+                if routes is None or at >= alarm:
+                    return step
+                clock.time = at
+                targets = routes.table.get(event.key) or routes.targets(event.key)
+                number += 1
+                routes.accepted += 1
+                self.cause = number
+                try:
+                    for cell, handler in targets:
+                        if cell.lane is None:
+                            self.running = cell
+                            handler(event)
+                        else:
+                            self._park(cell, handler, event)
+                except Exception as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
+                    self.failed(cell, event, error)
+                    self._deliver(targets[targets.index((cell, handler)) + 1 :], event)
+                if queue or ready:
+                    self.inputs = number
+                    self.settle(limit)
+                    if self.open_work:
+                        return None
+                    number, alarm = self.inputs, self.alarm
+                    self.draining = self.awake = True
+        finally:
+            self.inputs = number
+            self.messages += number - began
+            self._rest()
+        return None
+
+    def look_up(self) -> None:
+        """Have a replay look at what has changed before it goes on."""
+        self.alarm = 0
+
+    def settle(self, limit: int) -> None:
+        """Deliver until nothing waits.
+
+        Raises:
+            Livelock: something still waits after `limit` messages.
+        """
+        if not self.drain(limit):
+            raise self.overrun(limit)
+
+    def overrun(self, limit: int) -> Livelock:
+        """Return the error that names who ran last."""
+        name = "an actor" if self.last is None else self.last.name
+        return Livelock(f"{name} was still busy after {limit} messages at one instant of market time")
 
     def drain(self, limit: int) -> bool:
         """Deliver until nothing waits (True), or until about `limit` messages have been (False)."""

@@ -6,23 +6,20 @@ import asyncio
 import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bus.calls import Undeclared
 from bus.cell import Cell, State
 from bus.clock import SECOND, MarketClock, SystemClock, pause
+from bus.dispatcher import NEVER, Dispatcher, Livelock, Ports, Step
 from bus.message import Delivery, Event
 
 if TYPE_CHECKING:
-    from bus.dispatcher import Dispatcher
     from bus.timers import Timers
     from bus.wiring import Outlets
 
 Moment = tuple[int, int, Event]
 """When (UTC nanoseconds), the order among those of one instant (lowest first), and what happens."""
-
-_Step = tuple[int, int, int, Event, "Outlets", "Cell"]
-"""A moment with its feed's place among the feeds, which settles every tie, and the feed's port."""
 
 SLICE = 2_048
 """Messages that a live drain delivers before the event loop gets its turn."""
@@ -30,10 +27,6 @@ LIVELOCK = 1_000_000
 """Messages at one instant that can only mean actors keeping each other busy."""
 BREATH = SECOND // 50
 """Nanoseconds of uninterrupted replay before the event loop gets its turn."""
-
-
-class Livelock(Exception):
-    """Actors keep each other busy without end while market time stands still."""
 
 
 class Driver(ABC):
@@ -46,6 +39,7 @@ class Driver(ABC):
     def __init__(self, livelock: int = LIVELOCK) -> None:
         self.livelock = livelock
         self.system = SystemClock()
+        self.stopping = False
         self.stopped = asyncio.Event()
         self._quiet_at = 0
         self._trouble: Livelock | None = None
@@ -66,6 +60,7 @@ class Driver(ABC):
 
     def stop(self) -> None:
         """End `run` after what is being handled."""
+        self.stopping = True
         self.stopped.set()
 
     @abstractmethod
@@ -96,16 +91,11 @@ class Driver(ABC):
         if dispatcher.quiet:
             self._quiet_at = delivered
         elif delivered - self._quiet_at > self.livelock:
-            self._trouble = self._livelock()
+            self._trouble = dispatcher.overrun(self.livelock)
             self.stop()
             return
         if not done:
             self.wake()
-
-    def _livelock(self) -> Livelock:
-        culprit = self.dispatcher.last
-        name = "an actor" if culprit is None else culprit.name
-        return Livelock(f"{name} was still busy after {self.livelock} messages at one instant of market time")
 
 
 class LiveDriver(Driver):
@@ -167,13 +157,14 @@ class ReplayDriver(Driver):
     def __init__(self, speed: float | None = None, livelock: int = LIVELOCK) -> None:
         super().__init__(livelock)
         self.speed = speed
-        self._sources: list[Iterator[_Step]] = []
+        self._feeds: list[tuple[Cell, Outlets, Iterator[Moment]]] = []
         self._start: tuple[int, int] | None = None
         self._news = asyncio.Event()
 
     def stop(self) -> None:
         """End `run` after what is being handled."""
         super().stop()
+        self.dispatcher.look_up()
         self._news.set()
 
     def time_of_input(self) -> int:
@@ -181,28 +172,31 @@ class ReplayDriver(Driver):
         return self.clock.now()
 
     def rearm(self) -> None:
-        """Cut short the waiting for a later moment."""
+        """Look up when the next timer is due, and cut short the waiting for a later moment."""
+        due = self.timers.next_at()
+        self.dispatcher.alarm = (
+            0 if self.speed is not None or self.stopping else NEVER if due is None else due
+        )
         self._news.set()
 
     def replay(self, source: Cell, outlets: Outlets, moments: Iterator[Moment]) -> None:
         """Merge a feed's moments with those of the others."""
-        self._sources.append(self._steps(len(self._sources), source, outlets, moments))
+        self._feeds.append((source, outlets, moments))
 
     async def run(self) -> None:
         """Play all moments of all feeds, in order."""
-        dispatcher, clock, timers = self.dispatcher, self.clock, self.timers
+        dispatcher = self.dispatcher
+        steps, ports = self._steps(), {} if dispatcher.witnessed else self._common_ports()
         breath = self.system.monotonic() + BREATH
-        for at, _, _, event, outlets, source in heapq.merge(*self._sources):
-            if self.speed is not None or timers.due(at):
-                await self._reach(at)
-            if self.stopped.is_set():
+        while not self.stopping:
+            before = dispatcher.inputs
+            self.rearm()
+            step = dispatcher.sprint(steps, self.clock, ports, self.livelock)
+            if step is not None:
+                await self._take(*step)
+            elif dispatcher.inputs == before:
                 break
-            if source.state is not State.RUNNING:
-                continue
-            clock.time = at
-            if not self._play(outlets, event, source):
-                raise self._livelock()
-            if dispatcher.open_work:
+            if not dispatcher.quiet:
                 await self._settle()
             if self.system.monotonic() > breath:
                 await pause(0)
@@ -210,33 +204,49 @@ class ReplayDriver(Driver):
         if self._trouble:
             raise self._trouble
 
-    def _steps(
-        self, place: int, source: Cell, outlets: Outlets, moments: Iterator[Moment]
-    ) -> Iterator[_Step]:
-        """A feed's moments with what the merge needs; a feed that raises ends there, and is its own failure."""
+    def _steps(self) -> Iterator[Step]:
+        """All feeds' moments in order, each with its feed's place among the feeds."""
+        placed = [
+            self._placed(place, source, moments) for place, (source, _, moments) in enumerate(self._feeds)
+        ]
+        if len(placed) == 1:
+            return placed[0]
+        return ((at, place, event) for at, _, place, event in heapq.merge(*placed))
+
+    def _placed(self, place: int, source: Cell, moments: Iterator[Moment]) -> Iterator[Any]:
+        """A feed's moments with its place, which settles every tie; a feed that raises ends there."""
         try:
-            for at, order, event in moments:
-                yield at, order, place, event, outlets, source
+            if len(self._feeds) == 1:
+                yield from moments  # where there is no other feed, the order among them is place enough
+            else:
+                for at, order, event in moments:
+                    yield at, order, place, event
         except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
             self.dispatcher.failed(source, None, error)
 
-    def _play(self, outlets: Outlets, event: Event, source: Cell) -> bool:
-        """Accept a moment as an input, and deliver it and all that it causes."""
-        dispatcher = self.dispatcher
-        routes = dispatcher.router.of(event.__class__)
+    def _common_ports(self) -> Ports:
+        """The plain events that every feed may publish: those need no closer look."""
+        router = self.dispatcher.router
+        common = set.intersection(*(set(outlets) for _, outlets, _ in self._feeds)) if self._feeds else set()
+        return {each: router.of(each) for each in common if each.delivery is Delivery.EVERY}
+
+    async def _take(self, at: int, place: int, event: Event) -> None:
+        """Play one moment at its time, by the long way."""
+        await self._reach(at)
+        source, outlets, _ = self._feeds[place if len(self._feeds) > 1 else 0]
+        if self.stopping or source.state is not State.RUNNING:
+            return
         if event.__class__ not in outlets:
             refused = Undeclared(f"{source.name} may not publish {type(event).__name__}")
-            dispatcher.failed(source, event, refused)
-            return True
-        if routes.delivery is Delivery.EVERY and not dispatcher.witnessed:
-            routes.accepted += 1
-            return dispatcher.play(routes.targets(event.key), event, self.livelock)
-        dispatcher.accept(routes, event, source.name)
-        return dispatcher.drain(self.livelock)
+            self.dispatcher.failed(source, event, refused)
+            return
+        self.clock.time = at
+        self.dispatcher.accept(self.dispatcher.router.of(event.__class__), event, source.name)
+        self.dispatcher.settle(self.livelock)
 
     async def _reach(self, at: int) -> None:
         """Let market time come to just before `at`: keep the timers on the way, and wait if paced."""
-        while not self.stopped.is_set():
+        while not self.stopping:
             due = self.timers.next_at()
             goal = at if due is None or due > at else due
             if not await self._waited(goal):
@@ -268,8 +278,7 @@ class ReplayDriver(Driver):
 
     async def _settle(self) -> None:
         """Wait until all that the last moment caused has been handled, or until `stop`."""
-        if not self.dispatcher.drain(self.livelock):
-            raise self._livelock()
+        self.dispatcher.settle(self.livelock)
         if self.dispatcher.quiet:
             return
         waits = [

@@ -149,6 +149,7 @@ class Supervisor:
         if cell.state not in {State.RUNNING, State.STARTING}:
             return
         cell.state = State.RESTARTING
+        self._dispatcher.look_up()
         cell.lane = cell.lane or Mailbox()
         self._disarm(cell)
         for ask in cell.lane.remove(lambda message: isinstance(message, Ask)):
@@ -178,6 +179,7 @@ class Supervisor:
         self._wiring.disconnect(cell)
         self._disarm(cell)
         cell.state = state
+        self._dispatcher.look_up()
         left, cell.lane = cell.lane, Mailbox()
         while left:
             _, message, _ = left.take()

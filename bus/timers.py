@@ -29,32 +29,28 @@ class Timer:
 class Timers:
     """Appointments in market time, earliest first. `changed` is called when an earlier one comes in."""
 
-    __slots__ = ("_heap", "_numbers", "changed")
+    __slots__ = ("heap", "_numbers", "changed")
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self.heap: list[Timer] = []
         self._numbers = count()
         self.changed: Callable[[], None] = lambda: None
 
     def at(self, when: int, fire: Callable[[], None]) -> Timer:
         """Call `fire` when market time reaches `when` (UTC nanoseconds)."""
         timer = Timer(when, next(self._numbers), fire)
-        heapq.heappush(self._heap, timer)
-        if self._heap[0] is timer:
+        heapq.heappush(self.heap, timer)
+        if self.heap[0] is timer:
             self.changed()
         return timer
 
     def next_at(self) -> int | None:
         """Return the time of the next appointment, None if there is none."""
-        while self._heap and self._heap[0].cancelled:
-            heapq.heappop(self._heap)
-        return self._heap[0].at if self._heap else None
-
-    def due(self, now: int) -> bool:
-        """Whether there is an appointment at or before `now`."""
-        return bool(self._heap) and self._heap[0].at <= now
+        while self.heap and self.heap[0].cancelled:
+            heapq.heappop(self.heap)
+        return self.heap[0].at if self.heap else None
 
     def pop_due(self, now: int) -> Timer | None:
         """Remove and return the earliest appointment at or before `now`, None if there is none."""
         due = self.next_at()
-        return heapq.heappop(self._heap) if due is not None and due <= now else None
+        return heapq.heappop(self.heap) if due is not None and due <= now else None

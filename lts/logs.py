@@ -19,14 +19,12 @@ def set_up(level: Level = "info", form: Format = "console", stream: TextIO | Non
         stream: where to; it stays open.
     """
     out = stream or sys.stderr
-    render: Any
+    finish: list[Any]
     if form == "json":
         finish = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     else:
-        render = structlog.dev.ConsoleRenderer(
-            colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-        finish = [render]
+        plain = structlog.dev.plain_traceback
+        finish = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -14,11 +14,11 @@ from lts.domain.market import Bar, Instrument
 from lts.domain.money import ZERO, plain
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderProposed
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
-from lts.domain.performance import EquityCurve
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
 from lts.domain.positions import PositionChanged
 from lts.domain.signals import SignalRaised
+from lts.domain.valuation import Valuation
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
 
 P = TypeVar("P", bound=Params)
@@ -60,8 +60,7 @@ class Portfolio(Plugin[P], Generic[P]):
         kept: PortfolioAssignment = self.assignment
         self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
         self.book.deposit(kept.cash, self.clock.now())
-        self.curve = EquityCurve()
-        self.marks: dict[str, float] = {}
+        self.valuation = Valuation(self.book)
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
         self.sequences = dict.fromkeys(kept.instruments, 0)
@@ -74,6 +73,11 @@ class Portfolio(Plugin[P], Generic[P]):
                 self._book(fill)
         yield
 
+    @property
+    def marks(self) -> dict[str, float]:
+        """The last close of each instrument."""
+        return self.valuation.marks
+
     @abstractmethod
     def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal | None:
         """Return the position to hold for a signal, negative for short; None leaves things as they are."""
@@ -81,8 +85,7 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def mark(self, bar: Bar) -> None:
         """Value what is held at the close."""
-        self.marks[bar.instrument] = bar.close
-        self.curve.sample(bar.closed_at, self.book.value(self.marks))
+        self.valuation.see(bar)
 
     @on
     def pursue(self, signal: SignalRaised) -> None:
@@ -145,7 +148,7 @@ class Portfolio(Plugin[P], Generic[P]):
             fees=book.fees,
             realised=book.realised,
             positions=tuple(book.positions.values()),
-            curve=self.curve,
+            curve=self.valuation.curve,
         )
 
     @on

@@ -1,7 +1,7 @@
 """Replays the bars of a CSV file."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from pydantic import Field
@@ -9,9 +9,6 @@ from pydantic import Field
 from lts.sdk import CLOSES, OPENS, Bar, BarOpened, Moment, Params, ReplayFeed
 
 from .bars import read_bars, span
-
-REMEMBERED = 10_000
-"""Bars that a strategy born again can ask for."""
 
 
 class CsvParams(Params):
@@ -29,24 +26,26 @@ class CsvFeed(ReplayFeed[CsvParams]):
 
     def load(self) -> None:
         """Read and check the whole file."""
-        self.span = span(self.params.bar)
         path = self.assignment.directory / self.params.path
-        self.bars = read_bars(path, self.instrument.symbol, self.span)
-        self.played: deque[Bar] = deque(maxlen=REMEMBERED)
+        self.bars = read_bars(path, self.instrument.symbol, span(self.params.bar))
+        self.period = self.bars[-1].closed_at - self.bars[0].opened_at
+        self.played = 0
 
     def moments(self) -> Iterator[Moment]:
         """Yield the opening and the close of every bar, once or round after round."""
-        shift = 0
-        while True:
-            for original in self.bars:
-                bar = original.later(shift) if shift else original
-                yield bar.opened_at, OPENS, BarOpened(bar.instrument, bar.opened_at, bar.open)
-                yield bar.closed_at, CLOSES, bar
-                self.played.append(bar)
-            if not self.params.repeat:
-                return
-            shift += self.bars[-1].closed_at - self.bars[0].opened_at
+        for place in count() if self.params.repeat else range(len(self.bars)):
+            bar = self.bar(place)
+            opened_at = bar.opened_at
+            yield opened_at, OPENS, BarOpened(bar.instrument, opened_at, bar.open)
+            yield bar.closed_at, CLOSES, bar
+            self.played = place + 1
+
+    def bar(self, place: int) -> Bar:
+        """Return the bar at a place in the endless series."""
+        rounds, row = divmod(place, len(self.bars))
+        bar = self.bars[row]
+        return bar.later(rounds * self.period) if rounds else bar
 
     def published(self, count: int) -> Sequence[Bar]:
         """Return the last bars played."""
-        return tuple(self.played)[-count:] if count > 0 else ()
+        return [self.bar(place) for place in range(max(0, self.played - count), self.played)]
