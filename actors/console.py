@@ -5,6 +5,7 @@ from lts.domain.accounts import GetAccount
 from lts.domain.blotter import GetBlotter
 from lts.domain.health import GetHealth
 from lts.domain.journal import RecallOrders
+from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
 from lts.domain.recording import FinishRecording
 from lts.domain.risk import SetTradingState
@@ -17,6 +18,7 @@ class Console(Actor[None]):
         FinishRecording,
         GetAccount,
         GetDebugInfo,
+        GetFeedProgress,
         GetHealth,
         GetBlotter,
         ListPlugins,

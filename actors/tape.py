@@ -1,10 +1,19 @@
 """A tape: plays the inputs of a recording in the place of the feeds that were recorded."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from bus import Accepted, Actor, Moment, on
-from lts.domain.market import Bar, BarOpened, History, Quote, RecentBars, Trade
+from lts.domain.market import (
+    Bar,
+    BarOpened,
+    FeedProgressed,
+    GetFeedProgress,
+    History,
+    Quote,
+    RecentBars,
+    Trade,
+)
 
 REMEMBERED = 10_000
 """Bars of each instrument that a strategy born again can ask for."""
@@ -19,6 +28,7 @@ class Tape(Actor[Sequence[Accepted]]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Hand over the moments."""
         self.played: dict[str, deque[Bar]] = {}
+        self.counts: Counter[str] = Counter()
         self.replay(self.moments())
         yield
 
@@ -29,9 +39,15 @@ class Tape(Actor[Sequence[Accepted]]):
             if isinstance(accepted.message, Bar):
                 bar = accepted.message
                 self.played.setdefault(bar.instrument, deque(maxlen=REMEMBERED)).append(bar)
+                self.counts[bar.instrument] += 1
 
     @on
     def recall(self, recent: RecentBars) -> History:
         """Answer with the last bars that were played."""
         bars = tuple(self.played.get(recent.instrument, ()))[-recent.count :] if recent.count > 0 else ()
         return History(bars, bars[-1].closed_at if bars else 0)
+
+    @on
+    def report_progress(self, wanted: GetFeedProgress) -> FeedProgressed:
+        """Answer how many bars of an instrument were played."""
+        return FeedProgressed(wanted.instrument, self.counts[wanted.instrument], None)

@@ -48,7 +48,6 @@ class Actor(Generic[P]):
     """Whether this class may start other actors."""
 
     __slots__ = (
-        "__dict__",
         "_bus",
         "_cell",
         "_dispatcher",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bus.calls import Undeclared
 from bus.cell import Cell, State
 from bus.clock import SECOND, MarketClock, SystemClock, pause
-from bus.dispatcher import NEVER, Dispatcher, Livelock, Ports, Step
+from bus.dispatcher import NEVER, Dispatcher, Livelock, Step, Tables
 from bus.message import Delivery, Event
 
 if TYPE_CHECKING:
@@ -186,12 +186,12 @@ class ReplayDriver(Driver):
     async def run(self) -> None:
         """Play all moments of all feeds, in order."""
         dispatcher = self.dispatcher
-        steps, ports = self._steps(), {} if dispatcher.witnessed else self._common_ports()
+        steps, tables = self._steps(), {} if dispatcher.witnessed else self._plain_tables()
         breath = self.system.monotonic() + BREATH
         while not self.stopping:
             before = dispatcher.inputs
             self.rearm()
-            step = dispatcher.sprint(steps, self.clock, ports, self.livelock)
+            step = dispatcher.sprint(steps, self.clock, tables, self.livelock)
             if step is not None:
                 await self._take(*step)
             elif dispatcher.inputs == before:
@@ -224,11 +224,11 @@ class ReplayDriver(Driver):
         except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
             self.dispatcher.failed(source, None, error)
 
-    def _common_ports(self) -> Ports:
+    def _plain_tables(self) -> Tables:
         """The plain events that every feed may publish: those need no closer look."""
         router = self.dispatcher.router
         common = set.intersection(*(set(outlets) for _, outlets, _ in self._feeds)) if self._feeds else set()
-        return {each: router.of(each) for each in common if each.delivery is Delivery.EVERY}
+        return {each: router.of(each).table for each in common if each.delivery is Delivery.EVERY}
 
     async def _take(self, at: int, place: int, event: Event) -> None:
         """Play one moment at its time, by the long way."""

@@ -27,13 +27,11 @@ class Routes:
     publish reads it. `targets` answers for every key, and fills the table.
     """
 
-    __slots__ = ("_by_key", "_everyone", "accepted", "delivery", "message_type", "newest", "table")
+    __slots__ = ("_by_key", "_everyone", "delivery", "message_type", "newest", "table")
 
     def __init__(self, message_type: type[Message]) -> None:
         self.message_type = message_type
         self.delivery = message_type.delivery
-        self.accepted = 0
-        """How many messages of this type came in from outside."""
         self.table: dict[Any, Targets] = {}
         self.newest: dict[Any, Any] = {}
         """For a LATEST type: the newest message of each key that is queued."""

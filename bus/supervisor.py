@@ -57,7 +57,8 @@ class Supervisor:
     def start(self, cell: Cell) -> None:
         """Bring an actor to life: at once if it has no lifespan of its own, else in a task."""
         if type(cell.actor).lifespan is Actor.lifespan and cell.lifespan is None:
-            vars(cell.actor).clear()
+            if cell.restarts:
+                vars(cell.actor).clear()
             self._started(cell)
             return
         cell.state = State.STARTING
@@ -68,7 +69,8 @@ class Supervisor:
     async def _give_birth(self, cell: Cell) -> None:
         try:
             await self._close(cell)
-            vars(cell.actor).clear()
+            if cell.restarts:  # a dictionary once asked for is slower than none
+                vars(cell.actor).clear()
             cell.lifespan = cell.actor.lifespan()
             await anext(cell.lifespan)
             self._started(cell)

@@ -162,10 +162,6 @@ class Bus:
             load={name: seen / looks for name, seen in self.watchdog.samples.most_common()},
         )
 
-    def accepted(self, message_type: type[Message]) -> int:
-        """Return how many messages of a type came in from outside."""
-        return self.router.of(message_type).accepted
-
     def unowned(self, call: Call) -> None:
         """Refuse a request that no actor owns."""
         request = call.request

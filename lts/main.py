@@ -21,7 +21,7 @@ from lts.config.schema import SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.digest import lines
 from lts.domain.journal import RecallOrders
-from lts.domain.market import Bar, Instrument
+from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.orders import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
@@ -97,10 +97,16 @@ class System:
         return Outcome.of(
             await self.records(),
             await self.accounts(),
-            bars=self.bus.accepted(Bar),
+            bars=await self.bars(),
             events=self.bus.dispatcher.messages,
             elapsed_s=self.elapsed_s,
         )
+
+    async def bars(self) -> int:
+        """Return how many bars the feeds have published."""
+        symbols = {feed.instrument for feed in self.plan.feeds}
+        reports = [await self.console.ask(GetFeedProgress(symbol)) for symbol in sorted(symbols)]
+        return sum(report.bars for report in reports)
 
     async def records(self) -> tuple[OrderRecord, ...]:
         """Return every order of the session."""

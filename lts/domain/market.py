@@ -94,3 +94,17 @@ class RecentBars(Request[History], key="instrument", gc=False):
 
     instrument: str
     count: int
+
+
+class FeedProgressed(Event, key="instrument", gc=False):
+    """How many bars a feed has published, and how many it has in all (None: there is no end)."""
+
+    instrument: str
+    bars: int
+    total: int | None
+
+
+class GetFeedProgress(Request[FeedProgressed], key="instrument", gc=False):
+    """Asks an instrument's feed how far it is."""
+
+    instrument: str

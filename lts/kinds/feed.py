@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from bus import Moment, on
-from lts.domain.market import Bar, BarOpened, History, Instrument, Quote, RecentBars, Trade
+from lts.domain.market import (
+    Bar,
+    BarOpened,
+    FeedProgressed,
+    GetFeedProgress,
+    History,
+    Instrument,
+    Quote,
+    RecentBars,
+    Trade,
+)
 from lts.domain.plugins import SystemReady
 from lts.kinds.plugin import EVERYONE, Params, Plugin
 
@@ -33,7 +43,7 @@ class Feed(Plugin[P], Generic[P]):
 
     kind: ClassVar[str] = "feed"
     publishes = (BarOpened, Bar, Quote, Trade)
-    hears = (*EVERYONE, RecentBars, SystemReady)
+    hears = (*EVERYONE, RecentBars, GetFeedProgress, SystemReady)
     external = True
 
     @property
@@ -47,6 +57,15 @@ class Feed(Plugin[P], Generic[P]):
         """Answer with the last bars that were published."""
         bars = tuple(self.published(recent.count))
         return History(bars, bars[-1].closed_at if bars else 0)
+
+    @on
+    def report_progress(self, _: GetFeedProgress) -> FeedProgressed:
+        """Answer how far this feed is."""
+        return FeedProgressed(self.instrument.symbol, *self.progress())
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bars were published, and how many there are in all, None if there is no end."""
+        return len(self.published(2**63)), None
 
     def published(self, count: int) -> Sequence[Bar]:
         """Return the last bars published, at most `count`, oldest first; none from a feed that keeps none."""

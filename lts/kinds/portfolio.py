@@ -18,7 +18,7 @@ from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
 from lts.domain.positions import PositionChanged
 from lts.domain.signals import SignalRaised
-from lts.domain.valuation import Valuation
+from lts.domain.valuation import WAITING, Valuation
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
 
 P = TypeVar("P", bound=Params)
@@ -61,6 +61,7 @@ class Portfolio(Plugin[P], Generic[P]):
         self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
         self.book.deposit(kept.cash, self.clock.now())
         self.valuation = Valuation(self.book)
+        self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
         self.sequences = dict.fromkeys(kept.instruments, 0)
@@ -85,7 +86,9 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def mark(self, bar: Bar) -> None:
         """Value what is held at the close."""
-        self.valuation.see(bar)
+        self.closes.append(bar)
+        if len(self.closes) > WAITING:
+            self.valuation.catch_up()
 
     @on
     def pursue(self, signal: SignalRaised) -> None:

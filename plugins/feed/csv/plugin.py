@@ -1,7 +1,6 @@
 """Replays the bars of a CSV file."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 
 from pydantic import Field
@@ -28,24 +27,27 @@ class CsvFeed(ReplayFeed[CsvParams]):
         """Read and check the whole file."""
         path = self.assignment.directory / self.params.path
         self.bars = read_bars(path, self.instrument.symbol, span(self.params.bar))
-        self.period = self.bars[-1].closed_at - self.bars[0].opened_at
-        self.played = 0
+        self.played = self.past = 0
 
     def moments(self) -> Iterator[Moment]:
         """Yield the opening and the close of every bar, once or round after round."""
-        for place in count() if self.params.repeat else range(len(self.bars)):
-            bar = self.bar(place)
-            opened_at = bar.opened_at
-            yield opened_at, OPENS, BarOpened(bar.instrument, opened_at, bar.open)
-            yield bar.closed_at, CLOSES, bar
-            self.played = place + 1
+        while True:
+            self.played = 0
+            for bar in self.bars:
+                opened_at = bar.opened_at
+                yield opened_at, OPENS, BarOpened(bar.instrument, opened_at, bar.open)
+                yield bar.closed_at, CLOSES, bar
+                self.played += 1
+            if not self.params.repeat:
+                return
+            self.past += len(self.bars)
+            period = self.bars[-1].closed_at - self.bars[0].opened_at
+            self.bars = [bar.later(period) for bar in self.bars]
 
-    def bar(self, place: int) -> Bar:
-        """Return the bar at a place in the endless series."""
-        rounds, row = divmod(place, len(self.bars))
-        bar = self.bars[row]
-        return bar.later(rounds * self.period) if rounds else bar
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bars were played, of how many."""
+        return self.past + self.played, None if self.params.repeat else len(self.bars)
 
     def published(self, count: int) -> Sequence[Bar]:
-        """Return the last bars played."""
-        return [self.bar(place) for place in range(max(0, self.played - count), self.played)]
+        """Return the last bars played; after a new round has begun, those of that round."""
+        return self.bars[max(0, self.played - count) : self.played]

@@ -1,8 +1,7 @@
 """Long while the mean of the last fast closes is above that of the slow ones; else flat or short."""
 
-from collections import deque
 from collections.abc import AsyncGenerator
-from math import fsum
+from math import fsum, inf
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -34,20 +33,22 @@ class SmaCrossParams(Params):
 
 
 class SmaCross(Strategy[SmaCrossParams]):
-    """Two simple averages of the close.
+    """Two simple averages of the close, and by how much the fast one leads.
 
-    The sums are kept as floats and made anew, correctly rounded, every `slow` bars. In between
-    their error is far below `CLEAR` of the highest close; a difference that is not clear of it is
-    judged by sums made anew as well. So the side is always that of exact averages.
+    The last closes lie in a ring. The lead is moved on from close to close, and made anew from
+    correctly rounded sums each time round. In between its error is far below `CLEAR` of the highest
+    close; a lead that is not clear of that is made anew as well. So the side is always that of
+    exact averages.
     """
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Learn the closes before now, and what was signalled last."""
         self.fast, self.slow = self.params.fast, self.params.slow
         self.below = 0.0 if self.params.direction == "long_only" else -1.0
-        self.fast_closes: deque[float] = deque()
-        self.slow_closes: deque[float] = deque()
-        self.sum_anew()
+        self.entering, self.leaving = 1 / self.fast - 1 / self.slow, 1 / self.slow
+        self.ring = [0.0] * self.slow
+        self.place, self.complete = 0, False
+        self.lead, self.unclear, self.highest = 0.0, inf, inf
         for bar in await self.history(self.slow):
             self.learn(bar.close)
         self.side = await self.standing_target()
@@ -57,38 +58,34 @@ class SmaCross(Strategy[SmaCrossParams]):
     def watch_for_a_cross(self, bar: Bar) -> None:
         """Signal when the wanted side is not the one that was signalled last."""
         self.learn(bar.close)
-        if len(self.slow_closes) < self.slow:
-            return
-        above = self.fast_sum / self.fast - self.slow_sum / self.slow
-        if -self.unclear < above < self.unclear:
-            self.sum_anew()
-            mean = self.slow_sum / self.slow
-            above = self.fast_sum / self.fast - mean
-            above = 0.0 if above < mean * TIE else above
-        side = 1.0 if above > 0 else self.below
-        if side != self.side:
+        if -self.unclear < self.lead < self.unclear:
+            self.measure()
+        side = 1.0 if self.lead > 0 else self.below
+        if side != self.side and self.complete:
             self.side = side
-            word = "above" if above > 0 else "not above"
+            word = "above" if self.lead > 0 else "not above"
             self.signal(side, because=f"the mean of {self.fast} closes is {word} that of {self.slow}")
 
     def learn(self, close: float) -> None:
-        """Move both averages on by one close."""
-        fast_closes, slow_closes = self.fast_closes, self.slow_closes
-        fast_closes.append(close)
-        slow_closes.append(close)
-        self.fast_sum += close
-        self.slow_sum += close
-        if len(fast_closes) > self.fast:
-            self.fast_sum -= fast_closes.popleft()
-        if len(slow_closes) > self.slow:
-            self.slow_sum -= slow_closes.popleft()
-        self.since += 1
-        if self.since >= self.slow or close > self.highest:
-            self.sum_anew()
+        """Put a close into the ring in the place of the oldest, and move the lead on."""
+        ring, place = self.ring, self.place
+        self.lead += close * self.entering - ring[place - self.fast] / self.fast + ring[place] * self.leaving
+        ring[place] = close
+        self.place = place = place + 1
+        if place == self.slow:
+            self.place, self.complete = 0, True
+            self.measure()
+        elif close > self.highest:
+            self.measure()
 
-    def sum_anew(self) -> None:
-        """Make the sums, without what rounding has done to them so far."""
-        self.fast_sum, self.slow_sum = fsum(self.fast_closes), fsum(self.slow_closes)
-        self.since = 0
-        self.highest = max(self.slow_closes, default=0.0) * HEADROOM
+    def measure(self) -> None:
+        """Make the lead from sums that rounding has done nothing to; a tie is no lead."""
+        if not self.complete:
+            return
+        ring, place = self.ring, self.place
+        fast = (ring[place:] + ring[:place])[-self.fast :]
+        mean = fsum(ring) / self.slow
+        lead = fsum(fast) / self.fast - mean
+        self.lead = lead if lead >= mean * TIE else min(lead, 0.0)
+        self.highest = max(ring) * HEADROOM
         self.unclear = self.highest * CLEAR
