@@ -42,6 +42,7 @@ class RiskGate(Actor[RiskPlan]):
         self.exposures: dict[str, Exposure] = {}
         self.throttles: dict[str, Throttle] = {}
         self.seen: set[str] = set()
+        self.limited = any(limit is not None for _, limit in self.params)
         recalled = await self.ask(RecallTradingStates())
         self.states = {each.scope: each.state for each in recalled.states}
         for record in (await self.ask(RecallOrders())).records:
@@ -62,7 +63,7 @@ class RiskGate(Actor[RiskPlan]):
     def screen(self, proposed: OrderProposed) -> None:
         """Let an order pass, or say why not."""
         order = proposed.order
-        if objection := next(self._objections(order), None):
+        if objection := self._objection_to(order):
             self.log.info("order denied", order=order.client_order_id, reason=objection)
             self.publish(OrderDenied(order.portfolio, order, objection, self.clock.now()))
             return
@@ -109,36 +110,36 @@ class RiskGate(Actor[RiskPlan]):
             reason = f"{pressure.depth} messages wait for {pressure.actor}"
             self.set_state(SetTradingState(SYSTEM, TradingState.REDUCING, reason))
 
-    def _objections(self, order: Order) -> Iterator[str]:
-        """Each reason to deny an order, the plainest first."""
+    def _objection_to(self, order: Order) -> str:
+        """Why an order may not pass; empty if it may."""
         instrument = self.assignment.get(order.instrument)
-        exposure = self._exposure(order.portfolio)
-        state = max(
-            self.states.get(SYSTEM, TradingState.ACTIVE),
-            self.states.get(f"portfolio:{order.portfolio}", TradingState.ACTIVE),
-        )
-        if state is TradingState.HALTED:
-            yield "trading is halted"
-        if state is TradingState.REDUCING and not exposure.reduces(order):
-            yield "only orders that reduce a position may pass"
+        if self.states and (barred := self._barred(order)):
+            return barred
         if order.client_order_id in self.seen:
-            yield f"duplicate of {order.client_order_id}"
+            return f"duplicate of {order.client_order_id}"
         if instrument is None:
-            yield f"unknown instrument {order.instrument}"
-            return
-        if not (order.quantity.is_finite() and order.quantity > 0):
-            yield f"the quantity {order.quantity} is not a positive number"
-            return
-        if order.limit_price is not None and not (order.limit_price.is_finite() and order.limit_price > 0):
-            yield f"the limit price {order.limit_price} is not a positive number"
-            return
+            return f"unknown instrument {order.instrument}"
+        for what, amount in (("quantity", order.quantity), ("limit price", order.limit_price)):
+            if amount is not None and not (amount.is_finite() and amount > 0):
+                return f"the {what} {amount} is not a positive number"
         if order.instrument not in self.market:
-            yield f"no price of {order.instrument} has been seen"
-            return
-        yield from self._broken_limits(order, instrument, exposure)
+            return f"no price of {order.instrument} has been seen"
+        return next(self._broken_limits(order, instrument), "") if self.limited else ""
 
-    def _broken_limits(self, order: Order, instrument: Instrument, exposure: Exposure) -> Iterator[str]:
+    def _barred(self, order: Order) -> str:
+        """What the trading state, the strictest that applies, has against an order."""
+        scopes = (SYSTEM, f"portfolio:{order.portfolio}")
+        state = max(self.states.get(scope, TradingState.ACTIVE) for scope in scopes)
+        if state is TradingState.HALTED:
+            return "trading is halted"
+        if state is TradingState.REDUCING and not self._exposure(order.portfolio).reduces(order):
+            return "only orders that reduce a position may pass"
+        return ""
+
+    def _broken_limits(self, order: Order, instrument: Instrument) -> Iterator[str]:
+        """Each limit that an order breaks; only one that breaks no other uses up the throttle."""
         limits, now = self.params, self.clock.now()
+        exposure = self._exposure(order.portfolio)
         reference, priced_at = _reference(self.market[order.instrument])
         price = reference if order.limit_price is None else order.limit_price
         if limits.max_price_age_s is not None and now - priced_at > limits.max_price_age_s * SECOND:

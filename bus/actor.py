@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import CHAIN, Ask, AskCycle, AskError, Send, Undeclared
+from bus.calls import CHAIN, Ask, AskCycle, Send, Undeclared
 from bus.clock import SECOND, MarketClock, SystemClock
-from bus.facts import Undeliverable
 from bus.message import Event, Message, Request
 
 if TYPE_CHECKING:
     from bus.cell import Cell
     from bus.dispatcher import Dispatcher
     from bus.drivers import Moment
-    from bus.router import Routes, Targets
-    from bus.wiring import Enter, Outlets
+    from bus.router import Targets
+    from bus.wiring import Enter, Outlets, Owners
     from bus.system import Bus
 
 P = TypeVar("P")
@@ -54,6 +53,7 @@ class Actor(Generic[P]):
         "_outlets",
         "_owners",
         "assignment",
+        "clock",
         "name",
         "params",
         "scope",
@@ -64,20 +64,17 @@ class Actor(Generic[P]):
     assignment: Any
     """What this instance is here for, as whoever spawned it says; opaque to the bus, like `params`."""
     scope: Mapping[str, Any]
+    clock: MarketClock
+    """Market time."""
     _bus: Bus
     _cell: Cell
     _dispatcher: Dispatcher
     _outlets: Outlets
-    _owners: Mapping[type[Message], Routes]
+    _owners: Owners
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Make the actor's state, `yield` once while it lives, then clean up."""
         yield
-
-    @property
-    def clock(self) -> MarketClock:
-        """Market time."""
-        return self._bus.clock
 
     @property
     def system(self) -> SystemClock:
@@ -110,12 +107,19 @@ class Actor(Generic[P]):
 
         A request that gets no answer comes back as `Undeliverable`.
         """
-        routes = self._request_routes(request)
-        call = Send(request, self._cell, self._hear, self._hear_refusal)
-        if routes.targets(request.key):
-            self._dispatcher.put(routes, call, self._cause())
-        else:
+        try:
+            routes, enter = self._owners[request.__class__]
+        except KeyError:
+            raise self._undeclared(request, "asks") from None
+        call = Send(request, self._cell)
+        targets = routes.table.get(request.key) or routes.targets(request.key)
+        if not targets:
             self._bus.unowned(call)
+            return
+        dispatcher = self._dispatcher
+        enter((targets, call, self._cause()))
+        if not dispatcher.awake:
+            dispatcher.wake()
 
     async def ask(self, request: Request[R], within: float = PATIENCE) -> R:
         """Put a request to its owner and await the answer.
@@ -129,7 +133,10 @@ class Actor(Generic[P]):
             AskCycle: the owner waits for this actor.
             Unowned, OwnerFailed: nobody can answer.
         """
-        routes = self._request_routes(request)
+        try:
+            routes, _ = self._owners[request.__class__]
+        except KeyError:
+            raise self._undeclared(request, "asks") from None
         chain = CHAIN.get()
         call = Ask(request, self._cell, chain)
         owners = routes.targets(request.key)
@@ -196,18 +203,10 @@ class Actor(Generic[P]):
     def _cause(self) -> int:
         return self._cell.cause if self._cell.asynchronous else self._dispatcher.cause
 
-    def _request_routes(self, request: Request[Any]) -> Routes:
-        try:
-            return self._owners[request.__class__]
-        except KeyError:
-            raise self._undeclared(request, "asks") from None
-
     def _undeclared(self, message: Message, word: str) -> Undeclared:
         name = type(message).__name__
         return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
 
     def _hear(self, answer: Message) -> None:
+        """Take the answer to a `send`, as the next message for this actor alone."""
         self._bus.supervisor.deliver(self._cell, answer, self._dispatcher.cause)
-
-    def _hear_refusal(self, request: Request[Any], error: AskError, delivered: bool) -> None:  # noqa: FBT001
-        self._hear(Undeliverable(request, str(error), delivered))

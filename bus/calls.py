@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from bus.cell import Cell
+from bus.facts import Undeliverable
 from bus.message import Delivery, Request
 
 CHAIN: ContextVar[tuple[Cell, ...]] = ContextVar("CHAIN", default=())
@@ -125,27 +126,16 @@ class Ask(Call):
 class Send(Call):
     """A call whose answer returns to the sender's mailbox as a message."""
 
-    __slots__ = ("_refused", "_reply")
-
-    def __init__(
-        self,
-        request: Request[Any],
-        asked_by: Cell,
-        reply: Callable[[Any], None],
-        refused: Callable[[Request[Any], AskError, bool], None],
-    ) -> None:
-        super().__init__(request, asked_by)
-        self._reply = reply
-        self._refused = refused
+    __slots__ = ()
 
     def resolve(self, answer: Any) -> None:
         """Send the answer back; None means that there is nothing to say."""
         if answer is not None:
-            self._reply(answer)
+            self.asked_by.actor._hear(answer)  # noqa: SLF001 - the way back into an actor is the bus's
 
     def refuse(self, error: AskError, *, delivered: bool) -> None:
         """Send back an `Undeliverable`."""
-        self._refused(self.request, error, delivered)
+        self.asked_by.actor._hear(Undeliverable(self.request, str(error), delivered))  # noqa: SLF001 - as above
 
 
 def answering(method: Callable[[Any], Any]) -> Callable[[Call], None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from bus.actor import Actor
     from bus.mailbox import Mailbox
@@ -47,6 +47,7 @@ class Cell:
         "order",
         "pressed",
         "group",
+        "handlers",
         "reason",
         "restarts",
         "state",
@@ -82,6 +83,8 @@ class Cell:
         self.working_on: Any = None
         self.working_since = 0
         self.lifespan: AsyncGenerator[None, None] | None = None
+        self.handlers: dict[type, Callable[[Any], Any] | None] = {}
+        """The actor's own handlers, of the types that were delivered to it alone so far."""
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.timers: dict[object, Timer | asyncio.TimerHandle] = {}
 

@@ -128,6 +128,7 @@ class Bus:
         self._spawned += 1
         cell.actor.name, cell.actor.params = name, params
         cell.actor.assignment, cell.actor.scope = assignment, scope
+        cell.actor.clock = self.clock
         cell.actor._bus = self  # noqa: SLF001 - an actor's port is the bus's to fill
         try:
             self.wiring.connect(

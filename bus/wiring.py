@@ -18,6 +18,8 @@ Keys = frozenset[Any] | None
 Enter = Callable[[Entry], None]
 Outlets = dict[type[Message], tuple[dict[Any, Targets], Enter]]
 """For each event that a port carries: the route table, and how an entry comes into the queue."""
+Owners = dict[type[Message], tuple[Routes, Enter]]
+"""The same for each request that a port carries."""
 
 
 class Wiring:
@@ -27,7 +29,7 @@ class Wiring:
         self._router = router
         self._dispatcher = dispatcher
         self._shared: dict[tuple[type[Event], ...], Outlets] = {}
-        self._owners: dict[tuple[type[Request[Any]], ...], dict[type[Message], Routes]] = {}
+        self._asked: dict[tuple[type[Request[Any]], ...], Owners] = {}
 
     def connect(
         self,
@@ -66,10 +68,12 @@ class Wiring:
 
     def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:
         """Return the actor's own handler of a type, None if it has none."""
-        for hearing in hearings(type(cell.actor)):
-            if hearing.message_type is message_type:
-                return self._bound(cell, hearing)
-        return None
+        known = cell.handlers
+        if message_type not in known:
+            found = (each for each in hearings(type(cell.actor)) if each.message_type is message_type)
+            hearing = next(found, None)
+            known[message_type] = None if hearing is None else self._bound(cell, hearing)
+        return known[message_type]
 
     def _refuse_eavesdropping(self, cell: Cell, granted: frozenset[type[Message]]) -> None:
         for hearing in hearings(type(cell.actor)):
@@ -107,10 +111,13 @@ class Wiring:
             }
         return self._shared[granted]
 
-    def _owners_of(self, granted: tuple[type[Request[Any]], ...]) -> dict[type[Message], Routes]:
-        if granted not in self._owners:
-            self._owners[granted] = {each: self._router.of(each) for each in granted}
-        return self._owners[granted]
+    def _owners_of(self, granted: tuple[type[Request[Any]], ...]) -> Owners:
+        if granted not in self._asked:
+            entrance = self._dispatcher.entrance
+            self._asked[granted] = {
+                each: (self._router.of(each), entrance(each.delivery)) for each in granted
+            }
+        return self._asked[granted]
 
     def _door(self, cell: Cell, event_type: type[Event]) -> Enter:
         """How events enter that are not published during a drain: accepted as inputs, or with the cell's own cause."""

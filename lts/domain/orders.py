@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
@@ -218,7 +219,7 @@ class OrderRecord:
         self.history.append((status, at))
 
 
-_TAKEN_BY_EVERY_VENUE = re.compile(r"[A-Za-z0-9._/-]+")
+_PLAIN_NAMES = re.compile(r"[A-Za-z0-9._/-]+-[A-Za-z0-9._/]+", re.ASCII)
 _ID_LENGTH = 32
 _HASH_LENGTH = 20
 
@@ -230,8 +231,17 @@ def client_order_id(portfolio: str, asset: str, sequence: int) -> str:
     read one way only (the asset without a hyphen), else a hash of the two names in their place.
     A sequence below 10¹¹ keeps the hashed form within 32 characters, too.
     """
-    readable = f"{portfolio}-{asset}-{sequence:06d}"
-    if len(readable) <= _ID_LENGTH and "-" not in asset and _TAKEN_BY_EVERY_VENUE.fullmatch(readable):
-        return readable
-    names = f"{len(portfolio)}:{portfolio}{asset}".encode()
-    return f"{sha256(names).hexdigest()[:_HASH_LENGTH]}-{sequence:06d}"
+    readable, hashed = _prefixes(portfolio, asset)
+    number = f"{sequence:06d}"
+    if readable and len(readable) + len(number) <= _ID_LENGTH:
+        return readable + number
+    return hashed + number
+
+
+@lru_cache(maxsize=4096)
+def _prefixes(portfolio: str, asset: str) -> tuple[str, str]:
+    """What comes before the sequence: readable (empty if it cannot be), and hashed."""
+    names = f"{portfolio}-{asset}"
+    digest = sha256(f"{len(portfolio)}:{portfolio}{asset}".encode()).hexdigest()
+    plain = _PLAIN_NAMES.fullmatch(names) and "-" not in asset
+    return f"{names}-" if plain else "", f"{digest[:_HASH_LENGTH]}-"

@@ -112,9 +112,9 @@ class Book:
             profit += position.value(exact(marks[instrument])) - position.cost
         return profit
 
-    def units(self, instrument: str) -> float:
-        """Return by how much the value of what is held moves with the price of an instrument."""
-        return self._units.get(instrument, 0.0)
+    def worth(self) -> tuple[float, dict[str, float]]:
+        """Return the cash, and by how much the value moves with each price, as floats: see `value`."""
+        return self._cash, dict(self._units)
 
     def value(self, marks: Mapping[str, float]) -> float:
         """Return the equity as a float, cheaply: for a sample of a curve, never for a booking.

@@ -83,9 +83,6 @@ class PositionChanged(Event, key="portfolio", gc=False):
     """A portfolio holds another quantity of an instrument than before, and this much cash."""
 
     portfolio: str
-    instrument: str
-    quantity: Decimal
-    average_price: Decimal
-    realised: Decimal
+    position: Position
     cash: Decimal
     at: int

@@ -1,13 +1,12 @@
 """A portfolio's worth from close to close."""
 
-from itertools import repeat
-from operator import attrgetter
+from collections.abc import Sequence
+from itertools import pairwise, repeat
 
+from lts.domain.fills import Fill
 from lts.domain.market import Bar
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
-
-_CLOSED_AT, _CLOSE = attrgetter("closed_at"), attrgetter("close")
 
 WAITING = 1024
 """Closes that may wait to be valued together, which is several times faster than one by one."""
@@ -17,16 +16,17 @@ class Valuation:
     """Values a book at every close that it sees. What is asked of it is always up to date.
 
     Closes are appended to `closes`; whoever appends sees to it that no more than `WAITING` wait.
-    Whoever books a fill calls `catch_up` before, so that earlier closes are valued without it.
+    Whoever books a fill says so with `turn`: the closes until then are valued without it.
     """
 
-    __slots__ = ("_book", "_curve", "_marks", "closes")
+    __slots__ = ("_book", "_curve", "_marks", "_spans", "closes")
 
     def __init__(self, book: Book) -> None:
+        self.closes: list[Bar] = []
         self._book = book
         self._marks: dict[str, float] = {}
         self._curve = EquityCurve()
-        self.closes: list[Bar] = []
+        self._spans = [(0, *book.worth())]
 
     @property
     def marks(self) -> dict[str, float]:
@@ -40,24 +40,39 @@ class Valuation:
         self.catch_up()
         return self._curve
 
+    def turn(self, fill: Fill) -> None:
+        """Take note that the book has changed by a fill."""
+        if fill.instrument not in self._marks:
+            self.catch_up()
+            self._marks.setdefault(fill.instrument, float(fill.price))
+        self._spans.append((len(self.closes), *self._book.worth()))
+
     def catch_up(self) -> None:
-        """Value what is held at the closes that have been seen since the last time."""
-        if not self.closes:
-            return
-        if len(self._book.positions) == 1:
-            self._value_one_instrument()
-        else:
-            for bar in self.closes:
-                self._marks[bar.instrument] = bar.close
-                self._curve.sample(bar.closed_at, self._book.value(self._marks))
+        """Value what was held at the closes that have been seen since the last time."""
+        ends = (*self._spans, (len(self.closes), 0.0, {}))
+        one_instrument = len(self._book.positions) == 1
+        for (begin, cash, units), (end, _, _) in pairwise(ends):
+            if begin == end:
+                continue
+            if one_instrument:
+                self._value_one(self.closes[begin:end], cash, units)
+            else:
+                self._value_all(self.closes[begin:end], cash, units)
+        self._spans = [(0, *self._book.worth())]
         self.closes.clear()
 
-    def _value_one_instrument(self) -> None:
-        closes, last = self.closes, self.closes[-1]
-        cash, units = self._book.value({last.instrument: 0.0}), self._book.units(last.instrument)
+    def _value_all(self, closes: Sequence[Bar], cash: float, units: dict[str, float]) -> None:
+        marks, sample = self._marks, self._curve.sample
+        for bar in closes:
+            marks[bar.instrument] = bar.close
+            sample(bar.closed_at, cash + sum([count * marks[held] for held, count in units.items()]))
+
+    def _value_one(self, closes: Sequence[Bar], cash: float, units: dict[str, float]) -> None:
+        last = closes[-1]
+        held = units.get(last.instrument, 0.0)
         self._marks[last.instrument] = last.close
-        self._curve.times.extend(map(_CLOSED_AT, closes))
-        if units:
-            self._curve.values.extend([cash + units * close for close in map(_CLOSE, closes)])
+        self._curve.times.extend([bar.closed_at for bar in closes])
+        if held:
+            self._curve.values.extend([cash + held * bar.close for bar in closes])
         else:
             self._curve.values.extend(repeat(cash, len(closes)))

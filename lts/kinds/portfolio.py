@@ -115,17 +115,7 @@ class Portfolio(Plugin[P], Generic[P]):
             if filled.status.is_open:
                 leaves[fill.client_order_id] = left
         position = self.book.positions[fill.instrument]
-        self.publish(
-            PositionChanged(
-                fill.portfolio,
-                fill.instrument,
-                position.quantity,
-                position.average_price,
-                position.realised,
-                self.book.cash,
-                fill.at,
-            )
-        )
+        self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
 
     @on
     def release(self, changed: OrderChanged | OrderDenied) -> None:
@@ -190,5 +180,7 @@ class Portfolio(Plugin[P], Generic[P]):
         self.publish(OrderProposed(portfolio, order))
 
     def _book(self, fill: Fill) -> bool:
-        self.marks.setdefault(fill.instrument, float(fill.price))
-        return self.book.book(fill)
+        booked = self.book.book(fill)
+        if booked:
+            self.valuation.turn(fill)
+        return booked

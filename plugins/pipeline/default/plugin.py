@@ -13,7 +13,6 @@ from lts.sdk import (
     OrderApproved,
     OrderDenied,
     OrderFilled,
-    OrderProposed,
     Params,
     Pipeline,
     PortfolioAssignment,
@@ -30,7 +29,6 @@ class Strike(Event):
 
 STAGES = {
     SignalRaised: "signals",
-    OrderProposed: "proposed",
     OrderApproved: "approved",
     OrderDenied: "denied",
     OrderFilled: "filled",
@@ -55,7 +53,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Have the portfolio started, then its strategies."""
         self.counts = dict.fromkeys(STAGES.values(), 0)
-        self.latest_us = dict.fromkeys(STAGES.values(), 0.0)
+        self.latest_ns = dict.fromkeys(STAGES.values(), 0)
+        self.stopwatch = self.system.monotonic
         self.signalled_at = 0
         self.failed: dict[str, str] = {}
         await self.start_portfolio()
@@ -103,16 +102,13 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
             )
 
     @on
-    def measure(
-        self, passed: SignalRaised | OrderProposed | OrderApproved | OrderDenied | OrderFilled
-    ) -> None:
+    def measure(self, passed: SignalRaised | OrderApproved | OrderDenied | OrderFilled) -> None:
         """Count what passes each stage, and the time since the signal that it came from."""
-        stage = STAGES[type(passed)]
-        now = self.system.monotonic()
+        stage, now = STAGES[type(passed)], self.stopwatch()
         if stage == "signals":
             self.signalled_at = now
         self.counts[stage] += 1
-        self.latest_us[stage] = (now - self.signalled_at) / 1000
+        self.latest_ns[stage] = now - self.signalled_at
 
     @on
     def beat(self, _: Strike) -> None:
@@ -149,7 +145,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
         """What passed each stage, how fast the last one did, and who is out of service."""
         return super().debug_info() | {
             "passed": dict(self.counts),
-            "latest_us": dict(self.latest_us),
+            "latest_ns": dict(self.latest_ns),
             "out_of_service": dict(self.failed),
         }
 
