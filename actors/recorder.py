@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bus import Accepted, Actor, Time, Wire, every, on
-from lts.domain.market import Bar, BarOpened, Quote, Trade
-from lts.domain.recording import FORMAT, FinishRecording, RecordingFinished
+from bus import Accepted, Actor, Time, every, on
+from lts.domain.recording import FORMAT, INPUTS, FinishRecording, RecordingFinished
 from lts.refusal import Refused
 
 
@@ -25,7 +24,6 @@ class Recorder(Actor[Recording]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Begin the file with the plan."""
-        self.wire = Wire((BarOpened, Bar, Quote, Trade))
         self.inputs = 0
         try:
             self.file = self.params.path.open("w", encoding="utf-8")
@@ -44,7 +42,7 @@ class Recorder(Actor[Recording]):
                 "n": accepted.number,
                 "at": accepted.at,
                 "source": accepted.source,
-                "message": self.wire.describe(accepted.message),
+                "message": INPUTS.describe(accepted.message),
             }
         )
 

@@ -7,7 +7,7 @@ from bus.actor import Actor
 from bus.calls import AskCycle, AskError, AskTimeout, OwnerFailed, Undeclared, Unowned
 from bus.clock import SECOND, MarketClock, SystemClock, pause
 from bus.dispatcher import Livelock
-from bus.drivers import Driver, LiveDriver, Moment, ReplayDriver
+from bus.drivers import Driver, LiveDriver, Moment
 from bus.facts import (
     Accepted,
     ActorFailed,
@@ -23,10 +23,11 @@ from bus.facts import (
 from bus.handlers import Time, every, on
 from bus.message import Delivery, Event, Message, Request
 from bus.pressure import WaterMarks
-from bus.supervision import Group, Supervision, Together
+from bus.replay import ReplayDriver
 from bus.router import OwnerConflict
-from bus.wire import Garbled, Wire
+from bus.supervision import Group, Supervision, Together
 from bus.system import Bus, NameTaken, Vitals
+from bus.wire import Garbled, Wire
 
 __all__ = [
     "SECOND",
@@ -44,6 +45,7 @@ __all__ = [
     "Delivery",
     "Driver",
     "Event",
+    "Garbled",
     "Group",
     "HandlerSlow",
     "LiveDriver",
@@ -68,7 +70,6 @@ __all__ = [
     "Vitals",
     "WaterMarks",
     "Wire",
-    "Garbled",
     "every",
     "on",
     "pause",

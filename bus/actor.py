@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import CHAIN, Ask, AskCycle, Send, Undeclared
-from bus.clock import SECOND, MarketClock, SystemClock
+from bus.calls import ERRAND, Ask, AskCycle, Send, Undeclared, Unowned
+from bus.clock import MarketClock, SystemClock, pause
 from bus.message import Event, Message, Request
 
 if TYPE_CHECKING:
     from bus.cell import Cell
     from bus.dispatcher import Dispatcher
     from bus.drivers import Moment
-    from bus.router import Targets
-    from bus.wiring import Enter, Outlets, Owners
+    from bus.router import Routes, Targets
     from bus.system import Bus
+    from bus.wiring import Enter, Outlets, Owners
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -26,6 +26,8 @@ PATIENCE = 5.0
 """Seconds that an ask waits unless told otherwise."""
 INLINE = 1024
 """How many messages an ask may drain in place before it really waits."""
+BREATH = 256
+"""Asks that may be answered in place, one after the other, before the event loop gets its turn."""
 
 
 class Actor(Generic[P]):
@@ -106,18 +108,19 @@ class Actor(Generic[P]):
         """Put a request to its owner and go on; its answer, a message, arrives at this actor's own handler.
 
         A request that gets no answer comes back as `Undeliverable`.
+
+        Raises:
+            Undeclared: the request's type is not among those granted.
         """
-        try:
-            routes, enter = self._owners[request.__class__]
-        except KeyError:
-            raise self._undeclared(request, "asks") from None
-        call = Send(request, self._cell)
+        routes, enter = self._way_to_owner(request)
+        cause = self._cause()
+        call = Send(request, self._cell, cause)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         if not targets:
-            self._bus.unowned(call)
+            self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
             return
         dispatcher = self._dispatcher
-        enter((targets, call, self._cause()))
+        enter((targets, call, cause))
         if not dispatcher.awake:
             dispatcher.wake()
 
@@ -132,33 +135,26 @@ class Actor(Generic[P]):
             AskTimeout: no answer within the deadline.
             AskCycle: the owner waits for this actor.
             Unowned, OwnerFailed: nobody can answer.
+            Undeclared: the request's type is not among those granted.
         """
-        try:
-            routes, _ = self._owners[request.__class__]
-        except KeyError:
-            raise self._undeclared(request, "asks") from None
-        chain = CHAIN.get()
-        call = Ask(request, self._cell, chain)
+        routes, _ = self._way_to_owner(request)
+        waiting = ERRAND.get().waiting
+        call = Ask(request, self._cell, waiting)
         owners = routes.targets(request.key)
         if not owners:
-            self._bus.unowned(call)
-        elif owners[0][0] in chain:
-            path = " -> ".join(cell.name for cell in (*chain, owners[0][0]))
-            call.refuse(AskCycle(f"{type(request).__name__} would wait for itself: {path}"), delivered=False)
+            self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
+        elif owners[0][0] in waiting:
+            path = " -> ".join(cell.name for cell in (*waiting, owners[0][0]))
+            cycle = AskCycle(f"{type(request).__name__} would wait for itself: {path}")
+            self._bus.supervisor.refuse(call, cycle)
         else:
-            dispatcher = self._dispatcher
-            dispatcher.awake = True
-            dispatcher.put(routes, call, self._cause())
-            if not dispatcher.drain(INLINE):
-                dispatcher.wake()
-            if not call.done:
-                await call.wait(within)
+            await self._answered(call, routes, within)
         answer: R = call.result()
         return answer
 
     def after(self, seconds: float, message: Event) -> None:
         """Deliver a message to this actor alone, `seconds` of market time from now."""
-        self._bus.supervisor.appoint(self._cell, self.clock.now() + round(seconds * SECOND), message)
+        self._bus.supervisor.appoint(self._cell, seconds, message)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the handlers; if it raises, the actor has failed. It ends with the actor."""
@@ -190,9 +186,21 @@ class Actor(Generic[P]):
         await self._bus.dispatcher.pressure.room()
 
     def forget(self, unwanted: Callable[[Any], bool]) -> int:
-        """Drop from this actor's mailbox what it knows already, after a restart; return how many."""
-        lane = self._cell.lane
-        return 0 if lane is None else len(lane.remove(unwanted))
+        """Drop the events in this actor's mailbox that it knows already, and return how many they were."""
+        return self._bus.supervisor.forget(self._cell, unwanted)
+
+    async def _answered(self, call: Ask, routes: Routes, within: float) -> None:
+        """Deliver a call in place, with what else waits; only what is not answered then is awaited."""
+        dispatcher = self._dispatcher
+        dispatcher.awake = True
+        dispatcher.put(routes, call, self._cause())
+        if not dispatcher.drain(INLINE):
+            dispatcher.wake()
+        dispatcher.asks += 1
+        if not call.done:
+            await call.wait(within)
+        elif not dispatcher.asks % BREATH:
+            await pause(0)
 
     def _first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
         if event.__class__ not in self._outlets:
@@ -201,12 +209,23 @@ class Actor(Generic[P]):
         return self._outlets[event.__class__][1], routes.targets(event.key)
 
     def _cause(self) -> int:
-        return self._cell.cause if self._cell.asynchronous else self._dispatcher.cause
+        return ERRAND.get().cause if self._cell.asynchronous else self._dispatcher.cause
+
+    def _way_to_owner(self, request: Request[Any]) -> tuple[Routes, Enter]:
+        try:
+            return self._owners[request.__class__]
+        except KeyError:
+            raise self._undeclared(request, "asks") from None
 
     def _undeclared(self, message: Message, word: str) -> Undeclared:
         name = type(message).__name__
         return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
 
-    def _hear(self, answer: Message) -> None:
+    def _hear(self, answer: Message, cause: int) -> None:
         """Take the answer to a `send`, as the next message for this actor alone."""
-        self._bus.supervisor.deliver(self._cell, answer, self._dispatcher.cause)
+        self._bus.supervisor.deliver(self._cell, answer, cause)
+
+
+def _unowned(request: Request[Any]) -> str:
+    name = type(request).__name__
+    return f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}"

@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from bus.cell import Cell
 from bus.facts import Undeliverable
 from bus.message import Delivery, Request
 
-CHAIN: ContextVar[tuple[Cell, ...]] = ContextVar("CHAIN", default=())
-"""The actors that wait for what the current task does; set only where a handler may await."""
+
+class Errand(NamedTuple):
+    """What a task does: the cause of it, and the actors that wait for it, the first asker first."""
+
+    cause: int = 0
+    waiting: tuple[Cell, ...] = ()
+
+
+NO_ERRAND = Errand()
+ERRAND: ContextVar[Errand] = ContextVar("ERRAND", default=NO_ERRAND)
+"""The current task's errand, which its children inherit. Only what may await has any: a decider's
+cause is the dispatcher's."""
 
 
 class Undeclared(Exception):
@@ -86,7 +96,7 @@ class Ask(Call):
             self._answer = answer
             self._finish()
 
-    def refuse(self, error: AskError, *, delivered: bool) -> None:  # noqa: ARG002 - whoever awaits needs only the error
+    def refuse(self, error: AskError, *, delivered: bool) -> None:  # noqa: ARG002 - the error says it
         """Wake the asker with an error."""
         if not self.done:
             self._error = error
@@ -124,18 +134,23 @@ class Ask(Call):
 
 
 class Send(Call):
-    """A call whose answer returns to the sender's mailbox as a message."""
+    """A call whose answer returns to the sender's mailbox as a message, with the cause of the call."""
 
-    __slots__ = ()
+    __slots__ = ("_cause",)
+
+    def __init__(self, request: Request[Any], asked_by: Cell, cause: int) -> None:
+        super().__init__(request, asked_by)
+        self._cause = cause
 
     def resolve(self, answer: Any) -> None:
         """Send the answer back; None means that there is nothing to say."""
         if answer is not None:
-            self.asked_by.actor._hear(answer)  # noqa: SLF001 - the way back into an actor is the bus's
+            self.asked_by.actor._hear(answer, self._cause)  # noqa: SLF001 - the way back into an actor is the bus's
 
     def refuse(self, error: AskError, *, delivered: bool) -> None:
         """Send back an `Undeliverable`."""
-        self.asked_by.actor._hear(Undeliverable(self.request, str(error), delivered))  # noqa: SLF001 - as above
+        news = Undeliverable(self.request, str(error), delivered)
+        self.asked_by.actor._hear(news, self._cause)  # noqa: SLF001 - as above
 
 
 def answering(method: Callable[[Any], Any]) -> Callable[[Call], None]:

@@ -25,6 +25,10 @@ class State(Enum):
     STOPPED = "stopped"
 
 
+LIVING = frozenset({State.STARTING, State.RUNNING})
+ENDED = frozenset({State.QUARANTINED, State.STOPPED})
+
+
 class Cell:
     """One actor as the bus sees it.
 
@@ -37,17 +41,16 @@ class Cell:
     __slots__ = (
         "actor",
         "asynchronous",
-        "cause",
         "external",
         "failures",
+        "group",
+        "handlers",
         "lane",
         "lifespan",
         "listed",
         "name",
         "order",
         "pressed",
-        "group",
-        "handlers",
         "reason",
         "restarts",
         "state",
@@ -77,8 +80,6 @@ class Cell:
         """Whether it has its place among those that take turns, or a worker task."""
         self.pressed = False
         """Whether its mailbox is above the high mark."""
-        self.cause = 0
-        """The cause of the message that it is awaiting; a decider's is the dispatcher's."""
         self.worker: asyncio.Task[None] | None = None
         self.working_on: Any = None
         self.working_since = 0

@@ -1,11 +1,11 @@
-"""One queue for all actors: who runs next, and with which message.
+"""One line for all actors: who runs next, and with which message.
 
-A publish adds one entry, `(targets, message, cause)`, to the common queue. A
-drain walks it and calls each target's handler in place, unless that actor has a
-*lane*: then the message waits there. Lanes exist for actors that cannot or must
-not take a message this instant (starting, restarting, awaiting, crowded), and
-for all actors when a seed permutes who runs next. Actors with a lane take turns
-of bounded length, so that one with a long backlog does not hold up the others.
+A publish adds one entry, `(targets, message, cause)`, to the line. A drain walks
+it and calls each target's handler in place, unless that actor has a *lane*: then
+the message waits there. Lanes exist for actors that cannot or must not take a
+message this instant (starting, restarting, awaiting, crowded), and for all
+actors when a seed permutes who runs next. Actors with a lane take turns of
+bounded length, so that one with a long backlog does not hold up the others.
 
 `docs/decisions/0002-one-queue.md` has the measurements behind this shape.
 """
@@ -13,30 +13,30 @@ of bounded length, so that one with a long backlog does not hold up the others.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
-from operator import length_hint
 from random import Random
 from typing import Any
 
-from bus.calls import CHAIN
-from bus.cell import Cell, State
-from bus.clock import MarketClock, SystemClock
+from bus.cell import ENDED, Cell, State
+from bus.clock import MarketClock
 from bus.facts import Accepted
+from bus.line import Line
 from bus.mailbox import Mailbox
 from bus.message import Delivery, Event, Message
 from bus.pressure import PressureGauge, WaterMarks
 from bus.router import Handler, Router, Routes, Targets
+from bus.workers import Workers
 
-Entry = tuple[Targets, Any, int]
-
+FAULTS = (Exception, SystemExit, asyncio.CancelledError)
+"""What a guest may raise without taking anybody else down."""
 BATCH = 256
-"""Entries of the common queue between two looks at the lanes."""
+"""Entries of the line between two looks at the lanes."""
 CROWD = 1024
-"""Entries in the common queue beyond which they are sorted into lanes."""
+"""Entries in the line beyond which they are sorted into lanes."""
 TURN = 64
 """Messages that an actor with a lane takes before it is the next one's turn."""
-
 
 SPRINT = 256
 """Moments of a replayed feed between two looks at the event loop."""
@@ -52,18 +52,12 @@ class Livelock(Exception):
     """Actors keep each other busy without end while market time stands still."""
 
 
-class _OwnCell:
-    """Stands where a cell stands in the entries that the dispatcher handles itself."""
-
-    lane = None
-
-
 class Dispatcher:
     """Delivers messages. It knows neither why an actor failed nor what time it is."""
 
     def __init__(self, router: Router, marks: WaterMarks, seed: int | None = None) -> None:
         self.router = router
-        self.queue: list[Entry] = []
+        self.line = Line(router, self._deliver_newest)
         self.cause = 0
         """The number of the input that set off what is being handled; 0 outside of a drain."""
         self.awake = False
@@ -72,32 +66,32 @@ class Dispatcher:
         self.scheduled = False
         self.running: Cell | None = None
         self.last: Cell | None = None
-        """Who ran last in the last drain."""
-        self.reader: Iterator[Entry] | None = None
-        """Where a drain is in the common queue; None when it is not walking it."""
+        """Who ran last."""
         self.messages = 0
-        """How many messages have left the common queue."""
+        """How many messages have left the line."""
         self.turns = 0
         """How many have been taken from lanes."""
+        self.asks = 0
         self.inputs = 0
+        self.conflated = 0
+        """How many messages gave way to newer ones in a lane."""
         self.alarm = NEVER
         """The market time at which a replay has to look up: a timer's, or at once."""
-        self.conflated = 0
         self.open_work = 0
         """Handlers, starts and restarts that are being awaited."""
-        self.working: set[Cell] = set()
+        self.quiet_at = 0
+        """How much had been delivered when nothing was under way, the last time that anybody looked."""
+        self.workers = Workers(self)
         self.pressure = PressureGauge(marks, self.publish)
         self.wake: Callable[[], None] = lambda: None
-        self.failed: Callable[[Cell, Any, Exception], None]
+        self.failed: Callable[[Cell, Any, BaseException], None]
+        self.gave_out: Callable[[Cell, Exception], None]
         self.undelivered: Callable[[Cell, Any, str], None]
         self.time_of_input: Callable[[], int]
-        self._ready: list[Cell] = []
         self.seeded = seed is not None
-        self._random = None if seed is None else Random(seed)  # noqa: S311 - a schedule, not a secret
-        self._urgent_end = 0
+        self._ready: deque[Cell] = deque()
+        self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._accepted = router.of(Accepted)
-        self._system = SystemClock()
-        self._newest: Targets = ((_OwnCell(), self._deliver_newest),)  # type: ignore[assignment]
         self._waiting_for_quiet: list[asyncio.Future[None]] = []
 
     @property
@@ -105,31 +99,32 @@ class Dispatcher:
         """Whether any actor hears of each input as it is accepted."""
         return bool(self._accepted.targets(None))
 
-    # In: what is put into the queue
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to drain."""
+        return bool(self.line.entries or self._ready)
+
+    @property
+    def delivered(self) -> int:
+        """How much has been done, as a measure of who keeps whom busy."""
+        return self.messages + self.turns
+
+    # In: what is put into the line
 
     def publish(self, event: Event) -> None:
         """Publish in the name of the bus itself."""
         self.put(self.router.of(event.__class__), event, self.cause)
 
     def put(self, routes: Routes, message: Any, cause: int) -> None:
-        """Add a message of any delivery to the queue, and see to it that it is drained."""
-        self.entrance(routes.delivery)((routes.targets(message.key), message, cause))
+        """Add a message of any delivery to the line, and see to it that it is drained."""
+        self.line.entrance(routes.delivery)((routes.targets(message.key), message, cause))
         if not self.awake:
             self.wake()
 
-    def entrance(self, delivery: Delivery) -> Callable[[Entry], None]:
-        """Return how entries of one delivery come into the queue."""
-        match delivery:
-            case Delivery.EVERY:
-                return self.queue.append
-            case Delivery.URGENT:
-                return self._put_first
-            case Delivery.LATEST:
-                return self._put_newest
-
     def put_one(self, cell: Cell, handler: Handler, message: Any, cause: int) -> None:
         """Add a message for one actor alone: an answer, or a timer's tick."""
-        self.queue.append((((cell, handler),), message, cause))
+        enter = self.line.put_first if message.delivery is Delivery.URGENT else self.line.entries.append
+        enter((((cell, handler),), message, cause))
         if not self.awake:
             self.wake()
 
@@ -138,25 +133,10 @@ class Dispatcher:
         at = self.time_of_input()
         self.inputs += 1
         if targets := self._accepted.targets(None):
-            self.queue.append((targets, Accepted(self.inputs, at, source, message), self.inputs))
+            urgent = routes.delivery is Delivery.URGENT
+            enter = self.line.put_first if urgent else self.line.entries.append
+            enter((targets, Accepted(self.inputs, at, source, message), self.inputs))
         self.put(routes, message, self.inputs)
-
-    def _put_first(self, entry: Entry) -> None:
-        """Insert ahead of all that is not urgent: right after the reader's place and earlier urgent ones."""
-        place = 0 if self.reader is None else len(self.queue) - length_hint(self.reader)
-        self._urgent_end = max(place, self._urgent_end)
-        self.queue.insert(self._urgent_end, entry)
-        self._urgent_end += 1
-
-    def _put_newest(self, entry: Entry) -> None:
-        """Take the place of an elder with the same key that is queued still, or queue up."""
-        _, message, cause = entry
-        newest = self.router.of(message.__class__).newest
-        if message.key in newest:
-            self.conflated += 1
-        else:
-            self.queue.append((self._newest, message, cause))
-        newest[message.key] = message
 
     # Out: who gets it
 
@@ -165,13 +145,12 @@ class Dispatcher:
 
         Returns the step before which it stopped, because market time would pass the `alarm` or
         the route of its event is not known yet; or None after `SPRINT` steps, at the end of the
-        feeds, or when something is awaited. Past the queue, a backtest takes half as long.
+        feeds, or when something is awaited. Past the line, a backtest takes half as long.
 
         Raises:
             Livelock: a moment caused more than `limit` messages.
         """
-        queue, ready, alarm, number = self.queue, self._ready, self.alarm, self.inputs
-        self.messages -= number
+        entries, ready, played = self.line.entries, self._ready, 0
         self.draining = self.awake = True
         try:
             for at, place, event in islice(steps, SPRINT):
@@ -179,10 +158,12 @@ class Dispatcher:
                     targets = tables[event.__class__][event.key]
                 except KeyError:
                     return at, place, event
-                if at >= alarm:
+                if at >= self.alarm:
                     return at, place, event
-                clock.time = at
-                self.cause = number = number + 1
+                if at > clock.time:  # noqa: PLR1730 - max() takes longer
+                    clock.time = at
+                self.inputs = self.cause = self.inputs + 1
+                played += 1
                 try:
                     for cell, handler in targets:
                         if cell.lane is None:
@@ -190,19 +171,16 @@ class Dispatcher:
                             handler(event)
                         else:
                             self._park(cell, handler, event)
-                except Exception as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
+                except FAULTS as error:
                     self.failed(cell, event, error)
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], event)
-                if queue or ready:
-                    self.inputs = number
+                if entries or ready or self.open_work:
                     self.settle(limit)
                     if self.open_work:
                         return None
-                    number, alarm = self.inputs, self.alarm
                     self.draining = self.awake = True
         finally:
-            self.inputs = number
-            self.messages += number
+            self.messages += played
             self._rest()
         return None
 
@@ -226,18 +204,18 @@ class Dispatcher:
 
     def drain(self, limit: int) -> bool:
         """Deliver until nothing waits (True), or until about `limit` messages have been (False)."""
-        queue = self.queue
+        entries, ready = self.line.entries, self._ready
         self.draining = self.awake = True
         stop_at = self.messages + self.turns + limit
         try:
             while True:
-                if self._random is not None or len(queue) > CROWD:
+                if self.seeded or len(entries) > CROWD:
                     self._sort_into_lanes()
-                elif queue:
-                    self._walk(queue)
-                if self._ready:
+                elif entries:
+                    self._walk()
+                if ready:
                     self._give_turn()
-                elif not queue:
+                elif not entries:
                     return True
                 if self.messages + self.turns >= stop_at:
                     return False
@@ -247,19 +225,20 @@ class Dispatcher:
     def _rest(self) -> None:
         self.draining = False
         self.awake = self.scheduled
-        self.last, self.running = self.running, None
+        if self.running is not None:
+            self.last, self.running = self.running, None
         self.cause = 0
         if self._waiting_for_quiet and self.quiet:
-            self._tell_quiet()
+            self.tell_quiet()
 
-    def _walk(self, queue: list[Entry]) -> None:
-        """Deliver a batch of the common queue, in order. This is the hot loop of the whole system."""
-        reader = self.reader = iter(queue)
+    def _walk(self) -> None:
+        """Deliver a batch of the line, in order. This is the hot loop of the whole system."""
+        reader = self.line.read()
         batch = islice(reader, BATCH)
         try:
             while True:
                 try:
-                    for targets, message, self.cause in batch:  # noqa: B007 - all are read after an error
+                    for targets, message, self.cause in batch:
                         for cell, handler in targets:
                             if cell.lane is None:
                                 self.running = cell
@@ -267,15 +246,11 @@ class Dispatcher:
                             else:
                                 self._park(cell, handler, message)
                     break
-                except Exception as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
+                except FAULTS as error:
                     self.failed(cell, message, error)
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], message)
         finally:
-            done = len(queue) - length_hint(reader)
-            del queue[:done]
-            self.reader = None
-            self.messages += done
-            self._urgent_end = max(0, self._urgent_end - done)
+            self.messages += self.line.forget_read(reader)
 
     def _deliver(self, targets: Targets, message: Any) -> None:
         for cell, handler in targets:
@@ -288,46 +263,38 @@ class Dispatcher:
         self.running = cell
         try:
             handler(message)
-        except Exception as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
+        except FAULTS as error:
             self.failed(cell, message, error)
 
     def _deliver_newest(self, first: Event) -> None:
-        """Deliver the newest of the LATEST messages that took the place of the first."""
-        routes = self.router.of(first.__class__)
-        self._deliver(routes.targets(first.key), routes.newest.pop(first.key))
+        """Deliver what took the place of the first of a LATEST key."""
+        targets, message, self.cause = self.line.newest(first)
+        self._deliver(targets, message)
 
     def _sort_into_lanes(self) -> None:
-        """Move the common queue into the actors' own lanes, keeping each one's order of arrival."""
-        entries = self.queue[:]
-        self.messages += len(entries)
-        self.queue.clear()
-        self._urgent_end = 0
-        for targets, message, self.cause in entries:
-            if targets is self._newest:
-                routes = self.router.of(message.__class__)
-                self._sort(routes.targets(message.key), routes.newest.pop(message.key))
-            else:
-                self._sort(targets, message)
-
-    def _sort(self, targets: Targets, message: Any) -> None:
-        for cell, handler in targets:
-            if cell.lane is None:
-                cell.lane = Mailbox()
-            self._park(cell, handler, message)
+        """Move the line into the actors' own lanes, keeping each one's order of arrival."""
+        for targets, message, cause in self.line.take_all():
+            self.messages += 1
+            self.cause = cause
+            for cell, handler in targets:
+                if cell.lane is None:
+                    cell.lane = Mailbox()
+                self._park(cell, handler, message)
 
     # Lanes: actors that take turns
 
     def _park(self, cell: Cell, handler: Handler, message: Any) -> None:
         """Let a message wait in its actor's own lane."""
-        if cell.state in {State.QUARANTINED, State.STOPPED}:
+        if cell.state in ENDED:
             self.undelivered(cell, message, f"{cell.name} is {cell.state.value}")
             return
         lane = cell.lane
         assert lane is not None  # noqa: S101 - callers have looked
-        lane.put(handler, message, self.cause)
+        self.conflated += lane.put(handler, message, self.cause)
         if len(lane) >= self.pressure.marks.high:
             self.pressure.rose(cell, len(lane))
-        self.list_ready(cell)
+        if not cell.listed:
+            self.list_ready(cell)
 
     def list_ready(self, cell: Cell) -> None:
         """Give a running actor with waiting messages its place among those that take turns."""
@@ -335,70 +302,52 @@ class Dispatcher:
             return
         cell.listed = True
         if cell.asynchronous:
-            cell.worker = asyncio.get_running_loop().create_task(self._work(cell), name=cell.name)
-            self.working.add(cell)
-            self.open_work += 1
+            self.workers.hire(cell, cell.lane)
         else:
             self._ready.append(cell)
             if not self.awake:
                 self.wake()
 
+    def keep_up(self, cell: Cell) -> None:
+        """Let a running actor have what waits for it; one for which nothing waits needs no lane."""
+        if cell.lane:
+            self.list_ready(cell)
+        elif not (cell.asynchronous or self.seeded):
+            cell.lane = None
+
+    def relieve(self, cell: Cell) -> None:
+        """Take note that there are fewer messages in an actor's lane."""
+        if cell.pressed:
+            self.pressure.fell(cell, cell.depth)
+
     def _give_turn(self) -> None:
         """Let one ready actor take some of its messages: the first in line, or one drawn by the seed."""
-        if self._random is None:
-            cell, turn = self._ready.pop(0), TURN
-        else:
-            cell, turn = self._ready.pop(self._random.randrange(len(self._ready))), 1
+        turn = TURN
+        if self.seeded:
+            turn = 1
+            self._ready.rotate(-self._random.randrange(len(self._ready)))
+        cell = self._ready.popleft()
         lane = cell.lane
         while turn and lane and cell.state is State.RUNNING:
             turn -= 1
             handler, message, self.cause = lane.take()
             self._handle(cell, handler, message)
             self.turns += 1
-        if cell.pressed:
-            self.pressure.fell(cell, cell.depth)
-        if lane and cell.state is State.RUNNING:
-            self._ready.append(cell)
-            return
+        self.relieve(cell)
         cell.listed = False
-        if not lane and cell.state is State.RUNNING:
-            cell.lane = None
-
-    async def _work(self, cell: Cell) -> None:
-        """Handle, one after the other, what waits for an actor that may await."""
-        lane = cell.lane
-        try:
-            while lane and cell.state is State.RUNNING:
-                handler, cell.working_on, cell.cause = lane.take()
-                cell.working_since = self._system.monotonic()
-                CHAIN.set((*getattr(cell.working_on, "chain", ()), cell))
-                self.turns += 1
-                try:
-                    if (result := handler(cell.working_on)) is not None:
-                        await result
-                except Exception as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
-                    self.failed(cell, cell.working_on, error)
-                if cell.pressed:
-                    self.pressure.fell(cell, cell.depth)
-        except asyncio.CancelledError:
-            self.failed(cell, cell.working_on, InterruptedError("its handler was cancelled"))
-            raise
-        finally:
-            cell.working_on, cell.worker, cell.listed = None, None, False
-            self.working.discard(cell)
-            self.list_ready(cell)
-            self.finish_work()
+        if cell.state is State.RUNNING:
+            self.keep_up(cell)
 
     # Quiet: nothing is under way
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is queued, ready or awaited. Actors that wait for a restart do not count."""
-        return not (self.queue or self._ready or self.open_work)
+        """Whether nothing is in line, ready or awaited. Actors that wait for a restart do not count."""
+        return not (self.waiting or self.open_work)
 
-    async def until_quiet(self) -> None:
-        """Wait until nothing is under way."""
-        while not self.quiet:
+    async def until_quiet(self, unless: Callable[[], bool] = lambda: False) -> None:
+        """Wait until nothing is under way, or something else is the case that `tell_quiet` tells."""
+        while not (self.quiet or unless()):
             waiter = asyncio.get_running_loop().create_future()
             self._waiting_for_quiet.append(waiter)
             await waiter
@@ -406,10 +355,12 @@ class Dispatcher:
     def finish_work(self) -> None:
         """Take note that one awaited handler, start or restart has ended."""
         self.open_work -= 1
-        if self._waiting_for_quiet and self.quiet:
-            self._tell_quiet()
+        if self.quiet:
+            self.quiet_at = self.delivered
+            self.tell_quiet()
 
-    def _tell_quiet(self) -> None:
+    def tell_quiet(self) -> None:
+        """Have everybody who waits for quiet look."""
         waiting, self._waiting_for_quiet = self._waiting_for_quiet, []
         for waiter in waiting:
             if not waiter.done():

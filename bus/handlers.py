@@ -110,7 +110,7 @@ def _read_beats(actor_class: type) -> tuple[Beat, ...]:
 
 
 def _marked(actor_class: type, mark: str) -> list[tuple[str, Callable[..., Any]]]:
-    """The methods that carry a mark, in the order of their definition, bases first; an override counts as its own."""
+    """The methods that carry a mark, as defined, bases first; an override counts as its own."""
     names = {name: None for base in reversed(actor_class.__mro__) for name in vars(base)}
     functions = ((name, getattr(actor_class, name)) for name in names)
     return [(name, function) for name, function in functions if mark in getattr(function, "__dict__", ())]

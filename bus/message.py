@@ -31,11 +31,15 @@ class Delivery(Enum):
     """Each one, ahead of all that is not urgent."""
 
 
+_WORDS = frozenset({"delivery", "key", "key_name", "version"})
+"""What every message says of itself. A field may take the name `key` if it is the key."""
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class _MessageType(msgspec.StructMeta):
     """Reads key, delivery and version from the class line, and freezes the class."""
 
-    def __new__(
+    def __new__(  # noqa: PLR0913 - the words of a class line
         mcls,
         name: str,
         bases: tuple[type, ...],
@@ -46,7 +50,10 @@ class _MessageType(msgspec.StructMeta):
         version: int | None = None,
         **config: Any,
     ) -> Any:
-        cls: Any = super().__new__(mcls, name, bases, namespace, **{**config, "frozen": True})
+        config = {"forbid_unknown_fields": True, **config, "frozen": True}
+        cls: Any = super().__new__(mcls, name, bases, namespace, **config)
+        if taken := _WORDS.intersection(cls.__struct_fields__) - {key or cls.key_name}:
+            raise TypeError(f"{name} has a field named {min(taken)!r}, which is a word of the bus")
         if key is not None:
             if key not in cls.__struct_fields__:
                 raise TypeError(f"{name} declares the key {key!r}, which is not one of its fields")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,7 +35,7 @@ class Routes:
         self.delivery = message_type.delivery
         self.table: dict[Any, Targets] = {}
         self.newest: dict[Any, Any] = {}
-        """For a LATEST type: the newest message of each key that is queued."""
+        """For a LATEST type: the newest message of each key that is queued, and its cause."""
         self._everyone: Targets = ()
         self._by_key: dict[Any, Targets] = {}
 
@@ -46,7 +47,7 @@ class Routes:
             if len(self.table) >= REMEMBERED + len(self._by_key):
                 self.table.clear()
             named = self._by_key.get(key)
-            targets = self._everyone if named is None else _in_order(self._everyone + named)
+            targets = self._everyone if named is None else tuple(sorted(self._everyone + named, key=_order))
             self.table[key] = targets
             return targets
 
@@ -60,11 +61,11 @@ class Routes:
         if issubclass(self.message_type, Request):
             self._refuse_second_owner(target[0], wanted)
         if wanted is None:
-            self._everyone = _in_order((*self._everyone, target))
+            self._everyone = _with(target, self._everyone)
             self.table.clear()
             return
         for key in wanted:
-            self._by_key[key] = _in_order((*self._by_key.get(key, ()), target))
+            self._by_key[key] = _with(target, self._by_key.get(key, ()))
             self.table.pop(key, None)
 
     def remove(self, cell: Cell, keys: Iterable[Any] | None) -> None:
@@ -104,8 +105,13 @@ class Router:
         return routes
 
 
-def _in_order(targets: Targets) -> Targets:
-    return tuple(sorted(targets, key=lambda target: target[0].order))
+def _order(target: Target) -> int:
+    return target[0].order
+
+
+def _with(target: Target, targets: Targets) -> Targets:
+    place = bisect_right(targets, _order(target), key=_order)
+    return (*targets[:place], target, *targets[place:])
 
 
 def _without(cell: Cell, targets: Targets) -> Targets:

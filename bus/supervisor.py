@@ -7,7 +7,7 @@ the rest of the mailbox waits, and the state is born again in `lifespan`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
 from typing import Any
@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 
 from bus.actor import Actor
-from bus.calls import Ask, Call, OwnerFailed
-from bus.cell import Cell, State
-from bus.clock import SECOND, MarketClock
+from bus.beats import Beating
+from bus.calls import ERRAND, NO_ERRAND, Ask, AskError, Call, Errand, OwnerFailed
+from bus.cell import ENDED, LIVING, Cell, State
 from bus.dispatcher import Dispatcher
-from bus.facts import ActorFailed, ActorQuarantined, ActorStarted, ActorStopped, DeadLetter, Tick
-from bus.handlers import Beat, Time, beats
+from bus.facts import ActorFailed, ActorQuarantined, ActorStarted, ActorStopped, DeadLetter
+from bus.handlers import beats
 from bus.mailbox import Mailbox
 from bus.message import Event, Message
 from bus.timers import Timers
@@ -36,7 +36,6 @@ class Supervisor:
         self,
         dispatcher: Dispatcher,
         wiring: Wiring,
-        clock: MarketClock,
         timers: Timers,
         hopeless: tuple[type[Exception], ...] = (),
     ) -> None:
@@ -45,58 +44,62 @@ class Supervisor:
         self.stopping = False
         self._dispatcher = dispatcher
         self._wiring = wiring
-        self._clock = clock
         self._timers = timers
         self._hopeless = hopeless
         self._random = Random(0)  # noqa: S311 - jitter, not a secret; one seed, so that a replay rests as long
         dispatcher.failed = self.handler_failed
         dispatcher.undelivered = self.undelivered
+        dispatcher.gave_out = partial(self.failed, final=True)
 
     # Birth
 
     def start(self, cell: Cell) -> None:
-        """Bring an actor to life: at once if it has no lifespan of its own, else in a task."""
-        if type(cell.actor).lifespan is Actor.lifespan and cell.lifespan is None:
-            if cell.restarts:
-                vars(cell.actor).clear()
+        """Bring an actor to life: at once if there is nothing to wait for, else in a task."""
+        dying = cell.worker or cell.tasks or cell.lifespan
+        if type(cell.actor).lifespan is Actor.lifespan and not dying:
+            _forget_state(cell)
+            cell.state = State.STARTING
             self._started(cell)
             return
-        cell.state = State.STARTING
         cell.lane = cell.lane or Mailbox()
         self._dispatcher.open_work += 1
-        self._keep(cell, asyncio.get_running_loop().create_task(self._give_birth(cell), name=cell.name))
+        birth = self._keep(cell, self._give_birth(cell))
+        birth.add_done_callback(lambda _: self._dispatcher.finish_work())
 
     async def _give_birth(self, cell: Cell) -> None:
+        ERRAND.set(Errand(0, (cell,)))
         try:
-            await self._close(cell)
-            if cell.restarts:  # a dictionary once asked for is slower than none
-                vars(cell.actor).clear()
+            await self._wind_down(cell)
+            if cell.state in ENDED:
+                return
+            cell.state = State.STARTING
+            _forget_state(cell)
             cell.lifespan = cell.actor.lifespan()
             await anext(cell.lifespan)
-            self._started(cell)
         except self._hopeless as refusal:
-            log.error("actor refused to start", actor=cell.name, reason=str(refusal))
-            cell.lifespan = None
             self.quarantine(cell, str(refusal))
+        except asyncio.CancelledError:
+            if cell.state is State.STARTING:
+                self.failed(cell, InterruptedError("its start was cancelled"))
+            raise
+        except StopAsyncIteration:
+            self.failed(cell, RuntimeError("its lifespan ended without a yield"))
         except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
-            cell.lifespan = None
             self.failed(cell, error)
-        finally:
-            self._dispatcher.finish_work()
+        else:
+            if cell.state is State.STARTING:
+                self._started(cell)
 
     def _started(self, cell: Cell) -> None:
         cell.state = State.RUNNING
         for beat in beats(type(cell.actor)):
-            self._arm(cell, beat)
-        if cell.lane:
-            self._dispatcher.list_ready(cell)
-        elif not cell.asynchronous:
-            cell.lane = None
+            Beating(cell, beat, self._dispatcher, self._timers)
+        self._dispatcher.keep_up(cell)
         self._dispatcher.publish(ActorStarted(cell.name, cell.restarts))
 
     # Failure
 
-    def handler_failed(self, cell: Cell, message: Any, error: Exception) -> None:
+    def handler_failed(self, cell: Cell, message: Any, error: BaseException) -> None:
         """Take the news that a handler raised while it had this message."""
         reason = _explained(error)
         if isinstance(message, Call):
@@ -104,22 +107,22 @@ class Supervisor:
         self.dead_letter(cell, message, reason)
         self.failed(cell, error)
 
-    def failed(self, cell: Cell, error: BaseException) -> None:
+    def failed(self, cell: Cell, error: BaseException, *, final: bool = False) -> None:
         """Rest and restart an actor that raised, or quarantine it when its budget is used up."""
-        self.failures += 1
-        if self.stopping or cell.state in {State.QUARANTINED, State.STOPPED}:
-            log.error("actor failed while it ended", actor=cell.name, error=_explained(error), exc_info=error)
+        self.failures += cell.state in LIVING
+        reason = _explained(error)
+        if self.stopping or cell.state not in LIVING:
+            log.error("actor failed while it ended", actor=cell.name, error=reason, exc_info=error)
             return
-        cell.reason = _explained(error)
-        failures = cell.supervision.count(cell.failures, self._clock.now())
-        over = failures > cell.supervision.restarts
+        cell.reason = reason
+        failures = cell.supervision.count(cell.failures, self._timers.now())
+        over = final or failures > cell.supervision.restarts
         rest = None if over else cell.supervision.rest(failures, self._random)
         log.error("actor failed", actor=cell.name, failures=failures, restart_in=rest, exc_info=error)
-        self._dispatcher.publish(ActorFailed(cell.name, _explained(error), failures, rest))
+        self._dispatcher.publish(ActorFailed(cell.name, reason, failures, rest))
         if rest is None:
-            self.quarantine(
-                cell, f"failed {failures} times in {cell.supervision.window:g} s: {_explained(error)}"
-            )
+            often = f"failed {failures} times in {cell.supervision.window:g} s: " if failures > 1 else ""
+            self.quarantine(cell, often + reason)
         else:
             for affected in [cell, *(cell.group.affected_by(cell) if cell.group else ())]:
                 self._rest(affected, rest)
@@ -129,8 +132,6 @@ class Supervisor:
         cell.reason = reason
         log.error("actor quarantined", actor=cell.name, reason=reason, policy=cell.supervision.policy)
         self._retire(cell, State.QUARANTINED)
-        if cell.lifespan is not None:
-            self._keep(cell, asyncio.get_running_loop().create_task(self._close(cell), name=cell.name))
         self._dispatcher.publish(ActorQuarantined(cell.name, reason, cell.supervision.policy))
 
     def undelivered(self, cell: Cell, message: Any, reason: str) -> None:
@@ -138,6 +139,11 @@ class Supervisor:
         if isinstance(message, Call):
             message.refuse(OwnerFailed(reason), delivered=False)
         self.dead_letter(cell, message, reason)
+
+    def refuse(self, call: Call, error: AskError) -> None:
+        """Refuse a request that nobody will get."""
+        self.dead_letter(call.asked_by, call, str(error))
+        call.refuse(error, delivered=False)
 
     def dead_letter(self, cell: Cell, message: Any, reason: str) -> None:
         """Make a fact of a message that was not handled to its end."""
@@ -147,73 +153,86 @@ class Supervisor:
         if not isinstance(message, DeadLetter):
             self._dispatcher.publish(DeadLetter(message, cell.name, reason))
 
+    def forget(self, cell: Cell, unwanted: Callable[[Any], bool]) -> int:
+        """Take events out of an actor's mailbox; return how many."""
+        return len(self._take_out(cell, lambda message: isinstance(message, Event) and unwanted(message)))
+
     def _rest(self, cell: Cell, seconds: float) -> None:
-        if cell.state not in {State.RUNNING, State.STARTING}:
+        if cell.state not in LIVING:
             return
         cell.state = State.RESTARTING
         self._dispatcher.look_up()
         cell.lane = cell.lane or Mailbox()
         self._disarm(cell)
-        for ask in cell.lane.remove(lambda message: isinstance(message, Ask)):
+        for ask in self._take_out(cell, lambda message: isinstance(message, Ask)):
             ask.refuse(OwnerFailed(f"{cell.name} failed before it came to this"), delivered=False)
         cell.restarts += 1
-        self._timers.at(self._clock.now() + round(seconds * SECOND), partial(self._restart, cell))
+        self._timers.after(seconds, partial(self._restart, cell))
 
     def _restart(self, cell: Cell) -> None:
         if cell.state is State.RESTARTING and not self.stopping:
             self.start(cell)
 
+    def _take_out(self, cell: Cell, unwanted: Callable[[Any], bool]) -> list[Any]:
+        taken = [] if cell.lane is None else cell.lane.remove(unwanted)
+        self._dispatcher.relieve(cell)
+        return taken
+
     # End
 
-    async def end(self, cell: Cell) -> None:
-        """Stop an actor in good order: its tasks, then its lifespan."""
-        if cell.state in {State.QUARANTINED, State.STOPPED}:
-            return
-        worker = cell.worker
-        self._retire(cell, State.STOPPED)
-        if worker is not None:
-            worker.cancel()
-            await asyncio.wait([worker])
-        await self._close(cell)
-        self._dispatcher.publish(ActorStopped(cell.name))
+    async def end(self, cell: Cell, within: float) -> bool:
+        """Stop an actor, what it has going and then its lifespan; return whether it ended in time."""
+        quarantined = cell.state in ENDED
+        if not quarantined:
+            self._retire(cell, State.STOPPED)
+        if cell.tasks and (await asyncio.wait(tuple(cell.tasks), timeout=within))[1]:
+            return False
+        if not quarantined:
+            self._dispatcher.publish(ActorStopped(cell.name))
+        return True
 
     def _retire(self, cell: Cell, state: State) -> None:
         self._wiring.disconnect(cell)
-        self._disarm(cell)
         cell.state = state
         self._dispatcher.look_up()
+        self._disarm(cell)
         left, cell.lane = cell.lane, Mailbox()
         while left:
             _, message, _ = left.take()
             self.undelivered(cell, message, f"{cell.name} is {state.value}")
-        if cell.pressed:
-            self._dispatcher.pressure.fell(cell, 0)
+        self._dispatcher.relieve(cell)
         if cell.group is not None:
             cell.group.members.remove(cell)
             cell.group = None
+        if cell.worker or cell.tasks or cell.lifespan:
+            self._keep(cell, self._wind_down(cell))
 
-    async def _close(self, cell: Cell) -> None:
+    async def _wind_down(self, cell: Cell) -> None:
+        """Wait until nothing of an actor runs any more, then let its lifespan clean up."""
+        itself = asyncio.current_task()
+        going = {task for task in (cell.worker, *cell.tasks) if task is not None and task is not itself}
+        if going:
+            await asyncio.wait(going)
         lifespan, cell.lifespan = cell.lifespan, None
         if lifespan is None:
             return
         try:
             await anext(lifespan)
-        except StopAsyncIteration:
-            return
-        except Exception:
-            log.exception("actor failed while it ended", actor=cell.name)
-        else:
             log.error("lifespan yielded twice", actor=cell.name)
             await lifespan.aclose()
+        except StopAsyncIteration:
+            return
+        except (Exception, asyncio.CancelledError):
+            log.exception("actor failed while it ended", actor=cell.name)
 
     # What an actor has going beside its handlers
 
     def adopt(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine as part of an actor."""
-        self._keep(cell, asyncio.get_running_loop().create_task(self._watched(cell, work), name=cell.name))
+        self._keep(cell, self._watched(cell, work)).add_done_callback(lambda _: work.close())
 
-    def appoint(self, cell: Cell, at: int, message: Event) -> None:
-        """Deliver a message to an actor at a moment of market time."""
+    def appoint(self, cell: Cell, seconds: float, message: Event) -> None:
+        """Deliver a message to an actor when so much market time has passed."""
         appointment = object()
 
         def keep() -> None:
@@ -221,7 +240,7 @@ class Supervisor:
             self._dispatcher.inputs += 1
             self.deliver(cell, message, self._dispatcher.inputs)
 
-        cell.timers[appointment] = self._timers.at(at, keep)
+        cell.timers[appointment] = self._timers.after(seconds, keep)
 
     def deliver(self, cell: Cell, message: Message, cause: int) -> None:
         """Deliver a message to one actor alone; one that it does not hear becomes a dead letter."""
@@ -232,44 +251,38 @@ class Supervisor:
             self._dispatcher.put_one(cell, handler, message, cause)
 
     async def _watched(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:
+        ERRAND.set(NO_ERRAND)
         try:
             await work
+        except asyncio.CancelledError:
+            if cell.state in LIVING:
+                self.failed(cell, InterruptedError("its background work was cancelled"))
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
             self.failed(cell, error)
 
-    def _keep(self, cell: Cell, task: asyncio.Task[Any]) -> None:
+    def _keep(self, cell: Cell, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=cell.name)
         cell.tasks[task] = None
         task.add_done_callback(cell.tasks.pop)
-
-    def _arm(self, cell: Cell, beat: Beat) -> None:
-        method = getattr(cell.actor, beat.method)
-        tick = Tick(f"{cell.name}.{beat.method}")
-
-        def handler(_: Tick) -> Any:
-            return method()
-
-        def strike() -> None:
-            arm()
-            self._dispatcher.inputs += 1
-            self._dispatcher.put_one(cell, handler, tick, self._dispatcher.inputs)
-
-        def arm() -> None:
-            if beat.time is Time.MARKET:
-                cell.timers[beat] = self._timers.at(self._clock.now() + round(beat.seconds * SECOND), strike)
-            else:
-                cell.timers[beat] = asyncio.get_running_loop().call_later(beat.seconds, strike)
-
-        arm()
+        return task
 
     def _disarm(self, cell: Cell) -> None:
         for timer in cell.timers.values():
             timer.cancel()
         cell.timers.clear()
-        current = asyncio.current_task()
-        for task in cell.tasks:
-            if task is not current:
+        for task in (cell.worker, *cell.tasks):
+            if task is not None:
                 task.cancel()
 
 
+def _forget_state(cell: Cell) -> None:
+    if cell.restarts:  # a dictionary that was once asked for is slower than none
+        vars(cell.actor).clear()
+
+
 def _explained(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an error that cannot say what it is
+        return type(error).__name__

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import structlog
-
 from bus.actor import Actor
-from bus.calls import Call, Undeclared, Unowned
-from bus.cell import Cell, State
-from bus.clock import SECOND, MarketClock, SystemClock
+from bus.calls import Undeclared
+from bus.cell import ENDED, Cell, State
+from bus.clock import MarketClock, SystemClock
 from bus.dispatcher import Dispatcher
 from bus.drivers import Driver
-from bus.facts import DeadLetter
 from bus.message import Event, Message, Request
 from bus.pressure import WaterMarks
 from bus.router import OwnerConflict, Router
+from bus.shutdown import Shutdown
 from bus.supervision import Group, Supervision
 from bus.supervisor import Supervisor
 from bus.timers import Timers
@@ -26,8 +23,6 @@ from bus.watchdog import Watchdog
 from bus.wiring import Wiring
 
 P = TypeVar("P")
-
-log = structlog.get_logger("bus")
 
 DEFAULT_SUPERVISION = Supervision()
 NO_SCOPE: Mapping[str, Any] = {}
@@ -81,14 +76,14 @@ class Bus:
         self.router = Router()
         self.dispatcher = Dispatcher(self.router, marks or WaterMarks(), seed)
         self.wiring = Wiring(self.router, self.dispatcher)
-        self.supervisor = Supervisor(self.dispatcher, self.wiring, self.clock, self.timers, hopeless)
+        self.supervisor = Supervisor(self.dispatcher, self.wiring, self.timers, hopeless)
         self.watchdog = Watchdog(self.dispatcher, slow)
         self.driver = driver
         self.cells: dict[str, Cell] = {}
         self._spawned = 0
         driver.attach(self.dispatcher, self.clock, self.timers)
 
-    def spawn(
+    def spawn(  # noqa: PLR0913 - all that makes an actor what it is
         self,
         actor_class: type[Actor[P]],
         params: P,
@@ -122,7 +117,7 @@ class Bus:
             Undeclared: it hears what is not among `hears`.
         """
         taken = self.cells.get(name)
-        if taken is not None and taken.state not in {State.QUARANTINED, State.STOPPED}:
+        if taken is not None and taken.state not in ENDED:
             raise NameTaken(f"an actor named {name!r} is {taken.state.value}")
         cell = Cell(name, self._spawned, actor_class(), supervision)
         self._spawned += 1
@@ -154,7 +149,7 @@ class Bus:
         return Vitals(
             messages=self.dispatcher.messages,
             inputs=self.dispatcher.inputs,
-            conflated=self.dispatcher.conflated,
+            conflated=self.dispatcher.conflated + self.dispatcher.line.conflated,
             failures=self.supervisor.failures,
             dead_letters=self.supervisor.dead_letters,
             actors=len(cells),
@@ -163,21 +158,14 @@ class Bus:
             load={name: seen / looks for name, seen in self.watchdog.samples.most_common()},
         )
 
-    def unowned(self, call: Call) -> None:
-        """Refuse a request that no actor owns."""
-        request = call.request
-        reason = f"no actor owns {type(request).__name__}" + (
-            "" if request.key is None else f" for {request.key!r}"
-        )
-        log.warning("dead letter", actor=call.asked_by.name, message=type(request).__name__, reason=reason)
-        self.supervisor.dead_letters += 1
-        self.dispatcher.publish(DeadLetter(request, call.asked_by.name, reason))
-        call.refuse(Unowned(reason), delivered=False)
-
     async def started(self) -> None:
-        """Wait until nothing is under way: every lifespan has yielded, every message is handled."""
+        """Wait until nothing is under way: every lifespan has yielded, every message is handled.
+
+        Raises:
+            Livelock: actors keep each other busy without end.
+        """
         self.watchdog.start()
-        await self.dispatcher.until_quiet()
+        await self.driver.quiet()
 
     async def run(self) -> None:
         """Let time pass until the driver's sources end, or `driver.stop()`.
@@ -196,22 +184,11 @@ class Bus:
                 when a handler that never returns holds up the process past the end, the process exits.
         """
         self.watchdog.expect_end(within)
-        deadline = self.system.monotonic() + round(within * SECOND)
-        self.driver.stop()
+        shutdown = Shutdown(self.dispatcher, self.supervisor, within)
         try:
-            async with asyncio.timeout(within / 2):
-                await self.dispatcher.until_quiet()
-        except TimeoutError:
-            log.warning(
-                "stopping with work under way", actors=sorted(cell.name for cell in self.dispatcher.working)
-            )
-        self.supervisor.stopping = True
-        for cell in sorted(self.cells.values(), key=lambda cell: -cell.order):
-            left = max(0.1, (deadline - self.system.monotonic()) / SECOND / 2)
-            try:
-                async with asyncio.timeout(left):
-                    await self.supervisor.end(cell)
-            except TimeoutError:
-                log.error("actor did not end in time", actor=cell.name, seconds=round(left, 3))
-            self.dispatcher.drain(1_000_000)
-        self.watchdog.stop()
+            self.driver.stop()
+            if self.driver.trouble is None:
+                await shutdown.finish_what_is_under_way()
+            await shutdown.end_all(self.cells)
+        finally:
+            self.watchdog.stop()

@@ -6,6 +6,8 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
+from bus.clock import SECOND
+
 
 class Timer:
     """One appointment. Timers of one instant keep the order in which they were made."""
@@ -27,14 +29,18 @@ class Timer:
 
 
 class Timers:
-    """Appointments in market time, earliest first. `changed` is called when an earlier one comes in."""
+    """Appointments in market time, earliest first.
 
-    __slots__ = ("heap", "_numbers", "changed")
+    The driver says what time it is `now`, and wants to know when the earliest has `changed`.
+    """
+
+    __slots__ = ("_numbers", "changed", "heap", "now")
 
     def __init__(self) -> None:
         self.heap: list[Timer] = []
         self._numbers = count()
         self.changed: Callable[[], None] = lambda: None
+        self.now: Callable[[], int]
 
     def at(self, when: int, fire: Callable[[], None]) -> Timer:
         """Call `fire` when market time reaches `when` (UTC nanoseconds)."""
@@ -43,6 +49,10 @@ class Timers:
         if self.heap[0] is timer:
             self.changed()
         return timer
+
+    def after(self, seconds: float, fire: Callable[[], None]) -> Timer:
+        """Call `fire` when so much market time has passed from now on."""
+        return self.at(self.now() + round(seconds * SECOND), fire)
 
     def next_at(self) -> int | None:
         """Return the time of the next appointment, None if there is none."""

@@ -13,11 +13,13 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from contextlib import suppress
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bus.calls import Call
 from bus.clock import SECOND, SystemClock
 from bus.facts import HandlerSlow
 
@@ -46,7 +48,9 @@ class Watchdog:
         self._deadline: int | None = None
         self._place: tuple[Any, ...] = ()
         self._since = 0
-        self._reported: set[Any] = set()
+        self._reported_place: tuple[Any, ...] = ()
+        self._reported: dict[Cell, int] = {}
+        """Of each actor that awaits, since when what was reported last has been going on."""
 
     def start(self) -> None:
         """Begin to look, from the thread of the running event loop; starting twice changes nothing."""
@@ -56,8 +60,13 @@ class Watchdog:
             self._thread.start()
 
     def expect_end(self, within: float) -> None:
-        """Exit the process if `stop` has not been called within so many seconds."""
-        self._deadline = self._system.monotonic() + round(within * SECOND)
+        """Exit the process if `stop` has not been called within so many seconds.
+
+        `Bus.stop` says so itself. Whoever takes a signal says so before: a handler that does not
+        return keeps the event loop from ever getting to `stop`.
+        """
+        end = self._system.monotonic() + round(within * SECOND)
+        self._deadline = end if self._deadline is None else min(end, self._deadline)
 
     def stop(self) -> None:
         """Stop looking."""
@@ -67,51 +76,70 @@ class Watchdog:
             self._thread = None
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-        while not self._over.wait(LOOK_EVERY):
+        while not (self._over.wait(LOOK_EVERY) or loop.is_closed()):
             now = self._system.monotonic()
             self.looks += 1
             self._look_at_the_running_handler(loop, thread, now)
-            self._look_at_awaiting_handlers(loop, now)
+            self._look_at_tasks(loop, thread, now)
             if self._deadline is not None and now > self._deadline:
                 self._exit(thread)
 
     def _look_at_the_running_handler(self, loop: asyncio.AbstractEventLoop, thread: int, now: int) -> None:
         dispatcher = self._dispatcher
-        cell, reader = dispatcher.running, dispatcher.reader
+        cell, reader = dispatcher.running, dispatcher.line.reader
         if cell is None:
             self._place = ()
             return
         self.samples[cell.name] += 1
-        place = (cell, dispatcher.messages, dispatcher.turns, None if reader is None else length_hint(reader))
+        ahead = None if reader is None else length_hint(reader)
+        place = (cell, dispatcher.delivered, dispatcher.inputs, ahead)
         if place != self._place:
             self._place, self._since = place, now
-        elif now - self._since > self._slow and place not in self._reported:
-            self._reported.add(place)
-            frame = sys._current_frames().get(thread)  # noqa: SLF001 - the documented way to another thread's stack
-            self._report(loop, cell, "", now - self._since, "".join(traceback.format_stack(frame)))
+        elif now - self._since > self._slow and place != self._reported_place:
+            self._reported_place = place
+            self._report(loop, cell, "", now - self._since, _stack_of_thread(thread))
 
-    def _look_at_awaiting_handlers(self, loop: asyncio.AbstractEventLoop, now: int) -> None:
-        for cell in tuple(self._dispatcher.working):
-            self.samples[cell.name] += cell is self._dispatcher.running
-            spell, worker = (cell, cell.working_since), cell.worker
-            if worker is None or now - cell.working_since <= self._slow or spell in self._reported:
+    def _look_at_tasks(self, loop: asyncio.AbstractEventLoop, thread: int, now: int) -> None:
+        """Look at handlers that have a task: what computes is on the thread's stack, else on the task's."""
+        for cell in tuple(self._dispatcher.workers.busy):
+            worker, since, message = cell.worker, cell.working_since, cell.working_on
+            if worker is None or message is None:
                 continue
-            self._reported.add(spell)
-            frames = [line for frame in worker.get_stack() for line in traceback.format_stack(frame, limit=1)]
-            self._report(
-                loop, cell, type(cell.working_on).__name__, now - cell.working_since, "".join(frames)
-            )
+            computes = getattr(worker.get_coro(), "cr_running", False)
+            self.samples[cell.name] += computes
+            if now - since > self._slow and self._reported.get(cell) != since:
+                self._reported[cell] = since
+                stack = _stack_of_thread(thread) if computes else _stack_of_task(worker)
+                asked = message.request if isinstance(message, Call) else message
+                self._report(loop, cell, type(asked).__name__, now - since, stack)
 
     def _report(
         self, loop: asyncio.AbstractEventLoop, cell: Cell, message: str, took: int, stack: str
     ) -> None:
         seconds = round(took / SECOND, 3)
         log.warning("handler slow", actor=cell.name, message=message, seconds=seconds, stack=stack)
-        loop.call_soon_threadsafe(self._dispatcher.publish, HandlerSlow(cell.name, message, seconds, stack))
+        slow = HandlerSlow(cell.name, message, seconds, stack)
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(self._dispatcher.publish, slow)
 
     def _exit(self, thread: int) -> None:
-        stack = "".join(traceback.format_stack(sys._current_frames().get(thread)))  # noqa: SLF001 - as above
-        log.critical("stop deadline passed, exiting", stack=stack)
-        sys.stderr.write("stopping took longer than allowed: a handler does not return; exiting\\n")
-        sys.stderr.flush()
+        """End the process, whatever the main thread holds on to: it may hold the log's lock."""
+        text = (
+            f"stopping took longer than allowed, exiting; this does not return:\n{_stack_of_thread(thread)}"
+        )
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text.encode())
         os._exit(EXIT_CODE)
+
+
+def _stack_of_thread(thread: int) -> str:
+    return "".join(traceback.format_stack(sys._current_frames().get(thread)))  # noqa: SLF001 - the documented way
+
+
+def _stack_of_task(task: asyncio.Task[None]) -> str:
+    """The frames of a task that awaits, to the innermost; `Task.get_stack` has the outermost alone."""
+    lines: list[str] = []
+    awaited: Any = task.get_coro()
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        lines += traceback.format_stack(frame, limit=1)
+        awaited = awaited.cr_await
+    return "".join(lines)

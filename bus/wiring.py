@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from inspect import isasyncgenfunction
 from typing import Any
 
 from bus.actor import Actor
-from bus.calls import Undeclared, answering, answering_later
+from bus.calls import ERRAND, Undeclared, answering, answering_later
 from bus.cell import Cell
-from bus.dispatcher import Dispatcher, Entry
+from bus.dispatcher import Dispatcher
 from bus.handlers import Hearing, beats, hearings
+from bus.line import Entry
 from bus.mailbox import Mailbox
 from bus.message import Event, Message, Request
 from bus.router import Handler, Router, Routes, Targets
@@ -43,19 +45,21 @@ class Wiring:
         Raises:
             OwnerConflict: it hears a request that has an owner already.
             Undeclared: it hears what is not among `hears`.
-            TypeError: a handler's annotation is no message.
+            TypeError: its class, or what it is granted, makes no sense.
         """
         actor = cell.actor
         cell.external = actor.external
         kind = type(actor)
+        publishes, asks = tuple(publishes), tuple(asks)
+        _refuse_nonsense(kind, publishes, asks)
         awaits = [each.asynchronous for each in hearings(kind)] + [each.asynchronous for each in beats(kind)]
         cell.asynchronous = any(awaits)
         if cell.asynchronous or self._dispatcher.seeded:
             cell.lane = Mailbox()
         actor._cell = cell  # noqa: SLF001 - an actor's port is this module's to fill
         actor._dispatcher = self._dispatcher  # noqa: SLF001
-        actor._outlets = self._outlets(cell, tuple(publishes))  # noqa: SLF001
-        actor._owners = self._owners_of(tuple(asks))  # noqa: SLF001
+        actor._outlets = self._outlets(cell, publishes)  # noqa: SLF001
+        actor._owners = self._owners_of(asks)  # noqa: SLF001
         if hears is not None:
             self._refuse_eavesdropping(cell, frozenset(hears))
         for hearing, keys in self._subscriptions(cell):
@@ -89,13 +93,14 @@ class Wiring:
         return answering_later(method) if hearing.asynchronous else answering(method)
 
     def _subscriptions(self, cell: Cell) -> Iterator[tuple[Hearing, Keys]]:
-        """Each hearing with its keys: the scope's for the field that keys the type, None (all) if it names none."""
+        """Each hearing with its keys: those of the scope for the type's key field, or None for all."""
         for hearing in hearings(type(cell.actor)):
-            wanted = cell.actor.scope.get(hearing.message_type.key_name or "")
-            if wanted is None or isinstance(wanted, frozenset):
-                yield hearing, wanted
+            field, scope = hearing.message_type.key_name, cell.actor.scope
+            if field is None or field not in scope:
+                yield hearing, None
             else:
-                yield hearing, frozenset((wanted,))
+                wanted = scope[field]
+                yield hearing, wanted if isinstance(wanted, frozenset) else frozenset((wanted,))
 
     def _outlets(self, cell: Cell, granted: tuple[type[Event], ...]) -> Outlets:
         """The port of a cell: a look-up in it is route table and capability check in one.
@@ -105,7 +110,7 @@ class Wiring:
         if cell.external or cell.asynchronous:
             return {each: (self._router.of(each).table, self._door(cell, each)) for each in granted}
         if granted not in self._shared:
-            entrance = self._dispatcher.entrance
+            entrance = self._dispatcher.line.entrance
             self._shared[granted] = {
                 each: (self._router.of(each).table, entrance(each.delivery)) for each in granted
             }
@@ -113,14 +118,14 @@ class Wiring:
 
     def _owners_of(self, granted: tuple[type[Request[Any]], ...]) -> Owners:
         if granted not in self._asked:
-            entrance = self._dispatcher.entrance
+            entrance = self._dispatcher.line.entrance
             self._asked[granted] = {
                 each: (self._router.of(each), entrance(each.delivery)) for each in granted
             }
         return self._asked[granted]
 
     def _door(self, cell: Cell, event_type: type[Event]) -> Enter:
-        """How events enter that are not published during a drain: accepted as inputs, or with the cell's own cause."""
+        """How events enter from outside a drain: as inputs, or with the cause of a task's errand."""
         routes, dispatcher = self._router.of(event_type), self._dispatcher
         if cell.external:
 
@@ -128,9 +133,20 @@ class Wiring:
                 dispatcher.accept(routes, entry[1], cell.name)
 
             return accept
-        enter = dispatcher.entrance(event_type.delivery)
+        enter = dispatcher.line.entrance(event_type.delivery)
 
         def stamp(entry: Entry) -> None:
-            enter((entry[0], entry[1], cell.cause))
+            enter((entry[0], entry[1], ERRAND.get().cause))
 
         return stamp
+
+
+def _refuse_nonsense(kind: type[Actor[Any]], publishes: tuple[type, ...], asks: tuple[type, ...]) -> None:
+    if not isasyncgenfunction(kind.lifespan):
+        raise TypeError(
+            f"{kind.__name__}.lifespan must be an async generator: an `async def` with one `yield`"
+        )
+    for granted, wanted in ((publishes, Event), (asks, Request)):
+        for each in granted:
+            if not issubclass(each, wanted):
+                raise TypeError(f"{kind.__name__} is granted {each.__name__}, which is no {wanted.__name__}")

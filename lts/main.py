@@ -15,11 +15,12 @@ from actors.journal import MemoryJournal
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.tape import Tape
-from bus import Accepted, Bus, Driver, Supervision
+from bus import Accepted, Bus, Driver, LiveDriver, Livelock, ReplayDriver, Supervision
 from lts.admission.catalogue import Catalogue
-from lts.config.schema import SystemPlan
+from lts.admission.loader import Admitted, admit
+from lts.config.schema import FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
-from lts.domain.digest import lines
+from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.orders import OrderRecord
@@ -28,6 +29,7 @@ from lts.domain.plugins import PluginRefused, StartPlugin
 from lts.domain.recording import FinishRecording
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.core import CoreAssignment
+from lts.kinds.feed import ReplayFeed
 from lts.refusal import Refused
 
 ONCE = Supervision(restarts=0)
@@ -38,6 +40,37 @@ PATIENCE = 60.0
 def catalogue(directories: Sequence[Path] = ()) -> Catalogue:
     """Return every plugin that can be asked for: built in, installed, and in these directories."""
     return Catalogue.discover(KINDS, SDK_VERSION, Path(plugins.__file__).parent, directories)
+
+
+def live_feeds(plan: SystemPlan) -> list[FeedPlan]:
+    """Return the feeds that follow the wall clock, and so have no end."""
+    known = catalogue(plan.plugins.directories)
+    found = {name: admit("feed", name, known) for name in {feed.plugin for feed in plan.feeds}}
+    live = {
+        name
+        for name, feed in found.items()
+        if isinstance(feed, Admitted) and not issubclass(feed.plugin, ReplayFeed)
+    }
+    return [feed for feed in plan.feeds if feed.plugin in live]
+
+
+def driver_for(plan: SystemPlan, speed: float | None) -> Driver:
+    """Return what moves market time in a live run: the wall clock, or feeds that are replayed.
+
+    Args:
+        plan: whose feeds are meant.
+        speed: of a replay, in market seconds a second; None does not wait at all.
+
+    Raises:
+        Refused: some feeds are live and some are replayed, so that there is no time for all of them.
+    """
+    live = live_feeds(plan)
+    if not live:
+        return ReplayDriver(speed)
+    if replayed := [feed for feed in plan.feeds if feed not in live]:
+        places = f"{live[0].place} is live and {replayed[0].place} is replayed"
+        raise Refused(f"{plan.file}: {places}, and each would need its own time; keep feeds of one sort")
+    return LiveDriver()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +96,7 @@ class System:
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
         self.elapsed_s = 0.0
+        self.livelocked = False
 
     async def start(self) -> None:
         """Bring every actor up.
@@ -70,8 +104,8 @@ class System:
         Raises:
             Refused: an actor did not start; nothing has been published yet, and all are stopped again.
         """
-        self._spawn_residents()
         try:
+            self._spawn_residents()
             await self._start_core()
             await self.bus.started()
             if trouble := self._first_trouble():
@@ -89,6 +123,9 @@ class System:
         begun = self.bus.system.monotonic()
         try:
             await self.bus.run()
+        except Livelock:
+            self.livelocked = True
+            raise
         finally:
             self.elapsed_s = (self.bus.system.monotonic() - begun) / 1e9
 
@@ -118,13 +155,16 @@ class System:
         names = [plan.name for plan in self.plan.portfolios if f"portfolio/{plan.name}" not in out]
         return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
 
-    async def stop(self) -> None:
-        """Finish the recording, if there is one, and stop every actor in order."""
-        if self.extras.record is not None and "recorder" not in self.bus.vitals().quarantined:
-            records = await self.records()
-            outcome = await self.outcome()
-            await self.console.ask(FinishRecording(tuple(lines(records)), outcome.digest), within=PATIENCE)
-        await self.bus.stop()
+    async def stop(self, within: float = 10.0) -> None:
+        """Finish the recording, if there is one, and stop every actor in order, in so many seconds."""
+        recording = self.extras.record is not None and "recorder" not in self.bus.vitals().quarantined
+        try:
+            if recording and not self.livelocked:
+                records = await self.records()
+                ending = FinishRecording(tuple(lines(records)), digest(records))
+                await self.console.ask(ending, within=PATIENCE)
+        finally:
+            await self.bus.stop(within)
 
     def trouble(self) -> str | None:
         """Return why the session did not go as planned, None if it did."""
@@ -169,7 +209,7 @@ class System:
     def _first_trouble(self) -> str | None:
         for cell in self.bus.cells.values():
             if cell.reason:
-                return cell.reason
+                return f"{cell.name} did not start: {cell.reason}" if cell.failures else cell.reason
         return None
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:

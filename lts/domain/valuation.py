@@ -8,7 +8,7 @@ from lts.domain.market import Bar
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
 
-WAITING = 1024
+WAITING = 128
 """Closes that may wait to be valued together, which is several times faster than one by one."""
 
 

@@ -1,0 +1,67 @@
+"""How a bus stops: what is under way first, then its actors, the youngest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from bus.cell import Cell
+from bus.clock import SECOND, SystemClock
+from bus.dispatcher import Dispatcher
+from bus.drivers import SLICE
+from bus.supervisor import Supervisor
+
+log = structlog.get_logger("bus")
+
+
+class Shutdown:
+    """One stop, with a deadline. Each actor first does what waits for it.
+
+    Whoever is slow gets a share of the time that is left, never all of it.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, supervisor: Supervisor, within: float) -> None:
+        self._dispatcher = dispatcher
+        self._supervisor = supervisor
+        self._system = SystemClock()
+        self._deadline = self._system.monotonic() + round(within * SECOND)
+
+    async def finish_what_is_under_way(self) -> None:
+        """Wait for half of the time, then cancel what still awaits."""
+        try:
+            async with asyncio.timeout(self._left() / 2):
+                await self._dispatcher.until_quiet()
+        except TimeoutError:
+            workers = {cell.name: cell.worker for cell in self._dispatcher.workers.busy}
+            log.warning("stopping with work under way", actors=sorted(workers))
+            for worker in workers.values():
+                if worker is not None:
+                    worker.cancel()
+
+    async def end_all(self, cells: Mapping[str, Cell]) -> None:
+        """End every actor, those as well that are spawned meanwhile."""
+        self._supervisor.stopping = True
+        ended: set[Cell] = set()
+        while left := [cell for cell in cells.values() if cell not in ended]:
+            for cell in sorted(left, key=lambda cell: -cell.order):
+                await self._end(cell)
+            ended.update(left)
+
+    async def _end(self, cell: Cell) -> None:
+        self._drain()
+        if cell.worker is not None:
+            await asyncio.wait((cell.worker,), timeout=self._left() / 2)
+        if not await self._supervisor.end(cell, self._left() / 2):
+            log.error("actor did not end in time", actor=cell.name)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Deliver what waits, but not for ever: actors may keep each other busy."""
+        long = self._system.monotonic() + round(self._left() / 8 * SECOND)
+        while not self._dispatcher.drain(SLICE) and self._system.monotonic() < long:
+            pass
+
+    def _left(self) -> float:
+        return max(0.0, (self._deadline - self._system.monotonic()) / SECOND)

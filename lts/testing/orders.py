@@ -1,0 +1,204 @@
+"""Orders for tests, and a desk that keeps their records and believes nothing."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from decimal import Decimal
+from itertools import count
+
+from lts.domain.fills import Fill
+from lts.domain.journal import OrdersRecalled, RecallOrders
+from lts.domain.money import ZERO
+from lts.domain.order_flow import (
+    ExecType,
+    ExecutionReport,
+    OrderChanged,
+    OrderFilled,
+    PlaceOrder,
+    WithdrawOrder,
+)
+from lts.domain.orders import (
+    ApprovedOrder,
+    IllegalTransition,
+    Order,
+    OrderRecord,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    client_order_id,
+)
+from lts.testing.market import BEGIN, TEST
+from lts.testing.stage import NAME
+
+STATUS = {
+    ExecType.ACCEPTED: OrderStatus.ACCEPTED,
+    ExecType.REJECTED: OrderStatus.REJECTED,
+    ExecType.CANCELED: OrderStatus.CANCELED,
+    ExecType.EXPIRED: OrderStatus.EXPIRED,
+}
+
+
+def market_order(
+    side: Side = Side.BUY,
+    quantity: Decimal | int | str = 1,
+    *,
+    number: int = 1,
+    instrument: str = TEST.symbol,
+    portfolio: str = NAME,
+    broker: str = NAME,
+    at: int = BEGIN,
+) -> ApprovedOrder:
+    """Return an order to trade at once at whatever price; `number` makes its id."""
+    return ApprovedOrder(
+        client_order_id(portfolio, instrument, number),
+        portfolio,
+        instrument,
+        broker,
+        side,
+        Decimal(quantity),
+        OrderType.MARKET,
+        None,
+        TimeInForce.GTC,
+        at,
+    )
+
+
+def limit_order(
+    side: Side,
+    quantity: Decimal | int | str,
+    limit: Decimal | int | str,
+    *,
+    time_in_force: TimeInForce = TimeInForce.GTC,
+    number: int = 1,
+    instrument: str = TEST.symbol,
+    portfolio: str = NAME,
+    broker: str = NAME,
+    at: int = BEGIN,
+) -> ApprovedOrder:
+    """Return an order to trade at a price or better; `number` makes its id."""
+    return ApprovedOrder(
+        client_order_id(portfolio, instrument, number),
+        portfolio,
+        instrument,
+        broker,
+        side,
+        Decimal(quantity),
+        OrderType.LIMIT,
+        Decimal(limit),
+        time_in_force,
+        at,
+    )
+
+
+class WatchfulDesk:
+    """Keeps the record of every order, and raises AssertionError at a report that must not be."""
+
+    def __init__(self, broker: str = NAME, currency: str = TEST.currency) -> None:
+        self.records: dict[str, OrderRecord] = {}
+        self.exec_ids: set[str] = set()
+        self._broker = broker
+        self._currency = currency
+        self._numbers: Iterator[int] = count(1)
+
+    def place(self, order: Order) -> PlaceOrder:
+        """Take an order on, and return the word for its broker."""
+        approved = ApprovedOrder.of(order)
+        record = self.records[order.client_order_id] = OrderRecord(approved)
+        record.advance(OrderStatus.SUBMITTED, order.created_at)
+        return PlaceOrder(order.broker, approved)
+
+    def withdraw(self, client_order_id: str, at: int) -> WithdrawOrder:
+        """Return the word for the broker that an order is no longer wanted."""
+        record = self.records.get(client_order_id)
+        if record and record.status.is_open and record.status is not OrderStatus.PENDING_CANCEL:
+            record.advance(OrderStatus.PENDING_CANCEL, at)
+        return WithdrawOrder(self._broker, client_order_id)
+
+    def take(self, report: ExecutionReport) -> None:
+        """Move an order by what its broker says of it."""
+        assert report.broker == self._broker, f"{report} speaks for another broker"
+        assert report.client_order_id in self.records, f"{report} is of an order that was never given"
+        record = self.records[report.client_order_id]
+        try:
+            if report.kind is ExecType.FILLED:
+                self._book(record, report)
+            elif report.kind is ExecType.ACCEPTED and record.status is OrderStatus.PENDING_CANCEL:
+                return  # the acceptance crossed the wish to cancel
+            else:
+                record.advance(STATUS[report.kind], report.at)
+        except IllegalTransition as illegal:
+            raise AssertionError(f"{report} must not be: {illegal}") from None
+
+    def fill(
+        self,
+        order: Order,
+        quantity: Decimal | int | str | None = None,
+        price: Decimal | int | str = 100,
+        fee: Decimal | int | str = 0,
+        at: int = BEGIN,
+    ) -> OrderFilled:
+        """Have an order trade, all that is left of it or a part, and return the news."""
+        record = self.records.get(order.client_order_id)
+        if record is None:
+            self.place(order)
+            record = self.records[order.client_order_id]
+        fill = Fill(
+            order.portfolio,
+            order.instrument,
+            order.broker,
+            order.client_order_id,
+            f"x{next(self._numbers)}",
+            order.side,
+            record.leaves if quantity is None else Decimal(quantity),
+            Decimal(price),
+            Decimal(fee),
+            self._currency,
+            at,
+        )
+        record.book(fill)
+        return OrderFilled(order.portfolio, fill, record.status)
+
+    def close(self, order: Order, status: OrderStatus, at: int = BEGIN) -> OrderChanged:
+        """End an order, and return the news."""
+        if order.client_order_id not in self.records:
+            self.place(order)
+        self.records[order.client_order_id].advance(status, at)
+        return OrderChanged(order.portfolio, order.client_order_id, status, at)
+
+    def recall(self, wanted: RecallOrders) -> OrdersRecalled:
+        """Answer as the journal would; for a bench's `answers`."""
+        return OrdersRecalled(
+            tuple(
+                deepcopy(record)
+                for record in self.records.values()
+                if wanted.portfolio in {None, record.order.portfolio}
+                and wanted.broker in {None, record.order.broker}
+            )
+        )
+
+    def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
+        assert report.exec_id, f"{report} has no exec id"
+        assert report.exec_id not in self.exec_ids, f"{report} repeats an exec id"
+        self.exec_ids.add(report.exec_id)
+        quantity, price = report.quantity, report.price
+        assert quantity is not None, f"{report} has no quantity"
+        assert price is not None, f"{report} has no price"
+        assert quantity.is_finite() and quantity > ZERO, f"{report} trades no quantity"
+        assert price.is_finite() and report.fee.is_finite(), f"{report} has no finite price and fee"
+        order = record.order
+        alarm = record.book(
+            Fill(
+                order.portfolio,
+                order.instrument,
+                order.broker,
+                order.client_order_id,
+                report.exec_id,
+                order.side,
+                quantity,
+                price,
+                report.fee,
+                self._currency,
+                report.at,
+            )
+        )
+        assert alarm is None, f"{report} must not be: {alarm}"

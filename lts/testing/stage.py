@@ -1,0 +1,96 @@
+"""What a plugin finds around it on a bench unless a test says otherwise."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lts.config.schema import (
+    AssetPlan,
+    BrokerPlan,
+    FeedPlan,
+    InstrumentPlan,
+    NodePlan,
+    PortfolioPlan,
+    SystemPlan,
+)
+from lts.kinds.broker import BrokerAssignment
+from lts.kinds.core import CoreAssignment
+from lts.kinds.feed import FeedAssignment
+from lts.kinds.pipeline import PipelineAssignment
+from lts.kinds.portfolio import PortfolioAssignment
+from lts.kinds.strategy import StrategyAssignment
+from lts.testing.market import TEST
+
+NAME = "test"
+"""What portfolios, brokers and plugins are called on a bench."""
+KNOWN = {TEST.symbol: TEST}
+
+
+def portfolio_plan(name: str = NAME) -> PortfolioPlan:
+    """Return a portfolio that trades TEST by a strategy, as a system file would describe it."""
+    asset = AssetPlan(instrument=TEST.symbol, broker=NAME, strategy=NAME, params={"of": "the strategy"})
+    return PortfolioPlan(
+        name=name,
+        owner="tester",
+        currency="USD",
+        cash=Decimal(100_000),
+        plugin=NAME,
+        params={"of": "the portfolio"},
+        asset=(asset,),
+    )
+
+
+def system_plan() -> SystemPlan:
+    """Return a whole small system: one feed, one broker, two portfolios."""
+    return SystemPlan(
+        file=Path("test.toml").absolute(),
+        instrument=(
+            InstrumentPlan(
+                symbol=TEST.symbol,
+                currency=TEST.currency,
+                tick_size=TEST.tick_size,
+                lot_size=TEST.lot_size,
+            ),
+        ),
+        feed=(FeedPlan(plugin=NAME, instrument=TEST.symbol, params={"of": "the feed"}),),
+        broker=(BrokerPlan(name=NAME, plugin=NAME, params={"of": "the broker"}),),
+        portfolio=(portfolio_plan("first"), portfolio_plan("second")),
+        node=NodePlan(),
+    )
+
+
+def assignment_of(kind: str) -> Any:
+    """Return what a plugin of a kind is here for, when a test does not say."""
+    match kind:
+        case "feed":
+            return FeedAssignment(TEST, Path.cwd())
+        case "strategy":
+            return StrategyAssignment(NAME, TEST)
+        case "portfolio":
+            return PortfolioAssignment(
+                NAME, "tester", "USD", Decimal(100_000), KNOWN, brokers={TEST.symbol: NAME}
+            )
+        case "broker":
+            return BrokerAssignment(NAME, KNOWN)
+        case "pipeline":
+            return PipelineAssignment(portfolio_plan(), KNOWN, "test.toml")
+        case "core":
+            return CoreAssignment(system_plan(), KNOWN)
+    return None
+
+
+def scope_of(assignment: Any) -> Mapping[str, Any]:
+    """Return the scope to which whoever starts a plugin limits what it hears."""
+    match assignment:
+        case FeedAssignment():
+            return {"instrument": assignment.instrument.symbol}
+        case StrategyAssignment():
+            return {"portfolio": assignment.portfolio, "instrument": assignment.instrument.symbol}
+        case PortfolioAssignment():
+            return {"portfolio": assignment.portfolio, "instrument": frozenset(assignment.instruments)}
+        case BrokerAssignment():
+            return {"broker": assignment.broker, "instrument": frozenset(assignment.instruments)}
+        case PipelineAssignment():
+            return {"portfolio": assignment.plan.name}
+    return {}
