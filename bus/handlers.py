@@ -7,11 +7,11 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from inspect import iscoroutinefunction, signature
+from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from bus.message import Message
+from bus.message import Event, Message, Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V")
@@ -118,6 +118,8 @@ def _marked(actor_class: type, mark: str) -> list[tuple[str, Callable[..., Any]]
 
 def _annotated(actor_class: type, function: Callable[..., Any]) -> tuple[type[Message], ...]:
     where = f"{actor_class.__name__}.{function.__name__}"
+    if isasyncgenfunction(function):
+        raise TypeError(f"{where} must not yield: it hears one message at a time, and returns")
     parameters = list(signature(function).parameters)[1:]
     if len(parameters) != 1:
         raise TypeError(f"{where} must take exactly one message, annotated with its type")
@@ -125,9 +127,13 @@ def _annotated(actor_class: type, function: Callable[..., Any]) -> tuple[type[Me
         annotation = typing.get_type_hints(function).get(parameters[0])
     except NameError as error:
         raise TypeError(f"{where}: {error}; import the message's type where the module runs") from None
+    if annotation is None:
+        raise TypeError(f"{where} must say which message it hears: annotate its parameter")
     union = typing.get_origin(annotation) in {typing.Union, types.UnionType}
     wanted = typing.get_args(annotation) if union else (annotation,)
     for each in wanted:
         if not (isinstance(each, type) and issubclass(each, Message)):
             raise TypeError(f"{where} is annotated with {each!r}, which is no Event or Request")
+        if each in {Message, Event, Request}:
+            raise TypeError(f"{where} hears {each.__name__}, and must name the exact types that it hears")
     return wanted

@@ -31,7 +31,7 @@ class Delivery(Enum):
     """Each one, ahead of all that is not urgent."""
 
 
-_WORDS = frozenset({"delivery", "key", "key_name", "version"})
+_WORDS = frozenset({"delivery", "is_answered", "key", "key_name", "version"})
 """What every message says of itself. A field may take the name `key` if it is the key."""
 
 
@@ -61,6 +61,8 @@ class _MessageType(msgspec.StructMeta):
             # `message.key` is then as fast as reading the field itself.
             cls.key = getattr(cls, key)
             cls.key_name = key
+        if delivery is Delivery.LATEST and cls.is_answered:
+            raise TypeError(f"{name}: a request cannot be LATEST, each one is owed an answer")
         if delivery is not None:
             cls.delivery = delivery
         if version is not None:
@@ -75,6 +77,7 @@ class Message(msgspec.Struct, metaclass=_MessageType):
     key_name: ClassVar[str | None] = None
     delivery: ClassVar[Delivery] = Delivery.EVERY
     version: ClassVar[int] = 1
+    is_answered: ClassVar[bool] = False
 
     def __init_subclass__(
         cls,
@@ -95,8 +98,4 @@ class Event(Message):
 class Request(Message, Generic[R]):
     """A question or a command with one owner; the owner's return value, an R, is the answer."""
 
-    def __init_subclass__(cls, *, delivery: Delivery | None = None, **words: Any) -> None:
-        """Refuse LATEST: every asker is owed an answer."""
-        if delivery is Delivery.LATEST:
-            raise TypeError(f"{cls.__name__}: a request cannot be LATEST, each one is owed an answer")
-        super().__init_subclass__(**words)
+    is_answered: ClassVar[bool] = True

@@ -16,6 +16,7 @@ from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.tape import Tape
 from bus import Accepted, Bus, Driver, LiveDriver, Livelock, ReplayDriver, Supervision
+from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
 from lts.config.schema import FeedPlan, SystemPlan
@@ -35,6 +36,11 @@ from lts.refusal import Refused
 ONCE = Supervision(restarts=0)
 PATIENCE = 60.0
 """Seconds that the console waits: a fold of a million orders takes a while."""
+DOWN = {
+    State.QUARANTINED: "went out of service",
+    State.RESTARTING: "failed, and had not been started again at the end",
+}
+"""The states in which an actor should not be, the worse first, in words."""
 
 
 def catalogue(directories: Sequence[Path] = ()) -> Catalogue:
@@ -96,21 +102,20 @@ class System:
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
         self.elapsed_s = 0.0
-        self.livelocked = False
 
     async def start(self) -> None:
         """Bring every actor up.
 
         Raises:
             Refused: an actor did not start; nothing has been published yet, and all are stopped again.
+            Livelock: actors keep each other busy without end; all are stopped as well.
         """
         try:
             self._spawn_residents()
             await self._start_core()
             await self.bus.started()
-            if trouble := self._first_trouble():
-                raise Refused(trouble)
-        except Refused:
+            self._check_start()
+        except (Refused, Livelock):
             await self.bus.stop()
             raise
 
@@ -123,9 +128,6 @@ class System:
         begun = self.bus.system.monotonic()
         try:
             await self.bus.run()
-        except Livelock:
-            self.livelocked = True
-            raise
         finally:
             self.elapsed_s = (self.bus.system.monotonic() - begun) / 1e9
 
@@ -141,25 +143,30 @@ class System:
 
     async def bars(self) -> int:
         """Return how many bars the feeds have published."""
-        symbols = {feed.instrument for feed in self.plan.feeds}
-        reports = [await self.console.ask(GetFeedProgress(symbol)) for symbol in sorted(symbols)]
-        return sum(report.bars for report in reports)
+        bars, _ = await self.progress()
+        return bars
+
+    async def progress(self) -> tuple[int, int | None]:
+        """Return how many bars the feeds have published, and of how many; None where there is no end."""
+        taped = self._runs("tape")
+        feeds = [feed for feed in self.plan.feeds if taped or self._runs(f"feed/{feed.name}")]
+        reports = [await self.console.ask(GetFeedProgress(feed.instrument)) for feed in feeds]
+        totals = [report.total for report in reports if report.total is not None]
+        return sum(report.bars for report in reports), sum(totals) if len(totals) == len(feeds) else None
 
     async def records(self) -> tuple[OrderRecord, ...]:
         """Return every order of the session."""
         return (await self.console.ask(RecallOrders(), within=PATIENCE)).records
 
     async def accounts(self) -> list[AccountReported]:
-        """Return what each portfolio has, in the order of the plan; one out of service is left out."""
-        out = self.bus.vitals().quarantined
-        names = [plan.name for plan in self.plan.portfolios if f"portfolio/{plan.name}" not in out]
+        """Return what each portfolio has, in the order of the plan; one that is down is left out."""
+        names = [plan.name for plan in self.plan.portfolios if self._runs(f"portfolio/{plan.name}")]
         return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
 
     async def stop(self, within: float = 10.0) -> None:
         """Finish the recording, if there is one, and stop every actor in order, in so many seconds."""
-        recording = self.extras.record is not None and "recorder" not in self.bus.vitals().quarantined
         try:
-            if recording and not self.livelocked:
+            if self._runs("recorder") and self.bus.driver.trouble is None:
                 records = await self.records()
                 ending = FinishRecording(tuple(lines(records)), digest(records))
                 await self.console.ask(ending, within=PATIENCE)
@@ -168,9 +175,14 @@ class System:
 
     def trouble(self) -> str | None:
         """Return why the session did not go as planned, None if it did."""
-        for name, reason in self.bus.vitals().quarantined.items():
-            return f"{name} went out of service: {reason}"
+        for state, words in DOWN.items():
+            for cell in self.bus.cells.values():
+                if cell.state is state:
+                    return f"{cell.name} {words}: {cell.reason}"
         return None
+
+    def _runs(self, name: str) -> bool:
+        return name in self.bus.cells and self.bus.cells[name].state is State.RUNNING
 
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
@@ -206,11 +218,10 @@ class System:
         if isinstance(answer, PluginRefused):
             raise Refused(answer.reason)
 
-    def _first_trouble(self) -> str | None:
+    def _check_start(self) -> None:
         for cell in self.bus.cells.values():
             if cell.reason:
-                return f"{cell.name} did not start: {cell.reason}" if cell.failures else cell.reason
-        return None
+                raise Refused(f"{cell.name} did not start: {cell.reason}" if cell.failures else cell.reason)
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
         return self.bus.spawn(actor_class, params, name=name, **how).actor

@@ -10,7 +10,7 @@ actor of the benchmark, in the place of the plan's feeds. Bytes are the growth o
 memory while a system starts; its fixed part, shared by few portfolios, shows in the small ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import islice
 from time import perf_counter_ns
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bus import SECOND, Actor, Moment, ReplayDriver
-from lts.cli.bench.generated import Candle, walk
+from lts.cli.bench.generated import walk
 from lts.cli.bench.memory import resident_bytes
 from lts.cli.bench.rounds import in_turn
 from lts.config.schema import SystemPlan
@@ -64,16 +64,17 @@ class Market(Actor[Sequence[str]]):
     publishes = (BarOpened, Bar)
     external = True
 
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Set out from the first minute."""
+        self.moments = self._moments()
+        yield
+
     def open_for(self, minutes: int) -> None:
         """Hand over the moments of the next minutes."""
         self.replay(iter(list(islice(self.moments, minutes * len(self.params) * 2))))
 
-    def begin(self) -> None:
-        """Set out from the first minute."""
+    def _moments(self) -> Iterator[Moment]:
         walks = {symbol: walk(seed) for seed, symbol in enumerate(self.params)}
-        self.moments = self._minutes(walks)
-
-    def _minutes(self, walks: dict[str, Iterator[Candle]]) -> Iterator[Moment]:
         opened_at = 0
         while True:
             closed_at = opened_at + MINUTE
@@ -88,26 +89,29 @@ class Market(Actor[Sequence[str]]):
 class Sized:
     """A system of so many portfolios, and what it costs."""
 
+    system: System
+    market: Market
+    bytes_each = 0
+    start_s = 0.0
+
     def __init__(self, portfolios: int, events: int) -> None:
         self.portfolios = portfolios
         self.instruments = max(1, portfolios // SHARED_BY)
         self.minutes = max(1, events // (2 * self.instruments))
         """Bars of each instrument in a round."""
-        self.system = System(plan(portfolios, self.instruments), ReplayDriver(), Extras(tape=()))
-        self.bytes_each = 0
-        self.start_s = 0.0
 
     async def start(self) -> None:
         """Bring the system up, see what it takes, and play it warm."""
         before, began = resident_bytes(), perf_counter_ns()
+        symbols = [f"WALK{number}" for number in range(self.instruments)]
+        self.system = System(plan(self.portfolios, symbols), ReplayDriver(), Extras(tape=()))
         await self.system.start()
         self.start_s = round((perf_counter_ns() - began) / SECOND, 2)
         self.bytes_each = round((resident_bytes() - before) / self.portfolios)
-        symbols = [symbol_of(number) for number in range(self.instruments)]
         market = self.system.bus.spawn(Market, symbols, name="market").actor
         assert isinstance(market, Market)  # noqa: S101 - it was just spawned
         self.market = market
-        self.market.begin()
+        await self.system.bus.started()
         await self.play(WARM_UP)
 
     async def play(self, minutes: int) -> float:
@@ -122,42 +126,34 @@ class Sized:
         """Nanoseconds an event, in one round."""
         return await self.play(self.minutes)
 
+    def report(self, event_ns: float, ratio_to_call: float) -> SizeReport:
+        """What this size costs, given what an event does."""
+        return SizeReport(
+            portfolios=self.portfolios,
+            instruments=self.instruments,
+            event_ns=round(event_ns),
+            ratio_to_call=ratio_to_call,
+            bytes_each=self.bytes_each,
+            start_s=self.start_s,
+        )
+
 
 async def measure_scale(rounds: int, portfolios: int, events: int) -> ScaleReport:
     """Measure systems of up to so many portfolios, in each round by about so many events each."""
     first = Sized(1, events)  # pays for what only the first system of a process pays
     await first.start()
-    systems = [Sized(size, events) for size in SIZES if size <= portfolios]
-    for each in systems:
+    systems = {str(size): Sized(size, events) for size in SIZES if size <= portfolios}
+    for each in systems.values():
         await each.start()
-    measures = {str(each.portfolios): each.nanoseconds for each in systems}
-    readings = await in_turn(measures, rounds)
-    for each in (first, *systems):
+    readings = await in_turn({name: each.nanoseconds for name, each in systems.items()}, rounds)
+    for each in (first, *systems.values()):
         await each.system.bus.stop(STOP_WITHIN)
-    return ScaleReport(
-        readings.call_ns,
-        tuple(
-            SizeReport(
-                each.portfolios,
-                each.instruments,
-                round(readings.ns(name)),
-                readings.ratio(name),
-                each.bytes_each,
-                each.start_s,
-            )
-            for name, each in zip(measures, systems, strict=True)
-        ),
-    )
+    sizes = (each.report(readings.ns(name), readings.ratio(name)) for name, each in systems.items())
+    return ScaleReport(readings.call_ns, tuple(sizes))
 
 
-def symbol_of(number: int) -> str:
-    """The symbol of an instrument."""
-    return f"WALK{number}"
-
-
-def plan(portfolios: int, instruments: int) -> SystemPlan:
-    """A plan of so many portfolios on so many instruments."""
-    symbols = [symbol_of(number) for number in range(instruments)]
+def plan(portfolios: int, symbols: Sequence[str]) -> SystemPlan:
+    """A plan of so many portfolios, which take the instruments in turn."""
     steps = {"currency": "USD", "tick_size": "0.0001", "lot_size": "1"}
     feed = {"plugin": "csv", "params": {"path": "none.csv", "bar": "1m"}}
     tables: dict[str, Any] = {
@@ -165,21 +161,23 @@ def plan(portfolios: int, instruments: int) -> SystemPlan:
         "instrument": [{"symbol": symbol, **steps} for symbol in symbols],
         "feed": [{"instrument": symbol, **feed} for symbol in symbols],
         "broker": [{"name": "paper", "plugin": "paper", "params": {"commission_bps": "1.0"}}],
-        "portfolio": [_portfolio(number, symbols) for number in range(portfolios)],
+        "portfolio": [
+            _portfolio(f"p{number}", symbols[number % len(symbols)]) for number in range(portfolios)
+        ],
     }
     return SystemPlan.model_validate(tables)
 
 
-def _portfolio(number: int, symbols: Sequence[str]) -> dict[str, Any]:
-    """A portfolio's table: one asset, and all its instruments in turn."""
+def _portfolio(name: str, symbol: str) -> dict[str, Any]:
+    """The table of a portfolio with one asset."""
     asset = {
-        "instrument": symbols[number % len(symbols)],
+        "instrument": symbol,
         "broker": "paper",
         "strategy": "sma_cross",
         "params": {"fast": 10, "slow": SLOW},
     }
     return {
-        "name": f"p{number}",
+        "name": name,
         "owner": "bench",
         "currency": "USD",
         "cash": "100000",

@@ -1,0 +1,123 @@
+"""`lts bench`: what to measure, how often and how much, and how to show it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from lts import logs
+from lts.cli.bench.ask import measure_ask
+from lts.cli.bench.backtest import measure_backtest
+from lts.cli.bench.bus import measure_bus
+from lts.cli.bench.figures import table
+from lts.cli.bench.scale import SIZES, measure_scale
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+with suppress(ImportError):  # there is none for Windows
+    from uvloop import new_event_loop
+
+app = typer.Typer(help="Measure this machine, ratios included.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")]
+Bursts = Annotated[int, typer.Option(min=1, help="Bursts of 256 messages in a round.")]
+Actors = Annotated[int, typer.Option(min=10, help="Idle actors.")]
+Asks = Annotated[int, typer.Option(min=10, help="Answers in a round.")]
+Bars = Annotated[int, typer.Option(min=100, help="Generated bars.")]
+Portfolios = Annotated[int, typer.Option(min=SIZES[0], help="Portfolios of the largest system.")]
+Events = Annotated[int, typer.Option(min=2, help="Events in a round, of each system.")]
+
+ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS = 7, 200, 100_000, 5_000, 100_000, 10_000
+
+MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+    "bus": measure_bus,
+    "ask": measure_ask,
+    "backtest": measure_backtest,
+    "scale": measure_scale,
+}
+
+
+@app.callback(invoke_without_command=True)
+def everything(
+    context: typer.Context,
+    json: Json = False,
+    rounds: Rounds = ROUNDS,
+    actors: Actors = ACTORS,
+    bars: Bars = BARS,
+    portfolios: Portfolios = SIZES[-1],
+) -> None:
+    """Measure this machine: one thing, or all of them one after the other, each in a new process."""
+    if context.invoked_subcommand is not None:
+        context.default_map = dict.fromkeys(MEASUREMENTS, {"json": json, "rounds": rounds})
+        return
+    sizes = {
+        "bus": (rounds, BURSTS, actors),
+        "ask": (rounds, ASKS),
+        "backtest": (rounds, bars),
+        "scale": (rounds, portfolios, EVENTS),
+    }
+    reports = {}
+    spawning = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawning, max_tasks_per_child=1) as processes:
+        for name, numbers in sizes.items():
+            reports[name] = processes.submit(_measured, name, *numbers).result()
+            if not json:
+                _show(name, reports[name])
+    if json:
+        typer.echo(msgspec.json.encode(reports))
+
+
+@app.command()
+def bus(
+    json: Json = False, rounds: Rounds = ROUNDS, bursts: Bursts = BURSTS, actors: Actors = ACTORS
+) -> None:
+    """Deliveries: one to one, one to ten, and among idle actors."""
+    _measure("bus", json, rounds, bursts, actors)
+
+
+@app.command()
+def ask(json: Json = False, rounds: Rounds = ROUNDS, asks: Asks = ASKS) -> None:
+    """Answers: a question to an actor that answers at once."""
+    _measure("ask", json, rounds, asks)
+
+
+@app.command()
+def backtest(json: Json = False, rounds: Rounds = ROUNDS, bars: Bars = BARS) -> None:
+    """Bars: a moving-average cross with all its orders, fills and ledger."""
+    _measure("backtest", json, rounds, bars)
+
+
+@app.command()
+def scale(
+    json: Json = False,
+    rounds: Rounds = ROUNDS,
+    portfolios: Portfolios = SIZES[-1],
+    events: Events = EVENTS,
+) -> None:
+    """Portfolios: an event, and a portfolio, in systems of 10 to 10,000 of them."""
+    _measure("scale", json, rounds, portfolios, events)
+
+
+def _measure(name: str, json: bool, *numbers: int) -> None:
+    report = _measured(name, *numbers)
+    if json:
+        typer.echo(msgspec.json.encode(report))
+    else:
+        _show(name, report)
+
+
+def _measured(name: str, *numbers: int) -> Any:
+    """Measure one thing on an event loop of its own: uvloop's, where there is one."""
+    logs.set_up("error")
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(MEASUREMENTS[name](*numbers))
+
+
+def _show(name: str, report: Any) -> None:
+    Console().print(table(f"lts bench {name}", report))

@@ -1,0 +1,87 @@
+"""What was measured, for people: each figure, and what the project promises of it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from lts.cli.bench.ask import AskReport
+from lts.cli.bench.backtest import BacktestReport
+from lts.cli.bench.bus import BusReport
+from lts.cli.bench.scale import ScaleReport
+
+MEGABYTE = 1_000_000
+TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000, 4.0
+SAME = (0.75, 1.25)
+
+
+class Figure(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    measured: str
+    target: str = ""
+    held: bool | None = None
+    """Whether the target is met; None where there is none."""
+
+
+def table(title: str, report: Any) -> Table:
+    """A report as a table."""
+    made = Table(title=title, title_justify="left")
+    made.add_column("")
+    made.add_column("measured", justify="right")
+    made.add_column("target", justify="right")
+    for figure in figures(report):
+        mark = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: ""}[figure.held]
+        made.add_row(figure.what, figure.measured, f"{figure.target} {mark}".strip())
+    return made
+
+
+def figures(report: Any) -> Iterator[Figure]:
+    """The lines of a report; ratios are to a bare call."""
+    yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
+    match report:
+        case BusReport():
+            yield from _of_the_bus(report)
+        case AskReport():
+            yield _at_most("ask, p50", report.p50_us, ASK_US, " µs")
+            yield Figure("ask, p99", f"{report.p99_us:.2f} µs")
+            yield Figure("a bare future and wake-up, p50", f"{report.bare_future_p50_us:.2f} µs")
+        case BacktestReport():
+            yield _at_most("a bar", report.ratio_to_call, BACKTEST, "×")
+            yield Figure("bars a second", f"{report.bars_per_s:,}")
+            yield Figure("bars, and fills", f"{report.bars:,}, {report.fills:,}")
+            yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
+        case ScaleReport():
+            yield from _of_scale(report)
+
+
+def _of_the_bus(report: BusReport) -> Iterator[Figure]:
+    idle = report.idle
+    yield _at_most("tell 1→1, bursts of 256", report.tell.ratio_to_call, TELL, "×")
+    yield Figure("tells a second", f"{report.tell.per_s:,}")
+    yield Figure("tell 1→1, one by one", f"{report.tell_burst_1.ratio_to_call:.2f}×")
+    yield _at_most("fan-out 1→10, a delivery", report.fanout.ratio_to_call, FANOUT, "×")
+    yield Figure("fan-out deliveries a second", f"{report.fanout.per_s:,}")
+    yield Figure("asyncio.Queue, bursts of 256", f"{report.asyncio_queue.ratio_to_call:.2f}×")
+    fits = idle.bytes_each <= IDLE_BYTES
+    size = f"{idle.bytes_each * idle.actors / MEGABYTE:,.0f} MB ({idle.bytes_each:,} B each)"
+    yield Figure(f"{idle.actors:,} idle actors", size, f"≤ {IDLE_BYTES:,} B each", fits)
+    low, high = SAME
+    same = low <= idle.publish_same_ratio <= high
+    yield Figure(
+        "telling one of them, to one of ten", f"{idle.publish_same_ratio:.2f}×", f"{low} to {high}×", same
+    )
+    yield _at_most("telling a random one of them", idle.publish_random_ratio, RANDOM, "×")
+
+
+def _of_scale(report: ScaleReport) -> Iterator[Figure]:
+    for each in report.sizes:
+        size = f"{each.portfolios:,} portfolios"
+        yield Figure(f"{size}: an event", f"{each.event_ns / 1000:.1f} µs, {each.ratio_to_call:.0f}×")
+        yield Figure(f"{size}: a portfolio", f"{each.bytes_each:,} B")
+        yield Figure(f"{size}: to start", f"{each.start_s:.1f} s")
+
+
+def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:
+    return Figure(what, f"{measured:.2f}{unit}", f"≤ {most:g}{unit}", measured <= most)
