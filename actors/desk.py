@@ -23,6 +23,11 @@ from lts.domain.order_flow import (
 from lts.domain.orders import IllegalTransition, OrderRecord, OrderStatus
 from lts.domain.risk import TradingState, TradingStateChanged
 
+# Looked up once: reading a member off its class takes longer than comparing it.
+_INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
+_SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
+_ACCEPTED, _FILLED = ExecType.ACCEPTED, ExecType.FILLED
+
 _STATUS: dict[ExecType, OrderStatus] = {
     ExecType.ACCEPTED: OrderStatus.ACCEPTED,
     ExecType.REJECTED: OrderStatus.REJECTED,
@@ -64,9 +69,9 @@ class Desk(Actor[None]):
         order = journalled.order
         record = self.records[order.client_order_id]
         if objection := self._objection_to(record):
-            self._advance(record, OrderStatus.DENIED, objection)
+            self._advance(record, _DENIED, objection)
             return
-        self._advance(record, OrderStatus.SUBMITTED)
+        self._advance(record, _SUBMITTED)
         self.send(PlaceOrder(order.broker, order))
 
     @on
@@ -75,13 +80,13 @@ class Desk(Actor[None]):
         record = self.records.get(report.client_order_id)
         if record is None or record.order.broker != report.broker:
             self._alarm("", report.client_order_id, f"{report.broker} was not given this order", report)
-        elif report.kind is ExecType.FILLED:
+        elif report.kind is _FILLED:
             self._book(record, report)
         elif record.status is not _STATUS[report.kind]:
-            was_to_end = record.status is OrderStatus.PENDING_CANCEL and report.kind is ExecType.ACCEPTED
+            was_to_end = record.status is _PENDING_CANCEL and report.kind is _ACCEPTED
             self._advance(record, _STATUS[report.kind], report.reason, report)
             if was_to_end:  # the acceptance crossed the wish to cancel, which still stands
-                self._advance(record, OrderStatus.PENDING_CANCEL)
+                self._advance(record, _PENDING_CANCEL)
 
     @on
     def cancel(self, command: CancelOrder) -> None:
@@ -89,9 +94,9 @@ class Desk(Actor[None]):
         record = self.records.get(command.client_order_id)
         if record is None:
             self.give_up(command, f"there is no order {command.client_order_id}")
-        elif record.status is OrderStatus.INITIALIZED:
+        elif record.status is _INITIALIZED:
             self.unwanted.add(command.client_order_id)
-        elif self._may_cancel(record) and self._advance(record, OrderStatus.PENDING_CANCEL, cause=command):
+        elif self._may_cancel(record) and self._advance(record, _PENDING_CANCEL, cause=command):
             self.send(WithdrawOrder(record.order.broker, command.client_order_id))
 
     @on
@@ -111,12 +116,12 @@ class Desk(Actor[None]):
 
     @on
     def doubt(self, failed: Undeliverable) -> None:
-        """Take the news that a request came to nothing: what surely was not sent ends, the rest is unknown."""
+        """Take the news that a request came to nothing: what was surely not sent ends, else it is unknown."""
         match failed.request:
             case JournalOrder(order=order):
                 self._advance(
                     self.records[order.client_order_id],
-                    OrderStatus.DENIED,
+                    _DENIED,
                     f"not journalled: {failed.reason}",
                 )
             case PlaceOrder(order=order):
@@ -128,7 +133,7 @@ class Desk(Actor[None]):
                 self._advance(record, lost, failed.reason)
 
     def _may_cancel(self, record: OrderRecord) -> bool:
-        return record.status.is_open and record.status is not OrderStatus.PENDING_CANCEL
+        return record.status.is_open and record.status is not _PENDING_CANCEL
 
     def _objection_to(self, record: OrderRecord) -> str:
         if not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):

@@ -42,6 +42,10 @@ class Ledger:
 
         Raises Unbalanced unless the postings in each currency sum to exactly zero.
         """
+        return self.post(booking)
+
+    def post(self, booking: Booking) -> bool:
+        """Do as `book` does, for callers that are `unrounded` already."""
         if booking.id in self._booked:
             return False
         sums: dict[str, Decimal] = {}

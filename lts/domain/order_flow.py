@@ -67,6 +67,8 @@ class ExecType(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
 
+    __hash__ = str.__hash__  # the enum's own is a Python function, and these are looked up all the time
+
 
 class ExecutionReport(Event, key="broker", gc=False):
     """What a venue says of an order.

@@ -25,6 +25,8 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
+    __hash__ = str.__hash__  # the enum's own is a Python function, and these are looked up all the time
+
     @property
     def sign(self) -> int:
         """+1 for a buy, -1 for a sale."""
@@ -63,6 +65,8 @@ class OrderStatus(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+
+    __hash__ = str.__hash__  # the enum's own is a Python function, and these are looked up all the time
 
     @property
     def is_closed(self) -> bool:

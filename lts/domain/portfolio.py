@@ -78,8 +78,8 @@ class Book:
         before = self.positions.get(fill.instrument)
         if before is None or fill.portfolio != self.portfolio or fill.currency != self.currency:
             raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
-        after = before.after(fill)
-        if not self.ledger.book(Booking(fill.uid, fill.at, self._postings(fill, before, after))):
+        after = before.fold(fill)
+        if not self.ledger.post(Booking(fill.uid, fill.at, self._postings(fill, before, after))):
             return False
         self.positions[fill.instrument] = after
         self._cash = float(self.cash)
@@ -128,7 +128,7 @@ class Book:
 
     def _postings(self, fill: Fill, before: Position, after: Position) -> tuple[Posting, ...]:
         """Return what a fill moves; the cash from the fill itself, so that the sum proves the position."""
-        notional = fill.notional(after.multiplier)
+        notional = fill.price * fill.quantity * after.multiplier
         proceeds = -notional if fill.side is _BUY else notional
         currency = self.currency
         return (

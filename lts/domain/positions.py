@@ -45,7 +45,11 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     @unrounded
     def after(self, fill: Fill) -> Self:
-        """Return the position that a fill leads to.
+        """Return the position that a fill leads to."""
+        return self.fold(fill)
+
+    def fold(self, fill: Fill) -> Self:
+        """Return the position that a fill leads to, for callers that are `unrounded` already.
 
         Whatever is rounded in `cost` is in `realised` too: the cost minus the realised profit is
         always exactly what was paid for the purchases minus what was received for the sales.

@@ -37,13 +37,20 @@ class FinishRecording(Request[RecordingFinished]):
     digest: str
 
 
+class OrderLine(msgspec.Struct, frozen=True):
+    """An order's canonical line, as `digest.lines` writes it."""
+
+    intent: dict[str, Any]
+    states: tuple[Any, ...]
+    fills: tuple[dict[str, Any], ...]
+
+
 class Ending(msgspec.Struct, frozen=True):
     """The last line: how many inputs there were, and what was traded on them."""
 
     digest: str
     inputs: int
-    orders: tuple[dict[str, Any], ...]
-    """Each order's canonical line, parsed."""
+    orders: tuple[OrderLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

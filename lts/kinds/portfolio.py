@@ -23,6 +23,9 @@ from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
 
 P = TypeVar("P", bound=Params)
 
+# Looked up once: reading a member off its class takes longer than comparing it.
+_BUY, _SELL, _MARKET, _GTC = Side.BUY, Side.SELL, OrderType.MARKET, TimeInForce.GTC
+
 
 @dataclass(frozen=True, slots=True)
 class PortfolioAssignment:
@@ -169,11 +172,11 @@ class Portfolio(Plugin[P], Generic[P]):
             portfolio,
             symbol,
             self.assignment.brokers[symbol],
-            Side.BUY if missing > 0 else Side.SELL,
+            _BUY if missing > 0 else _SELL,
             abs(missing),
-            OrderType.MARKET,
+            _MARKET,
             None,
-            TimeInForce.GTC,
+            _GTC,
             self.clock.now(),
         )
         self.leaves[symbol][order.client_order_id] = missing

@@ -23,6 +23,7 @@ from lts.sdk import (
 )
 
 NONE = Decimal(0)
+MARKET, IOC = OrderType.MARKET, TimeInForce.IOC
 BPS = Decimal("0.0001")
 WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_CANCEL})
 
@@ -56,8 +57,14 @@ class PaperBroker(Broker[PaperParams]):
     def place(self, request: PlaceOrder) -> None:
         """Take an order in; it waits for the next price."""
         order = request.order
-        self.accepted(order)
-        self.working[order.instrument][order.client_order_id] = order
+        working = self.working.get(order.instrument)
+        if working is None:
+            self.rejected(order, f"{order.instrument} is not traded here")
+        elif order.type is OrderType.LIMIT and order.limit_price is None:
+            self.rejected(order, "a limit order needs a limit")
+        else:
+            self.accepted(order)
+            working[order.client_order_id] = order
 
     @on
     def withdraw(self, request: WithdrawOrder) -> None:
@@ -74,11 +81,11 @@ class PaperBroker(Broker[PaperParams]):
             return
         price = exact(opened.open)
         for order in tuple(working.values()):
-            if order.type is OrderType.MARKET:
+            if order.type is MARKET:
                 self.fill(order, price, self.params.slippage_bps)
             elif order.limit_price is not None and _as_good(order.side, price, order.limit_price):
                 self.fill(order, price)
-            elif order.time_in_force is TimeInForce.IOC:
+            elif order.time_in_force is IOC:
                 del working[order.client_order_id]
                 self.canceled(order.client_order_id, "it could not trade at once")
 

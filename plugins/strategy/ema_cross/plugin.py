@@ -28,20 +28,21 @@ class EmaCross(Strategy[EmaCrossParams]):
     """Two exponential averages of the close, and the moment they cross."""
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Learn from the bars before now."""
+        """Learn from the bars before now, and what was signalled last."""
         self.fast = self.slow = 0.0
         self.learned = 0
         self.below = 0.0 if self.params.direction == "long_only" else -1.0
         for bar in await self.history(4 * self.params.slow):
             self.learn(bar)
+        self.above = await self.standing_target() > 0
         yield
 
     @on
     def watch_for_a_cross(self, bar: Bar) -> None:
         """Signal at the bar at which one average passes the other."""
-        was_above = self.fast > self.slow
         self.learn(bar)
-        match was_above, self.fast > self.slow:
+        was_above, self.above = self.above, self.fast > self.slow
+        match was_above, self.above:
             case False, True:
                 self.signal(+1, because="fast crossed above slow")
             case True, False:

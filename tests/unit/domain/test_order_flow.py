@@ -25,7 +25,7 @@ from lts.domain.order_flow import (
     WithdrawOrder,
 )
 from lts.domain.orders import ApprovedOrder, Order, OrderStatus
-from lts.domain.positions import PositionChanged
+from lts.domain.positions import Position, PositionChanged
 from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
 from lts.domain.signals import SignalRaised
 
@@ -44,14 +44,14 @@ def journey(order_of: Callable[..., Order], fill_of: Callable[..., Fill]) -> lis
         (OrderApproved("trend", approved), "trend"),
         (OrderDenied("trend", order, "no price was seen", 3), "trend"),
         (JournalOrder(approved), None),
-        (OrderJournalled(ours), None),
+        (OrderJournalled(approved), None),
         (PlaceOrder("paper", approved), "paper"),
         (WithdrawOrder("paper", ours), "paper"),
         (ExecutionReport("paper", ours, ExecType.ACCEPTED, 4), "paper"),
         (ExecutionReport("paper", ours, ExecType.FILLED, 4, "x", cash, Decimal(1), cash, "", "v"), "paper"),
         (OrderChanged("trend", ours, OrderStatus.ACCEPTED, 4), "trend"),
         (OrderFilled("trend", fill_of(), OrderStatus.FILLED), "trend"),
-        (PositionChanged("trend", "SP500", Decimal(10), Decimal("1.5"), Decimal(0), cash, 5), "trend"),
+        (PositionChanged("trend", Position("trend", "SP500", quantity=Decimal(10)), cash, 5), "trend"),
         (CancelOrder(ours), None),
         (CancelAll(), None),
         (SetTradingState("system", TradingState.HALTED, "asked to"), None),
