@@ -4,14 +4,11 @@ import json
 from collections.abc import Iterable
 from hashlib import sha256
 
-import msgspec
-
 from lts.domain.fills import Fill
 from lts.domain.money import plain
 from lts.domain.orders import Order, OrderRecord
 
-_SORTED = msgspec.json.Encoder(order="sorted")
-_ASCII = json.JSONEncoder(separators=(",", ":"))
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def digest(records: Iterable[OrderRecord]) -> str:
@@ -30,12 +27,7 @@ def lines(records: Iterable[OrderRecord]) -> list[str]:
     no id that a venue gave, and no wall time.
     """
     ordered = sorted(records, key=lambda record: (record.order.portfolio, record.order.client_order_id))
-    return [_canonical(_line(record)) for record in ordered]
-
-
-def _canonical(line: dict[str, object]) -> str:
-    text = _SORTED.encode(line)  # seven times as fast as `json`, but it does not escape
-    return text.decode("ascii") if text.isascii() else _ASCII.encode(msgspec.json.decode(text))
+    return [_CANONICAL.encode(_line(record)) for record in ordered]
 
 
 def _line(record: OrderRecord) -> dict[str, object]:

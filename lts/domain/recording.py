@@ -128,7 +128,7 @@ def _input(line: Any, where: str) -> Accepted:
     try:
         return Accepted(found.n, found.at, found.source, INPUTS.read(found.message))
     except Garbled as garbled:
-        raise Refused(f"{where}: is {garbled}{_DAMAGED}") from None
+        raise Refused(f"{where}: {garbled}{_DAMAGED}") from None
 
 
 def _follows(one: Accepted, other: Accepted) -> bool:
