@@ -63,7 +63,7 @@ def reckon(rows: list[dict[str, str]], system: dict[str, Any]) -> Reckoning:
         side = wanted
         if "fraction" in system:
             worth = book.cash + book.position * close
-            lot = Fraction(system["lot"])
+            lot = Fraction(system.get("lot", "1"))
             lots = Fraction(system["fraction"]) * worth / close // lot
             target = side * lots * lot
         else:
@@ -116,7 +116,7 @@ params = {{ {sizing} = "{system[sizing]}" }}
 
 def backtest(file: Path, *options: str, hash_seed: str = "0") -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "lts.cli", "backtest", str(file), "--json", *options],
+        [str(Path(sys.executable).parent / "lts"), "backtest", str(file), "--json", *options],
         capture_output=True,
         text=True,
         check=False,
