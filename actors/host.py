@@ -52,7 +52,7 @@ class Host(Actor[Catalogue]):
             parse_params(plugin.params_model(), wanted.params, wanted.where),
             name=wanted.actor,
             assignment=wanted.assignment,
-            scope={"actor": wanted.actor, **wanted.scope},
+            scope={"guest": wanted.actor, **wanted.scope},
             publishes=contract.publishes,
             asks=contract.asks,
             hears=contract.hears,

@@ -48,6 +48,7 @@ class Cell:
         "lane",
         "lifespan",
         "listed",
+        "mourned",
         "name",
         "order",
         "pressed",
@@ -78,6 +79,8 @@ class Cell:
         self.external = False
         self.listed = False
         """Whether it has its place among those that take turns, or a worker task."""
+        self.mourned = False
+        """Whether the log has it that its messages are undelivered."""
         self.pressed = False
         """Whether its mailbox is above the high mark."""
         self.worker: asyncio.Task[None] | None = None

@@ -113,7 +113,9 @@ class Dispatcher:
 
     def publish(self, event: Event) -> None:
         """Publish in the name of the bus itself."""
-        self.put(self.router.of(event.__class__), event, self.cause)
+        routes = self.router.of(event.__class__)
+        if routes.targets(event.key):
+            self.put(routes, event, self.cause)
 
     def put(self, routes: Routes, message: Any, cause: int) -> None:
         """Add a message of any delivery to the line, and see to it that it is drained."""

@@ -53,8 +53,8 @@ class Driver(ABC):
         """Drain soon: one call a burst."""
         if self.dispatcher.scheduled:
             return
-        self.dispatcher.awake = self.dispatcher.scheduled = True
         asyncio.get_running_loop().call_soon(self._drain)
+        self.dispatcher.awake = self.dispatcher.scheduled = True
 
     def stop(self) -> None:
         """End `run` after what is being handled."""
@@ -130,6 +130,11 @@ class LiveDriver(Driver):
         super().attach(dispatcher, clock, timers)
         clock.advance(self.system.now())
 
+    def stop(self) -> None:
+        """End `run` after what is being handled; no timer comes any more."""
+        super().stop()
+        self.rearm()
+
     async def run(self) -> None:
         """Wait for `stop`; inputs and timers wake the dispatcher themselves."""
         await self.stopped.wait()
@@ -154,7 +159,7 @@ class LiveDriver(Driver):
         if self._alarm is not None:
             self._alarm.cancel()
         due = self.timers.next_at()
-        if due is not None:
+        if due is not None and not self.stopping:
             wait = max(0, due - self.system.now()) / SECOND
             self._alarm = asyncio.get_running_loop().call_later(wait, self._ring)
 
@@ -178,6 +183,6 @@ class LiveDriver(Driver):
         self.rearm()
 
     def _fire_due(self, now: int) -> None:
-        while (timer := self.timers.pop_due(now)) is not None:
+        while not self.stopping and (timer := self.timers.pop_due(now)) is not None:
             self.clock.advance(timer.at)
             timer.fire()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,7 +35,8 @@ class Routes:
         self.table: dict[Any, Targets] = {}
         self.newest: dict[Any, Any] = {}
         """For a LATEST type: the newest message of each key that is queued, and its cause."""
-        self._everyone: Targets = ()
+        self._everyone: dict[Cell, Handler] = {}
+        """Who hears every key. There may be thousands, so that one more must not cost a copy of all."""
         self._by_key: dict[Any, Targets] = {}
 
     def targets(self, key: Any) -> Targets:
@@ -46,9 +46,8 @@ class Routes:
         except KeyError:
             if len(self.table) >= REMEMBERED + len(self._by_key):
                 self.table.clear()
-            named = self._by_key.get(key)
-            targets = self._everyone if named is None else tuple(sorted(self._everyone + named, key=_order))
-            self.table[key] = targets
+            targets = (*self._everyone.items(), *self._by_key.get(key, ()))
+            self.table[key] = targets = tuple(sorted(targets, key=_order))
             return targets
 
     def add(self, target: Target, keys: Iterable[Any] | None) -> None:
@@ -61,32 +60,32 @@ class Routes:
         if issubclass(self.message_type, Request):
             self._refuse_second_owner(target[0], wanted)
         if wanted is None:
-            self._everyone = _with(target, self._everyone)
+            self._everyone[target[0]] = target[1]
             self.table.clear()
             return
         for key in wanted:
-            self._by_key[key] = _with(target, self._by_key.get(key, ()))
+            self._by_key[key] = (*self._by_key.get(key, ()), target)
             self.table.pop(key, None)
 
     def remove(self, cell: Cell, keys: Iterable[Any] | None) -> None:
         """Take back what `add` did for a cell with the same keys."""
         if keys is None:
-            self._everyone = _without(cell, self._everyone)
+            self._everyone.pop(cell, None)
             self.table.clear()
             return
         for key in keys:
-            self._by_key[key] = _without(cell, self._by_key.get(key, ()))
-            if not self._by_key[key]:
-                del self._by_key[key]
+            left = tuple(target for target in self._by_key.pop(key, ()) if target[0] is not cell)
+            if left:
+                self._by_key[key] = left
             self.table.pop(key, None)
 
     def _refuse_second_owner(self, cell: Cell, keys: tuple[Any, ...] | None) -> None:
         claimed = [*self._everyone]
         for key in self._by_key if keys is None else keys:
-            claimed += self._by_key.get(key, ())
+            claimed += [owner for owner, _ in self._by_key.get(key, ())]
         if claimed:
             name = self.message_type.__name__
-            raise OwnerConflict(f"{cell.name} cannot own {name}: {claimed[0][0].name} owns it already")
+            raise OwnerConflict(f"{cell.name} cannot own {name}: {claimed[0].name} owns it already")
 
 
 class Router:
@@ -107,12 +106,3 @@ class Router:
 
 def _order(target: Target) -> int:
     return target[0].order
-
-
-def _with(target: Target, targets: Targets) -> Targets:
-    place = bisect_right(targets, _order(target), key=_order)
-    return (*targets[:place], target, *targets[place:])
-
-
-def _without(cell: Cell, targets: Targets) -> Targets:
-    return tuple(target for target in targets if target[0] is not cell)

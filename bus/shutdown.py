@@ -10,7 +10,7 @@ import structlog
 from bus.cell import Cell
 from bus.clock import SECOND, SystemClock
 from bus.dispatcher import Dispatcher
-from bus.drivers import SLICE
+from bus.drivers import SLICE, Driver
 from bus.supervisor import Supervisor
 
 log = structlog.get_logger("bus")
@@ -19,19 +19,21 @@ log = structlog.get_logger("bus")
 class Shutdown:
     """One stop, with a deadline. Each actor first does what waits for it.
 
-    Whoever is slow gets a share of the time that is left, never all of it.
+    Whoever is slow gets a share of the time that is left, never all of it. Where
+    actors keep each other busy without end there is no waiting for them.
     """
 
-    def __init__(self, dispatcher: Dispatcher, supervisor: Supervisor, within: float) -> None:
+    def __init__(self, dispatcher: Dispatcher, supervisor: Supervisor, driver: Driver, within: float) -> None:
         self._dispatcher = dispatcher
         self._supervisor = supervisor
+        self._driver = driver
         self._system = SystemClock()
         self._deadline = self._system.monotonic() + round(within * SECOND)
 
     async def finish_what_is_under_way(self) -> None:
         """Wait for half of the time, then cancel what still awaits."""
         try:
-            async with asyncio.timeout(self._left() / 2):
+            async with asyncio.timeout(0 if self._driver.trouble else self._left() / 2):
                 await self._dispatcher.until_quiet()
         except TimeoutError:
             workers = {cell.name: cell.worker for cell in self._dispatcher.workers.busy}
@@ -58,8 +60,8 @@ class Shutdown:
         self._drain()
 
     def _drain(self) -> None:
-        """Deliver what waits, but not for ever: actors may keep each other busy."""
-        long = self._system.monotonic() + round(self._left() / 8 * SECOND)
+        patience = 0 if self._driver.trouble else self._left() / 8
+        long = self._system.monotonic() + round(patience * SECOND)
         while not self._dispatcher.drain(SLICE) and self._system.monotonic() < long:
             pass
 

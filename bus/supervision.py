@@ -32,7 +32,7 @@ class Supervision:
 
     def rest(self, failures: int, random: Random) -> float:
         """Return the seconds to wait before the restart that follows the n-th failure."""
-        pause: float = min(self.longest, self.first * 2.0 ** (failures - 1))
+        pause: float = min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
         return pause * (1.0 + self.jitter * random.uniform(-1.0, 1.0))
 
     def count(self, failures: list[int], now: int) -> int:

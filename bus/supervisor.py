@@ -138,7 +138,10 @@ class Supervisor:
         """Take the news that an actor never got to see a message."""
         if isinstance(message, Call):
             message.refuse(OwnerFailed(reason), delivered=False)
-        self.dead_letter(cell, message, reason)
+        if not cell.mourned:  # a full mailbox is one line in the log, not thousands
+            cell.mourned = True
+            log.warning("messages are undelivered from now on", actor=cell.name, reason=reason)
+        self._bury(cell, message, reason)
 
     def refuse(self, call: Call, error: AskError) -> None:
         """Refuse a request that nobody will get."""
@@ -147,9 +150,13 @@ class Supervisor:
 
     def dead_letter(self, cell: Cell, message: Any, reason: str) -> None:
         """Make a fact of a message that was not handled to its end."""
+        name = type(message.request if isinstance(message, Call) else message).__name__
+        log.warning("dead letter", actor=cell.name, message=name, reason=reason)
+        self._bury(cell, message, reason)
+
+    def _bury(self, cell: Cell, message: Any, reason: str) -> None:
         self.dead_letters += 1
         message = message.request if isinstance(message, Call) else message
-        log.warning("dead letter", actor=cell.name, message=type(message).__name__, reason=reason)
         if not isinstance(message, DeadLetter):
             self._dispatcher.publish(DeadLetter(message, cell.name, reason))
 

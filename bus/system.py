@@ -184,11 +184,10 @@ class Bus:
                 when a handler that never returns holds up the process past the end, the process exits.
         """
         self.watchdog.expect_end(within)
-        shutdown = Shutdown(self.dispatcher, self.supervisor, within)
+        shutdown = Shutdown(self.dispatcher, self.supervisor, self.driver, within)
         try:
             self.driver.stop()
-            if self.driver.trouble is None:
-                await shutdown.finish_what_is_under_way()
+            await shutdown.finish_what_is_under_way()
             await shutdown.end_all(self.cells)
         finally:
             self.watchdog.stop()

@@ -79,6 +79,10 @@ def driver_for(plan: SystemPlan, speed: float | None) -> Driver:
     return LiveDriver()
 
 
+class NotStarted(Refused):
+    """An actor raised while it started; the log has the traceback."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extras:
     """What a session has beside the plan."""
@@ -107,7 +111,8 @@ class System:
         """Bring every actor up.
 
         Raises:
-            Refused: an actor did not start; nothing has been published yet, and all are stopped again.
+            Refused: an actor did not start, and nothing has been published; all are stopped again.
+            NotStarted: an actor raised; the same is true.
             Livelock: actors keep each other busy without end; all are stopped as well.
         """
         try:
@@ -219,9 +224,12 @@ class System:
             raise Refused(answer.reason)
 
     def _check_start(self) -> None:
-        for cell in self.bus.cells.values():
-            if cell.reason:
-                raise Refused(f"{cell.name} did not start: {cell.reason}" if cell.failures else cell.reason)
+        amiss = [cell for cell in self.bus.cells.values() if cell.reason]
+        for cell in amiss:
+            if not cell.failures:  # whoever depends on it will have failed as well
+                raise Refused(cell.reason)
+        for cell in amiss:
+            raise NotStarted(f"{cell.name} did not start: {cell.reason}")
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
         return self.bus.spawn(actor_class, params, name=name, **how).actor

@@ -39,12 +39,18 @@ def admit(kind: str, name: str, catalogue: Catalogue) -> Admitted | Refusal:
     """Let in the plugin of this kind and name, or say why not; its code runs only after all other checks."""
     try:
         listing = _listing(kind, name, catalogue)
-        manifest = read_manifest(listing.directory)
-        _check_claims(manifest, listing, catalogue.sdk_version)
+        manifest = examine(listing, catalogue)
         plugin = _plugin_class(manifest, listing, catalogue.contracts[kind])
     except Refused as refused:
         return Refusal(kind, name, str(refused))
     return Admitted(kind, name, plugin, manifest, listing.directory)
+
+
+def examine(listing: Listing, catalogue: Catalogue) -> Manifest:
+    """What a plugin says about itself, if nothing of it is wrong; raises Refused. None of its code runs."""
+    manifest = read_manifest(listing.directory)
+    _check_claims(manifest, listing, catalogue.sdk_version)
+    return manifest
 
 
 def _listing(kind: str, name: str, catalogue: Catalogue) -> Listing:

@@ -47,10 +47,10 @@ class DebugInfo(Event, key="actor"):
     values: Mapping[str, Any]
 
 
-class GetDebugInfo(Request[DebugInfo], key="actor"):
-    """Asks a plugin for its debug information."""
+class GetDebugInfo(Request[DebugInfo], key="guest"):
+    """Asks a plugin, by its actor's name, for its debug information."""
 
-    actor: str
+    guest: str
 
 
 class ListPlugins(Request[tuple[PluginStarted, ...]]):

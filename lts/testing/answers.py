@@ -1,6 +1,6 @@
 """What an actor on a bench is told when it asks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bus import Message, Request
@@ -56,7 +56,7 @@ class Answers(dict[type[Request[Any]], Any]):
     def to(self, request: Request[Any]) -> Any:
         """Return the answer to a request."""
         answer = self.get(type(request))
-        return answer(request) if isinstance(answer, Callable) else answer
+        return answer(request) if callable(answer) else answer
 
     def _recent_bars(self, wanted: RecentBars) -> History:
         known = [bar for bar in self.bars if bar.instrument == wanted.instrument]

@@ -1,6 +1,7 @@
 """A bench: one actor under test on a real bus, and everybody else played by the test."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -18,7 +19,7 @@ from bus import (
     Request,
     Supervision,
 )
-from bus.cell import Cell, State
+from bus.cell import Cell
 from bus.handlers import hearings
 from lts.config.params import parse_params
 from lts.domain.market import Bar, BarOpened, Quote, Trade
@@ -40,6 +41,8 @@ R = TypeVar("R")
 ACTOR = "subject"
 AT_ONCE = Supervision(restarts=1_000, first=0.0, jitter=0.0)
 ONCE = Supervision(restarts=0)
+LIVELOCK = 100_000
+"""Messages at one instant, on a bench, that have no end."""
 FACTS = (ActorStarted, ActorQuarantined, DeadLetter)
 
 
@@ -70,7 +73,7 @@ class Bench(Generic[A]):
     actor: A
     """The actor itself."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that makes a scene; a test says little of it
         self,
         actor_class: type[A],
         params: Any = None,
@@ -93,7 +96,7 @@ class Bench(Generic[A]):
         self._assignment = assignment
         self._scope = scope
         self._supervision = supervision
-        self._driver = BenchDriver()
+        self._driver = BenchDriver(livelock=LIVELOCK)
         self._start_at = max([start_at, *(bar.closed_at for bar in history)])
         self._saying: Message | None = None
         self._errors: list[BaseException] = []
@@ -134,9 +137,9 @@ class Bench(Generic[A]):
         return self.bus.clock.now()
 
     @property
-    def state(self) -> State:
-        """Where the actor is in its life."""
-        return self._cell.state
+    def state(self) -> str:
+        """Where the actor is in its life: starting, running, restarting, quarantined or stopped."""
+        return self._cell.state.value
 
     async def hear(self, *messages: Message) -> None:
         """Deliver messages as the bus would, one after the other, each with all that it causes.
@@ -207,13 +210,14 @@ class Bench(Generic[A]):
 
     def _spawn(self) -> None:
         """Bring in first those who play the others, then the actor."""
-        guest = issubclass(self._class, Plugin)
-        contract: Any = KINDS[self._class.kind] if guest else self._class
+        actor_class: Any = self._class
+        guest = issubclass(actor_class, Plugin)
+        contract: Any = KINDS[actor_class.kind] if guest else actor_class
         for each in contract.asks:
             if self.answers.get(each) is not NOBODY:
                 self._bring(owner(each, self._answer), f"owner of {each.__name__}")
         self._bring(ears(dict.fromkeys((*contract.publishes, *FACTS)), self._listen), "ears")
-        heard = [each.message_type for each in hearings(self._class)]
+        heard = [each.message_type for each in hearings(actor_class)]
         self._voice = self._bring(
             Voice,
             "voice",
@@ -222,22 +226,23 @@ class Bench(Generic[A]):
         )
         self._heard = frozenset(heard)
         params, assignment = self._params, self._assignment
-        if guest and not isinstance(params, self._class.params_model()):
-            params = parse_params(self._class.params_model(), params or {}, "params")
+        if guest and not isinstance(params, actor_class.params_model()):
+            params = parse_params(actor_class.params_model(), params or {}, "params")
         if guest and assignment is None:
-            assignment = assignment_of(self._class.kind)
+            assignment = assignment_of(actor_class.kind)
         self._cell: Cell = self.bus.spawn(
-            self._class,
+            actor_class,
             params,
             name=ACTOR,
             assignment=assignment,
-            scope={"actor": ACTOR, **(scope_of(assignment) if self._scope is None else self._scope)},
+            scope={"guest": ACTOR, **(scope_of(assignment) if self._scope is None else self._scope)},
             publishes=contract.publishes,
             asks=contract.asks,
             hears=contract.hears if guest else None,
-            supervision=self._supervision or (AT_ONCE if getattr(self._class, "restarts", True) else ONCE),
+            supervision=self._supervision or (AT_ONCE if getattr(actor_class, "restarts", True) else ONCE),
         )
-        self.actor = self._cell.actor  # type: ignore[assignment]
+        actor: Any = self._cell.actor
+        self.actor = actor
 
     def _bring(self, actor_class: type[Actor[None]], name: str, **port: Any) -> Actor[None]:
         return self.bus.spawn(actor_class, None, name=name, supervision=AT_ONCE, **port).actor
@@ -246,12 +251,13 @@ class Bench(Generic[A]):
         """Keep what the actor raises; supervision goes on as it would."""
         self._supervise = supervise = self.bus.supervisor.failed
 
-        def failed(cell: Cell, error: BaseException) -> None:
+        def failed(cell: Cell, error: BaseException, *, final: bool = False) -> None:
             if cell is self._cell:
                 self._errors.append(error)
-            supervise(cell, error)
+            supervise(cell, error, final=final)
 
         self.bus.supervisor.failed = failed  # type: ignore[method-assign]
+        self.bus.dispatcher.gave_out = partial(failed, final=True)
 
     def _say(self, message: Message) -> None:
         self._saying = message

@@ -38,7 +38,7 @@ STATUS = {
 }
 
 
-def market_order(
+def market_order(  # noqa: PLR0913 - an order has as many parts; a test names few
     side: Side = Side.BUY,
     quantity: Decimal | int | str = 1,
     *,
@@ -63,7 +63,7 @@ def market_order(
     )
 
 
-def limit_order(
+def limit_order(  # noqa: PLR0913 - as above
     side: Side,
     quantity: Decimal | int | str,
     limit: Decimal | int | str,
@@ -183,8 +183,9 @@ class WatchfulDesk:
         quantity, price = report.quantity, report.price
         assert quantity is not None, f"{report} has no quantity"
         assert price is not None, f"{report} has no price"
-        assert quantity.is_finite() and quantity > ZERO, f"{report} trades no quantity"
-        assert price.is_finite() and report.fee.is_finite(), f"{report} has no finite price and fee"
+        for amount in (quantity, price, report.fee):
+            assert amount.is_finite(), f"{report} has an amount that is no number"
+        assert quantity > ZERO, f"{report} trades no quantity"
         order = record.order
         alarm = record.book(
             Fill(

@@ -56,28 +56,23 @@ def system_plan() -> SystemPlan:
         feed=(FeedPlan(plugin=NAME, instrument=TEST.symbol, params={"of": "the feed"}),),
         broker=(BrokerPlan(name=NAME, plugin=NAME, params={"of": "the broker"}),),
         portfolio=(portfolio_plan("first"), portfolio_plan("second")),
-        node=NodePlan(),
+        node=NodePlan(state_dir=Path("state")),
     )
 
 
 def assignment_of(kind: str) -> Any:
-    """Return what a plugin of a kind is here for, when a test does not say."""
-    match kind:
-        case "feed":
-            return FeedAssignment(TEST, Path.cwd())
-        case "strategy":
-            return StrategyAssignment(NAME, TEST)
-        case "portfolio":
-            return PortfolioAssignment(
-                NAME, "tester", "USD", Decimal(100_000), KNOWN, brokers={TEST.symbol: NAME}
-            )
-        case "broker":
-            return BrokerAssignment(NAME, KNOWN)
-        case "pipeline":
-            return PipelineAssignment(portfolio_plan(), KNOWN, "test.toml")
-        case "core":
-            return CoreAssignment(system_plan(), KNOWN)
-    return None
+    """Return what a plugin of a kind is here for, when a test does not say; None for a kind without."""
+    assignments = {
+        "feed": FeedAssignment(TEST, Path.cwd()),
+        "strategy": StrategyAssignment(NAME, TEST),
+        "portfolio": PortfolioAssignment(
+            NAME, "tester", "USD", Decimal(100_000), KNOWN, brokers={TEST.symbol: NAME}
+        ),
+        "broker": BrokerAssignment(NAME, KNOWN),
+        "pipeline": PipelineAssignment(portfolio_plan(), KNOWN, "test.toml"),
+        "core": CoreAssignment(system_plan(), KNOWN),
+    }
+    return assignments.get(kind)
 
 
 def scope_of(assignment: Any) -> Mapping[str, Any]:

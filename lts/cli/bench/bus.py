@@ -58,7 +58,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Idle(msgspec.Struct, frozen=True):
-    """What many actors that do nothing cost: bytes of resident memory, and time when one is told something."""
+    """What many actors that do nothing cost: resident memory, and the time to tell one of them something."""
 
     actors: int
     bytes_each: int

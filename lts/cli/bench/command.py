@@ -3,35 +3,35 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from multiprocessing import get_context
 from typing import Annotated, Any
 
-import msgspec
-import typer
-from rich.console import Console
+from typer import Context, Option, Typer, echo
 
 from lts import logs
 from lts.cli.bench.ask import measure_ask
 from lts.cli.bench.backtest import measure_backtest
 from lts.cli.bench.bus import measure_bus
-from lts.cli.bench.figures import table
 from lts.cli.bench.scale import SIZES, measure_scale
+from lts.cli.bench.targets import table
+from lts.cli.options import Json
+from lts.cli.report import as_json, say
 
-new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-with suppress(ImportError):  # there is none for Windows
+new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
     from uvloop import new_event_loop
+except ImportError:  # it is not made for Windows
+    from asyncio import new_event_loop
 
-app = typer.Typer(help="Measure this machine, ratios included.")
+app = Typer(help="Measure this machine, ratios included.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")]
-Bursts = Annotated[int, typer.Option(min=1, help="Bursts of 256 messages in a round.")]
-Actors = Annotated[int, typer.Option(min=10, help="Idle actors.")]
-Asks = Annotated[int, typer.Option(min=10, help="Answers in a round.")]
-Bars = Annotated[int, typer.Option(min=100, help="Generated bars.")]
-Portfolios = Annotated[int, typer.Option(min=SIZES[0], help="Portfolios of the largest system.")]
-Events = Annotated[int, typer.Option(min=2, help="Events in a round, of each system.")]
+Rounds = Annotated[int, Option(min=1, help="Rounds; figures are their medians.")]
+Bursts = Annotated[int, Option(min=1, help="Bursts of 256 messages in a round.")]
+Actors = Annotated[int, Option(min=10, help="Idle actors.")]
+Asks = Annotated[int, Option(min=10, help="Answers in a round.")]
+Bars = Annotated[int, Option(min=100, help="Generated bars.")]
+Portfolios = Annotated[int, Option(min=SIZES[0], help="Portfolios of the largest system.")]
+Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS = 7, 200, 100_000, 5_000, 100_000, 10_000
 
@@ -45,7 +45,8 @@ MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
 
 @app.callback(invoke_without_command=True)
 def everything(
-    context: typer.Context,
+    context: Context,
+    *,
     json: Json = False,
     rounds: Rounds = ROUNDS,
     actors: Actors = ACTORS,
@@ -54,7 +55,8 @@ def everything(
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
-        context.default_map = dict.fromkeys(MEASUREMENTS, {"json": json, "rounds": rounds})
+        said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
+        context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
         "bus": (rounds, BURSTS, actors),
@@ -68,9 +70,9 @@ def everything(
         for name, numbers in sizes.items():
             reports[name] = processes.submit(_measured, name, *numbers).result()
             if not json:
-                _show(name, reports[name])
+                say(reports[name], table(name, reports[name]), json=False)
     if json:
-        typer.echo(msgspec.json.encode(reports))
+        echo(as_json(reports))
 
 
 @app.command()
@@ -106,10 +108,7 @@ def scale(
 
 def _measure(name: str, json: bool, *numbers: int) -> None:
     report = _measured(name, *numbers)
-    if json:
-        typer.echo(msgspec.json.encode(report))
-    else:
-        _show(name, report)
+    say(report, table(name, report), json=json)
 
 
 def _measured(name: str, *numbers: int) -> Any:
@@ -117,7 +116,3 @@ def _measured(name: str, *numbers: int) -> Any:
     logs.set_up("error")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(MEASUREMENTS[name](*numbers))
-
-
-def _show(name: str, report: Any) -> None:
-    Console().print(table(f"lts bench {name}", report))

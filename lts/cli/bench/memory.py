@@ -9,7 +9,7 @@ KIB = 1024
 
 
 def resident_bytes() -> int:
-    """The bytes of this process that are in memory now, garbage collected first; without /proc, the most so far."""
+    """The bytes of this process in memory, garbage collected first: now, or without /proc the most so far."""
     gc.collect()
     if STATM.exists():
         return int(STATM.read_text().split()[1]) * resource.getpagesize()

@@ -5,12 +5,14 @@ twice the portfolios are twice the instruments, and an event has as many listene
 event is the opening or the close of one instrument's bar with all that it causes, orders and fills
 included. By design its cost stays what it is, but for the caches of the processor.
 
-All systems live at once, side by side in the process, and take their turns. Bars come from an
-actor of the benchmark, in the place of the plan's feeds. Bytes are the growth of the resident
-memory while a system starts; its fixed part, shared by few portfolios, shows in the small ones.
+All systems live at once, side by side in the process, and take their turns. Events come from an
+actor of the benchmark in the place of the plan's feeds, one by one as from a live feed: each is
+accepted as an input, queued, and delivered with all its consequences before the next. Bytes are the
+growth of the resident memory while a system starts; its fixed part, shared by few portfolios, shows
+in the small ones.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from time import perf_counter_ns
 from typing import Any
@@ -35,6 +37,7 @@ SLOW = 30
 WARM_UP = SLOW + 10
 """Bars before the first round: the slow average is known, and the first orders are through."""
 MINUTE = 60 * SECOND
+LIMIT = 1_000_000
 STOP_WITHIN = 600.0
 
 
@@ -58,69 +61,52 @@ class ScaleReport(msgspec.Struct, frozen=True):
     sizes: tuple[SizeReport, ...]
 
 
-class Market(Actor[Sequence[str]]):
-    """Plays generated bars of its instruments, so many minutes at a time. `params` is their symbols."""
+class Market(Actor[None]):
+    """Where the bars come from."""
 
     publishes = (BarOpened, Bar)
     external = True
-
-    async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Set out from the first minute."""
-        self.moments = self._moments()
-        yield
-
-    def open_for(self, minutes: int) -> None:
-        """Hand over the moments of the next minutes."""
-        self.replay(iter(list(islice(self.moments, minutes * len(self.params) * 2))))
-
-    def _moments(self) -> Iterator[Moment]:
-        walks = {symbol: walk(seed) for seed, symbol in enumerate(self.params)}
-        opened_at = 0
-        while True:
-            closed_at = opened_at + MINUTE
-            candles = {symbol: next(each) for symbol, each in walks.items()}
-            for symbol, candle in candles.items():
-                yield opened_at, OPENS, BarOpened(symbol, opened_at, candle.open)
-            for symbol, candle in candles.items():
-                yield closed_at, CLOSES, Bar(symbol, opened_at, closed_at, *candle, 1.0)
-            opened_at = closed_at
 
 
 class Sized:
     """A system of so many portfolios, and what it costs."""
 
     system: System
-    market: Market
+    market: Actor[None]
     bytes_each = 0
     start_s = 0.0
 
     def __init__(self, portfolios: int, events: int) -> None:
         self.portfolios = portfolios
-        self.instruments = max(1, portfolios // SHARED_BY)
-        self.minutes = max(1, events // (2 * self.instruments))
+        self.symbols = [f"WALK{number}" for number in range(max(1, portfolios // SHARED_BY))]
+        self.minutes = max(1, events // (2 * len(self.symbols)))
         """Bars of each instrument in a round."""
+        self.moments = moments(self.symbols)
 
     async def start(self) -> None:
         """Bring the system up, see what it takes, and play it warm."""
         before, began = resident_bytes(), perf_counter_ns()
-        symbols = [f"WALK{number}" for number in range(self.instruments)]
-        self.system = System(plan(self.portfolios, symbols), ReplayDriver(), Extras(tape=()))
+        self.system = System(plan(self.portfolios, self.symbols), ReplayDriver(), Extras(tape=()))
         await self.system.start()
         self.start_s = round((perf_counter_ns() - began) / SECOND, 2)
         self.bytes_each = round((resident_bytes() - before) / self.portfolios)
-        market = self.system.bus.spawn(Market, symbols, name="market").actor
-        assert isinstance(market, Market)  # noqa: S101 - it was just spawned
-        self.market = market
-        await self.system.bus.started()
+        self.market = self.system.bus.spawn(Market, None, name="market").actor
         await self.play(WARM_UP)
 
     async def play(self, minutes: int) -> float:
         """Nanoseconds an event, over so many minutes of all instruments."""
-        self.market.open_for(minutes)
-        await self.system.run()
+        bus, publish = self.system.bus, self.market.publish
+        series = list(islice(self.moments, 2 * minutes * len(self.symbols)))
+        began = perf_counter_ns()
+        for at, _, event in series:
+            bus.clock.advance(at)
+            publish(event)
+            bus.dispatcher.settle(LIMIT)
+        await bus.started()
+        took = perf_counter_ns() - began
         if trouble := self.system.trouble():
             raise Refused(trouble)
-        return self.system.elapsed_s * SECOND / (2 * minutes * self.instruments)
+        return took / len(series)
 
     async def nanoseconds(self) -> float:
         """Nanoseconds an event, in one round."""
@@ -130,7 +116,7 @@ class Sized:
         """What this size costs, given what an event does."""
         return SizeReport(
             portfolios=self.portfolios,
-            instruments=self.instruments,
+            instruments=len(self.symbols),
             event_ns=round(event_ns),
             ratio_to_call=ratio_to_call,
             bytes_each=self.bytes_each,
@@ -150,6 +136,20 @@ async def measure_scale(rounds: int, portfolios: int, events: int) -> ScaleRepor
         await each.system.bus.stop(STOP_WITHIN)
     sizes = (each.report(readings.ns(name), readings.ratio(name)) for name, each in systems.items())
     return ScaleReport(readings.call_ns, tuple(sizes))
+
+
+def moments(symbols: Sequence[str]) -> Iterator[Moment]:
+    """The opening and the close of a bar of every instrument, minute after minute."""
+    walks = {symbol: walk(seed) for seed, symbol in enumerate(symbols)}
+    opened_at = 0
+    while True:
+        closed_at = opened_at + MINUTE
+        candles = {symbol: next(each) for symbol, each in walks.items()}
+        for symbol, candle in candles.items():
+            yield opened_at, OPENS, BarOpened(symbol, opened_at, candle.open)
+        for symbol, candle in candles.items():
+            yield closed_at, CLOSES, Bar(symbol, opened_at, closed_at, *candle, 1.0)
+        opened_at = closed_at
 
 
 def plan(portfolios: int, symbols: Sequence[str]) -> SystemPlan:

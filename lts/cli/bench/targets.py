@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lts.cli.bench.ask import AskReport
@@ -25,10 +26,10 @@ class Figure(NamedTuple):
     """Whether the target is met; None where there is none."""
 
 
-def table(title: str, report: Any) -> Table:
+def table(name: str, report: Any) -> Table:
     """A report as a table."""
-    made = Table(title=title, title_justify="left")
-    made.add_column("")
+    made = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    made.add_column(name)
     made.add_column("measured", justify="right")
     made.add_column("target", justify="right")
     for figure in figures(report):

@@ -1,0 +1,110 @@
+"""`lts demo`: everything embedded, to watch."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+from typer import Option, Typer, echo
+
+import lts
+from bus import AskError, ReplayDriver, pause
+from lts.cli.failure import Failed
+from lts.cli.figures import change, money, percent, price
+from lts.cli.log import FILE_NAME, SessionLog
+from lts.cli.options import Json, Speed, pace, read_seconds
+from lts.cli.report import say, summary
+from lts.cli.screen import screen
+from lts.cli.session import Session, Watch
+from lts.cli.view import View, Viewer
+from lts.config.file import read_system
+from lts.domain.outcome import Outcome
+from lts.main import Extras, System
+
+SYSTEM = Path(lts.__file__).parent / "samples/demo.toml"
+FRAME = 0.25
+"""Seconds between two pictures of the live table."""
+LINE = 3.0
+"""Seconds between two lines where there is no terminal."""
+
+app = Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    *,
+    seconds: Annotated[
+        float | None,
+        Option("--for", parser=read_seconds, metavar="SECONDS", help="End after so long; else with Ctrl-C."),
+    ] = None,
+    speed: Speed = 600.0,
+    port: Annotated[  # noqa: ARG001 - part of the command's contract; it has no page to serve yet
+        int, Option(min=0, max=65535, metavar="P", help="The port of the page, 0 for any that is free.")
+    ] = 0,
+    state_dir: Annotated[
+        Path, Option(metavar="DIR", help="Where to keep state; made if absent. The log is DIR/lts.log.")
+    ] = Path("lts-demo"),
+    json: Json = False,
+) -> None:
+    """Watch two people trade a day of recorded prices.
+
+    Bitcoin in one-minute bars, 600 times as fast as it was, round after round: two portfolios with
+    a strategy each, and a broker that trades on paper. Nothing leaves this machine.
+    """
+    plan = read_system(SYSTEM)
+    ended = Session(
+        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json)),
+        SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
+        System.outcome,
+        None if json else _watch(f"lts demo  {speed:g} × real time"),
+        seconds=seconds,
+    ).conduct()
+    outcome = ended.result
+    say(_result(outcome), summary(outcome, plan), json=json)
+    if not json:
+        echo(f" log           {state_dir / FILE_NAME}")
+    if ended.trouble:
+        raise Failed(ended.trouble)
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    kept = ("orders", "fills", "events", "portfolios")
+    figures = msgspec.structs.asdict(outcome)
+    return {name: figures[name] for name in kept} | {"database": None, "url": None}
+
+
+def _watch(title: str) -> Watch:
+    """Return who shows what happens: as a live table on a terminal, else line by line."""
+
+    async def draw(system: System) -> None:
+        viewer, console = Viewer(system), Console()
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                with suppress(AskError):  # somebody has just failed; the next picture will show it
+                    live.update(screen(await viewer.look(), title, console.height), refresh=True)
+                await pause(FRAME)
+
+    async def tell(system: System) -> None:
+        viewer = Viewer(system)
+        while True:
+            await pause(LINE)
+            with suppress(AskError):
+                echo(line(await viewer.look()))
+
+    return draw if sys.stdout.isatty() else tell
+
+
+def line(view: View) -> str:
+    """Return the essence of a view."""
+    prices = [f"{instrument} {price(close)}" for instrument, close in sorted(view.blotter.prices.items())]
+    portfolios = [
+        f"{each.portfolio} {money(each.equity)} ({percent(change(each.equity, each.capital))})"
+        for each in view.accounts
+    ]
+    counts = f"{view.blotter.orders} orders, {view.blotter.fills} fills, {view.events_per_s:.0f} events/s"
+    return " | ".join(
+        [f"{view.running_s:.0f} s", *prices, *portfolios, counts, f"health {view.health.status.value}"]
+    )

@@ -1,0 +1,47 @@
+"""`lts run`: the system that a file describes, live."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option, Typer
+
+from lts.cli.failure import Failed
+from lts.cli.log import SessionLog
+from lts.cli.options import Json, Speed, StateDir, pace
+from lts.cli.report import say, summary
+from lts.cli.session import Session
+from lts.config.file import read_system
+from lts.main import Extras, System, driver_for
+
+app = Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, Option(metavar="FILE", help="The TOML file that describes the system.")],
+    *,
+    speed: Speed = 1.0,
+    until_end: Annotated[
+        bool, Option("--until-end", help="Exit when the feeds end, and print what a backtest prints.")
+    ] = False,
+    record: Annotated[
+        Path | None, Option(metavar="FILE", help="Record every external input here, for `lts replay`.")
+    ] = None,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
+    """Run the system that a file describes.
+
+    It stays up, also when its feeds have ended, until SIGINT (Ctrl-C) or SIGTERM, and then stops in
+    good order; no order is cancelled by that. A second signal hastens it. The log goes to stderr.
+    """
+    plan = read_system(config)
+    ended = Session(
+        System(plan, driver_for(plan, pace(speed)), Extras(record=record)),
+        SessionLog(plan.node.log_level, plan.node.log_format, state_dir),
+        System.outcome,
+        stays=not until_end,
+    ).conduct()
+    say(ended.result, summary(ended.result, plan), json=json)
+    if ended.trouble and until_end:
+        raise Failed(ended.trouble)

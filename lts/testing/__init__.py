@@ -1,0 +1,34 @@
+"""What plugin authors test with: a bench that runs one actor, and a contract suite for each kind.
+
+`docs/plugins.md` shows both at work.
+"""
+
+from lts.testing.bench import Bench
+from lts.testing.broker import BrokerContract
+from lts.testing.cast import NOBODY
+from lts.testing.core import CoreContract
+from lts.testing.feed import FeedContract
+from lts.testing.market import BEGIN, TEST, bars, random_walk, tape
+from lts.testing.orders import WatchfulDesk, limit_order, market_order
+from lts.testing.pipeline import PipelineContract
+from lts.testing.portfolio import PortfolioContract
+from lts.testing.strategy import StrategyContract
+
+__all__ = [
+    "BEGIN",
+    "NOBODY",
+    "TEST",
+    "Bench",
+    "BrokerContract",
+    "CoreContract",
+    "FeedContract",
+    "PipelineContract",
+    "PortfolioContract",
+    "StrategyContract",
+    "WatchfulDesk",
+    "bars",
+    "limit_order",
+    "market_order",
+    "random_walk",
+    "tape",
+]

@@ -1,0 +1,87 @@
+"""What `lts bench` prints, from runs too small to say anything of the machine."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.requirement("LTS-004")
+
+
+def bench(*arguments: str) -> str:
+    command = [sys.executable, "-c", "from lts.cli.bench import app; app()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def measured(*arguments: str) -> dict[str, Any]:
+    report = json.loads(bench(*arguments, "--rounds", "1", "--json"))
+    assert isinstance(report, dict)
+    return report
+
+
+def agree(ns: float, ratio: float, report: dict[str, Any]) -> bool:
+    """Whether a cost and its ratio speak of one thing; how well depends on who else uses the machine."""
+    call_ns: float = report["call_ns"]
+    return 0.1 < ns / ratio / call_ns < 10
+
+
+def test_the_bus_reports_deliveries_and_idle_actors() -> None:
+    report = measured("bus", "--bursts", "4", "--actors", "3000")
+    assert set(report) == {"call_ns", "tell", "tell_burst_1", "fanout", "asyncio_queue", "idle"}
+    for kind in ("tell", "tell_burst_1", "fanout", "asyncio_queue"):
+        assert set(report[kind]) == {"per_s", "ratio_to_call"}
+        assert agree(1e9 / report[kind]["per_s"], report[kind]["ratio_to_call"], report)
+    assert report["tell_burst_1"]["ratio_to_call"] > report["fanout"]["ratio_to_call"]
+    idle = report["idle"]
+    assert set(idle) == {"actors", "bytes_each", "publish_same_ratio", "publish_random_ratio"}
+    assert idle["actors"] == 3000
+    assert 0 < idle["bytes_each"] < 20_000
+    assert idle["publish_same_ratio"] > 0
+    assert idle["publish_random_ratio"] > 0
+
+
+def test_an_ask_reports_its_percentiles_beside_a_bare_future() -> None:
+    report = measured("ask", "--asks", "200")
+    assert set(report) == {"call_ns", "p50_us", "p99_us", "bare_future_p50_us"}
+    assert 0 < report["p50_us"] <= report["p99_us"]
+    assert report["bare_future_p50_us"] > 0
+
+
+def test_a_backtest_reports_bars_that_were_traded() -> None:
+    report = measured("backtest", "--bars", "1000")
+    assert set(report) == {"call_ns", "bars", "fills", "bars_per_s", "ratio_to_call", "load_s"}
+    assert report["bars"] == 1000
+    assert 20 <= report["fills"] <= 60
+    assert agree(1e9 / report["bars_per_s"], report["ratio_to_call"], report)
+    assert report["load_s"] > 0
+
+
+def test_scale_reports_each_size_up_to_the_limit() -> None:
+    report = measured("scale", "--portfolios", "100", "--events", "200")
+    assert [each["portfolios"] for each in report["sizes"]] == [10, 100]
+    assert [each["instruments"] for each in report["sizes"]] == [1, 10]
+    for each in report["sizes"]:
+        assert agree(each["event_ns"], each["ratio_to_call"], report)
+        assert each["bytes_each"] > 0
+
+
+def test_without_a_name_everything_is_measured_in_one_object() -> None:
+    report = measured("--actors", "50", "--bars", "200", "--portfolios", "10")
+    assert set(report) == {"bus", "ask", "backtest", "scale"}
+    assert report["bus"]["idle"]["actors"] == 50
+    assert report["backtest"]["bars"] == 200
+
+
+def test_options_may_stand_before_the_name() -> None:
+    assert json.loads(bench("--json", "--rounds", "1", "--bars", "300", "backtest"))["bars"] == 300
+
+
+def test_people_see_what_is_promised_beside_the_figures() -> None:
+    shown = bench("ask", "--rounds", "1", "--asks", "100")
+    assert "ask, p50" in shown
+    assert "≤ 8 µs" in shown
