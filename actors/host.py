@@ -25,25 +25,44 @@ class Host(Actor[Catalogue]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Begin with nobody in; guests outlive a restart of their host."""
-        self.started: list[PluginStarted] = []
+        self.started: dict[str, PluginStarted] = {}
+        self.admitted: dict[tuple[str, str], Admitted] = {}
         yield
 
     @on
     def start(self, wanted: StartPlugin) -> PluginStarted | PluginRefused:
-        """Admit a plugin, read its parameters, and run it; or answer why not."""
-        admitted = admit(wanted.kind, wanted.plugin, self.params)
+        """Admit a plugin, read its parameters, and run it; or answer why not.
+
+        Whoever is born again asks for the same once more, and is told that it runs.
+        """
+        admitted = self._admit(wanted.kind, wanted.plugin)
         if isinstance(admitted, Refusal):
             return self._refuse(wanted, f"{wanted.where.removesuffix(', params')}: {admitted.reason}")
         try:
             self._run(wanted, admitted.plugin)
-        except (Refused, NameTaken, OwnerConflict, Undeclared, TypeError) as refused:
+        except NameTaken as taken:
+            running = self.started.get(wanted.actor)
+            if running is None or (running.kind, running.plugin) != (wanted.kind, wanted.plugin):
+                return self._refuse(wanted, str(taken))
+            return running
+        except (Refused, OwnerConflict, Undeclared, TypeError) as refused:
             return self._refuse(wanted, str(refused))
         return self._let_in(wanted, admitted)
 
     @on
     def list_plugins(self, _: ListPlugins) -> tuple[PluginStarted, ...]:
         """Answer which plugins have been let in."""
-        return tuple(self.started)
+        return tuple(self.started.values())
+
+    def _admit(self, kind: str, plugin: str) -> Admitted | Refusal:
+        """Let a plugin's code in, once: whoever asks for it later gets the same code."""
+        known = self.admitted.get((kind, plugin))
+        if known is not None:
+            return known
+        answer = admit(kind, plugin, self.params)
+        if isinstance(answer, Admitted):
+            self.admitted[kind, plugin] = answer
+        return answer
 
     def _run(self, wanted: StartPlugin, plugin: type[Plugin[Any]]) -> None:
         contract = KINDS[wanted.kind]
@@ -61,7 +80,7 @@ class Host(Actor[Catalogue]):
 
     def _let_in(self, wanted: StartPlugin, admitted: Admitted) -> PluginStarted:
         started = PluginStarted(wanted.actor, wanted.kind, wanted.plugin, admitted.manifest.version)
-        self.started.append(started)
+        self.started[wanted.actor] = started
         self.publish(started)
         self.log.debug("plugin let in", plugin=f"{wanted.kind}/{wanted.plugin}", runs_as=wanted.actor)
         return started

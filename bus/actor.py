@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import ERRAND, Ask, AskCycle, Send, Undeclared, Unowned
+from bus.calls import ERRAND, Ask, AskCycle, Send, Undeclared, Unowned, way_back
 from bus.clock import MarketClock, SystemClock, pause
 from bus.message import Event, Message, Request
 
@@ -133,22 +134,17 @@ class Actor(Generic[P]):
 
         Raises:
             AskTimeout: no answer within the deadline.
-            AskCycle: the owner waits for this actor.
+            AskCycle: the owner waits for this actor, directly or through others.
             Unowned, OwnerFailed: nobody can answer.
             Undeclared: the request's type is not among those granted.
         """
         routes, _ = self._way_to_owner(request)
-        waiting = ERRAND.get().waiting
-        call = Ask(request, self._cell, waiting)
+        call = Ask(request, self._cell)
         owners = routes.targets(request.key)
         if not owners:
             self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
-        elif owners[0][0] in waiting:
-            path = " -> ".join(cell.name for cell in (*waiting, owners[0][0]))
-            cycle = AskCycle(f"{type(request).__name__} would wait for itself: {path}")
-            self._bus.supervisor.refuse(call, cycle)
         else:
-            await self._answered(call, routes, within)
+            await self._answered(call, routes, owners[0][0], within)
         answer: R = call.result()
         return answer
 
@@ -189,8 +185,14 @@ class Actor(Generic[P]):
         """Drop the events in this actor's mailbox that it knows already, and return how many they were."""
         return self._bus.supervisor.forget(self._cell, unwanted)
 
-    async def _answered(self, call: Ask, routes: Routes, within: float) -> None:
+    async def _answered(self, call: Ask, routes: Routes, owner: Cell, within: float) -> None:
         """Deliver a call in place, with what else waits; only what is not answered then is awaited."""
+        held = ERRAND.get().holds is self._cell
+        if held and (owner.awaits or owner is self._cell) and (path := way_back(owner, self._cell)):
+            cycle = " -> ".join(cell.name for cell in (self._cell, *path))
+            error = AskCycle(f"{type(call.request).__name__} would wait for itself: {cycle}")
+            self._bus.supervisor.refuse(call, error)
+            return
         dispatcher = self._dispatcher
         dispatcher.awake = True
         dispatcher.put(routes, call, self._cause())
@@ -198,7 +200,8 @@ class Actor(Generic[P]):
             dispatcher.wake()
         dispatcher.asks += 1
         if not call.done:
-            await call.wait(within)
+            with self._cell.waiting_for(owner) if held else nullcontext():
+                await call.wait(within)
         elif not dispatcher.asks % BREATH:
             await pause(0)
 

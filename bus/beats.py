@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from bus.clock import SECOND
 from bus.facts import Tick
 from bus.handlers import Beat, Time
+from bus.timers import Timer, Timers
 
 if TYPE_CHECKING:
     from bus.cell import Cell
     from bus.dispatcher import Dispatcher
-    from bus.timers import Timers
 
 
 class Beating:
     """One beat of one actor, from a start to the next; the cell keeps its timer."""
 
-    __slots__ = ("_beat", "_cell", "_dispatcher", "_due", "_tick", "_timers", "_unheard")
+    __slots__ = ("_beat", "_cell", "_dispatcher", "_tick", "_timers", "_unheard")
 
     def __init__(self, cell: Cell, beat: Beat, dispatcher: Dispatcher, timers: Timers) -> None:
         self._cell = cell
@@ -26,21 +26,21 @@ class Beating:
         self._dispatcher = dispatcher
         self._timers = timers
         self._tick = Tick(f"{cell.name}.{beat.method}")
-        self._due = timers.now()
         self._unheard = False
-        self._arm()
+        self._arm(timers.now())
 
-    def _arm(self) -> None:
-        """Strike one period after the last time, however late that was."""
+    def _arm(self, since: int) -> None:
         if self._beat.time is Time.MARKET:
-            self._due += round(self._beat.seconds * SECOND)
-            self._cell.timers[self] = self._timers.at(self._due, self._strike)
+            due = since + round(self._beat.seconds * SECOND)
+            self._cell.timers[self] = self._timers.at(due, self._strike)
         else:
             loop = asyncio.get_running_loop()
             self._cell.timers[self] = loop.call_later(self._beat.seconds, self._strike)
 
     def _strike(self) -> None:
-        self._arm()
+        """Arm anew from when this was due, however late it is, and strike."""
+        timer = self._cell.timers[self]
+        self._arm(timer.at if isinstance(timer, Timer) else 0)
         if self._unheard:
             self._dispatcher.conflated += 1
             return

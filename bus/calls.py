@@ -13,10 +13,10 @@ from bus.message import Delivery, Request
 
 
 class Errand(NamedTuple):
-    """What a task does: the cause of it, and the actors that wait for it, the first asker first."""
+    """What a task does: its cause, and the actor that can do nothing else until it is done, if any."""
 
     cause: int = 0
-    waiting: tuple[Cell, ...] = ()
+    holds: Cell | None = None
 
 
 NO_ERRAND = Errand()
@@ -52,12 +52,11 @@ class OwnerFailed(AskError):
 class Call:
     """A request and the way back. It travels in the place of the request."""
 
-    __slots__ = ("asked_by", "chain", "request")
+    __slots__ = ("asked_by", "request")
 
-    def __init__(self, request: Request[Any], asked_by: Cell, chain: tuple[Cell, ...] = ()) -> None:
+    def __init__(self, request: Request[Any], asked_by: Cell) -> None:
         self.request = request
         self.asked_by = asked_by
-        self.chain = chain
 
     @property
     def key(self) -> Any:
@@ -83,8 +82,8 @@ class Ask(Call):
 
     __slots__ = ("_answer", "_error", "_future", "done")
 
-    def __init__(self, request: Request[Any], asked_by: Cell, chain: tuple[Cell, ...]) -> None:
-        super().__init__(request, asked_by, chain)
+    def __init__(self, request: Request[Any], asked_by: Cell) -> None:
+        super().__init__(request, asked_by)
         self.done = False
         self._answer: Any = None
         self._error: AskError | None = None
@@ -151,6 +150,18 @@ class Send(Call):
         """Send back an `Undeliverable`."""
         news = Undeliverable(self.request, str(error), delivered)
         self.asked_by.actor._hear(news, self._cause)  # noqa: SLF001 - as above
+
+
+def way_back(owner: Cell, asker: Cell) -> tuple[Cell, ...]:
+    """Return the actors, each waiting for the next, from an owner to its asker; () if there are none."""
+    paths: list[tuple[Cell, ...]] = [(owner,)]
+    seen = {owner}
+    for path in paths:
+        if path[-1] is asker:
+            return path
+        paths += [(*path, each) for each in path[-1].awaits if each not in seen]
+        seen.update(path[-1].awaits)
+    return ()
 
 
 def answering(method: Callable[[Any], Any]) -> Callable[[Call], None]:

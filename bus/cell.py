@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from bus.actor import Actor
     from bus.mailbox import Mailbox
@@ -41,6 +42,7 @@ class Cell:
     __slots__ = (
         "actor",
         "asynchronous",
+        "awaits",
         "external",
         "failures",
         "group",
@@ -76,6 +78,8 @@ class Cell:
         self.restarts = 0
         self.lane: Mailbox | None = None
         self.asynchronous = False
+        self.awaits: tuple[Cell, ...] = ()
+        """The owners whose answers it cannot go on without."""
         self.external = False
         self.listed = False
         """Whether it has its place among those that take turns, or a worker task."""
@@ -91,6 +95,17 @@ class Cell:
         """The actor's own handlers, of the types that were delivered to it alone so far."""
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.timers: dict[object, Timer | asyncio.TimerHandle] = {}
+
+    @contextmanager
+    def waiting_for(self, owner: Cell) -> Iterator[None]:
+        """While the actor's handler waits for an owner's answer."""
+        self.awaits = (*self.awaits, owner)
+        try:
+            yield
+        finally:
+            left = [*self.awaits]
+            left.remove(owner)
+            self.awaits = tuple(left)
 
     @property
     def depth(self) -> int:

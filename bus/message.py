@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import msgspec
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Delivery(Enum):
@@ -95,7 +95,7 @@ class Event(Message):
     """A fact in the past tense; any number of actors may listen."""
 
 
-class Request(Message, Generic[R]):
-    """A question or a command with one owner; the owner's return value, an R, is the answer."""
+class Request(Message, Generic[R_co]):
+    """A question or a command with one owner; the owner's return value is the answer."""
 
     is_answered: ClassVar[bool] = True

@@ -40,6 +40,7 @@ class ReplayDriver(Driver):
     way. At one instant: timers first, then moments by their order, then feeds
     in the order in which they were spawned. The moments of a feed that is about
     to be born again wait for it; those of one that is out of service are dropped.
+    Until the first moment it is the year 1970, and no time passes.
 
     Args:
         speed: market seconds a second; None does not wait at all. It changes nothing but the waiting.
@@ -99,6 +100,10 @@ class ReplayDriver(Driver):
         self._running = True
         self._feeds.sort(key=lambda feed: feed.source.order)
         dispatcher, steps, tables = self.dispatcher, self._steps(), self._plain_tables()
+        if (first := next(steps, None)) is not None:
+            self._begin(first[0])
+            await self._take(*first)
+            await self._settle()
         breath = self.system.monotonic() + BREATH
         while not self.stopping:
             before = dispatcher.inputs
@@ -115,6 +120,12 @@ class ReplayDriver(Driver):
                 await self._settle()
         if self.trouble:
             raise self.trouble
+
+    def _begin(self, at: int) -> None:
+        """Let market time begin with the first moment: what was arranged before counts from there."""
+        if not self.clock.now():
+            self.timers.shift(at)
+            self.clock.advance(at)
 
     def _steps(self) -> Iterator[Step]:
         """All feeds' moments in order, each with its feed's place among the feeds."""

@@ -61,13 +61,13 @@ class Supervisor:
             cell.state = State.STARTING
             self._started(cell)
             return
-        cell.lane = cell.lane or Mailbox()
+        cell.lane = Mailbox() if cell.lane is None else cell.lane
         self._dispatcher.open_work += 1
         birth = self._keep(cell, self._give_birth(cell))
         birth.add_done_callback(lambda _: self._dispatcher.finish_work())
 
     async def _give_birth(self, cell: Cell) -> None:
-        ERRAND.set(Errand(0, (cell,)))
+        ERRAND.set(Errand(holds=cell))
         try:
             await self._wind_down(cell)
             if cell.state in ENDED:
@@ -169,7 +169,7 @@ class Supervisor:
             return
         cell.state = State.RESTARTING
         self._dispatcher.look_up()
-        cell.lane = cell.lane or Mailbox()
+        cell.lane = Mailbox() if cell.lane is None else cell.lane
         self._disarm(cell)
         for ask in self._take_out(cell, lambda message: isinstance(message, Ask)):
             ask.refuse(OwnerFailed(f"{cell.name} failed before it came to this"), delivered=False)

@@ -54,6 +54,11 @@ class Timers:
         """Call `fire` when so much market time has passed from now on."""
         return self.at(self.now() + round(seconds * SECOND), fire)
 
+    def shift(self, by: int) -> None:
+        """Move every appointment by so many nanoseconds."""
+        for timer in self.heap:
+            timer.at += by
+
     def next_at(self) -> int | None:
         """Return the time of the next appointment, None if there is none."""
         while self.heap and self.heap[0].cancelled:

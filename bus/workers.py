@@ -7,7 +7,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from bus.calls import ERRAND, Call, Errand
+from bus.calls import ERRAND, Errand
 from bus.cell import Cell, State
 from bus.clock import SystemClock
 
@@ -37,7 +37,7 @@ class Workers:
         while lane and cell.state is State.RUNNING:
             handler, message, cause = lane.take()
             cell.working_on, cell.working_since = message, self._system.monotonic()
-            ERRAND.set(Errand(cause, (*message.chain, cell) if isinstance(message, Call) else (cell,)))
+            ERRAND.set(Errand(cause, cell))
             dispatcher.turns += 1
             dispatcher.last = cell
             try:

@@ -21,12 +21,27 @@ from bus import (
     every,
     on,
 )
-from lts.config.schema import BrokerPlan, FeedPlan, PortfolioPlan
+from lts.config.schema import AssetPlan, BrokerPlan, FeedPlan, PortfolioPlan, SystemPlan
+from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.fills import Fill
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
-from lts.domain.market import Bar, BarOpened, Instrument, Quote, Trade
+from lts.domain.journal import OrdersRecalled, RecallOrders
+from lts.domain.market import (
+    Bar,
+    BarOpened,
+    FeedProgressed,
+    GetFeedProgress,
+    History,
+    Instrument,
+    Quote,
+    RecentBars,
+    Trade,
+)
 from lts.domain.money import exact, plain, unrounded
 from lts.domain.order_flow import (
     CancelAll,
+    ExecType,
+    ExecutionReport,
     OrderApproved,
     OrderChanged,
     OrderDenied,
@@ -35,8 +50,16 @@ from lts.domain.order_flow import (
     PlaceOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
-from lts.domain.plugins import Beat, StartPlugin, SystemReady
+from lts.domain.orders import ApprovedOrder, Order, OrderRecord, OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.plugins import (
+    Beat,
+    DebugInfo,
+    GetDebugInfo,
+    PluginRefused,
+    PluginStarted,
+    StartPlugin,
+    SystemReady,
+)
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.signals import SignalRaised
 from lts.kinds import SDK_VERSION
@@ -54,10 +77,12 @@ __all__ = [
     "OPENS",
     "SDK_VERSION",
     "SECOND",
+    "AccountReported",
     "ActorFailed",
     "ActorQuarantined",
     "ActorStarted",
     "ApprovedOrder",
+    "AssetPlan",
     "Bar",
     "BarOpened",
     "Beat",
@@ -67,13 +92,22 @@ __all__ = [
     "CancelAll",
     "Core",
     "CoreAssignment",
+    "DebugInfo",
     "Event",
+    "ExecType",
+    "ExecutionReport",
     "Feed",
     "FeedAssignment",
     "FeedPlan",
+    "FeedProgressed",
+    "Fill",
+    "GetAccount",
+    "GetDebugInfo",
+    "GetFeedProgress",
     "GetHealth",
     "HealthReported",
     "HealthStatus",
+    "History",
     "Instrument",
     "Moment",
     "Order",
@@ -82,26 +116,35 @@ __all__ = [
     "OrderDenied",
     "OrderFilled",
     "OrderProposed",
+    "OrderRecord",
     "OrderStatus",
     "OrderType",
+    "OrdersRecalled",
     "Params",
     "Pipeline",
     "PipelineAssignment",
     "PlaceOrder",
+    "PluginRefused",
+    "PluginStarted",
     "Portfolio",
     "PortfolioAssignment",
     "PortfolioPlan",
     "Position",
     "PositionChanged",
     "Quote",
+    "RecallOrders",
+    "RecentBars",
     "Refused",
     "ReplayFeed",
     "Side",
     "SignalRaised",
+    "StandingTarget",
     "StartPlugin",
     "Strategy",
     "StrategyAssignment",
+    "SystemPlan",
     "SystemReady",
+    "TargetStood",
     "Time",
     "TimeInForce",
     "Trade",

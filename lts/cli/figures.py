@@ -15,7 +15,7 @@ GAIN, LOSS, LEVEL = "green", "red", "default"
 def money(amount: Decimal) -> str:
     """Return an amount in cents, with thousands apart: `-1,234.50`."""
     cents = amount.quantize(CENT, context=EXACT)
-    return f"{cents + ZERO:,f}"  # adding zero turns -0.00 into 0.00
+    return f"{EXACT.add(cents, ZERO):,f}"  # adding zero turns -0.00 into 0.00
 
 
 def gain(amount: Decimal) -> str:

@@ -38,7 +38,7 @@ class Answers(dict[type[Request[Any]], Any]):
     """
 
     def __init__(
-        self, said: Sequence[Message], history: Sequence[Bar], given: Mapping[type[Request[Any]], Any]
+        self, said: Sequence[Message], history: Sequence[Bar], given: Mapping[Any, Any]
     ) -> None:
         self.bars = list(history)
         self._said = said

@@ -80,7 +80,7 @@ class Bench(Generic[A]):
         *,
         assignment: Any = None,
         scope: Mapping[str, Any] | None = None,
-        answers: Mapping[type[Request[Any]], Any] | None = None,
+        answers: Mapping[Any, Any] | None = None,
         history: Sequence[Bar] = (),
         start_at: int = BEGIN,
         supervision: Supervision | None = None,

@@ -4,8 +4,9 @@ from itertools import islice
 
 import pytest
 
-from lts.cli.bench.bus import bus_of, in_bursts, key, ping, telling
+from lts.cli.bench.bus import telling
 from lts.cli.bench.generated import walk
+from lts.cli.bench.pings import bus_of, in_bursts, key, ping
 from lts.cli.bench.rounds import Readings, in_turn
 from lts.cli.bench.scale import moments, plan
 
@@ -27,18 +28,20 @@ async def test_a_ratio_is_to_the_bare_calls_just_before_and_after(monkeypatch: p
 
 def test_a_figure_is_the_median_of_the_rounds_own_ratios() -> None:
     readings = Readings()
-    readings.took |= {"one": [30.0, 10.0, 80.0], "other": [10.0, 10.0, 20.0]}
-    assert readings.ns("one") == 30.0
-    assert readings.per_s("other") == 100_000_000
-    assert readings.between("one", "other") == 3.0
+    readings.calls += [10.0, 10.0, 10.0, 50.0]
+    readings.took["one"] += [30.0, 10.0, 80.0]
+    readings.ratios["one"] += [3.0, 1.0, 1.6]
+    assert (readings.call_ns, readings.ns("one"), readings.ratio("one")) == (10.0, 30.0, 1.6)
+    assert readings.per_s("one") == 33_333_333
 
 
 async def test_every_burst_is_delivered_whole() -> None:
-    bus = await bus_of(10, [key(0)])
+    bus, teller = await bus_of([key(0)] * 10)
     before = bus.vitals().messages
-    assert await telling(bus, in_bursts([ping(0)], bursts=3), fan=10)() > 0
+    assert await telling(bus, teller, in_bursts([ping(0)], bursts=3), fan=10)() > 0
     vitals = bus.vitals()
     assert vitals.messages - before == 3 * 256
+    assert vitals.actors == 11
     assert (vitals.failures, vitals.dead_letters, vitals.mailboxes) == (0, 0, {})
     await bus.stop()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ class Relay(Actor[None]):
     async def relay(self, forward: Forward) -> str:
         if not forward.path:
             return self.name
-        step = Forward(forward.path[0], forward.path[1:], forward.how)
+        step: Request[str] = Forward(forward.path[0], forward.path[1:], forward.how)
         match forward.how:
             case "gather":
                 answers = await asyncio.gather(self.ask(step), pause(0))
@@ -122,8 +123,10 @@ class Relay(Actor[None]):
                 return f"{self.name} {task.result()}"
             case "time out":
                 async with asyncio.timeout(1.0):
-                    return f"{self.name} {await self.ask(step)}"
-        return f"{self.name} {await self.ask(step)}"
+                    answer = await self.ask(step)
+                return f"{self.name} {answer}"
+        answer = await self.ask(step)
+        return f"{self.name} {answer}"
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ async def test_the_answer_is_what_the_owner_returns(asker: Asker, owner_of: Any,
 
 async def test_none_is_an_answer(asker: Asker, owner_of: Any) -> None:
     owner_of(Decider)
-    assert await asker.ask(Ask("owner", "none")) is None  # type: ignore[comparison-overlap]
+    assert await asker.ask(Ask("owner", "none")) is None
 
 
 async def test_concurrent_asks_get_their_own_answers(asker: Asker, owner_of: Any) -> None:
@@ -277,15 +280,17 @@ async def test_questions_that_wait_for_an_owner_that_ends_are_refused(
     ("path", "cycle"),
     [
         (("a", "a"), "a -> a"),
-        (("a", "b", "a"), "a -> b -> a"),
-        (("a", "b", "c", "b"), "a -> b -> c -> b"),
+        (("a", "b", "a"), "b -> a -> b"),
+        (("a", "b", "c", "b"), "c -> b -> c"),
+        (("a", "b", "c", "a"), "c -> a -> b -> c"),
     ],
 )
 async def test_a_cycle_is_refused_at_once(
-    asker: Asker, owner_of: Any, letters: list[DeadLetter], how: str, path: tuple[str, ...], cycle: str
+    bus: Bus, letters: list[DeadLetter], how: str, path: tuple[str, ...], cycle: str
 ) -> None:
+    asker = bus.spawn(Asker, [], name="asker").actor
     for name in "abc":
-        owner_of(Relay, name, supervision=Supervision(restarts=100))
+        bus.spawn(Relay, None, name=name, scope={"owner": name}, supervision=Supervision(restarts=100))
     async with asyncio.timeout(1.0):
         with pytest.raises(OwnerFailed) as refusal:
             await asker.ask(Forward(path[0], path[1:], how))
@@ -295,6 +300,46 @@ async def test_a_cycle_is_refused_at_once(
     else:
         assert expected in str(refusal.value)
     assert expected in {letter.reason for letter in letters}
+
+
+async def test_two_that_begin_to_ask_each_other_are_a_cycle_as_well(bus: Bus, asker: Asker) -> None:
+    class Crossed(Relay):
+        @on
+        async def relay(self, forward: Forward) -> str:
+            await pause(0.001)
+            return await super().relay(forward)
+
+    for name in "ab":
+        bus.spawn(Crossed, None, name=name, scope={"owner": name}, supervision=Supervision(restarts=100))
+    async with asyncio.timeout(1.0):
+        refusals = await asyncio.gather(
+            asker.ask(Forward("a", ("b",))), asker.ask(Forward("b", ("a",))), return_exceptions=True
+        )
+    assert all(isinstance(refusal, OwnerFailed) for refusal in refusals)
+    assert any("would wait for itself" in str(refusal) for refusal in refusals)
+
+
+async def test_whoever_has_waited_long_enough_is_in_no_cycle(bus: Bus, asker: Asker) -> None:
+    class Impatient(Relay):
+        @on
+        async def relay(self, forward: Forward) -> str:
+            if forward.path:
+                with suppress(AskTimeout):
+                    await self.ask(Forward("slow", (self.name,)), within=0.01)
+                await pause(0.02)
+            return self.name
+
+    class Slow(Relay):
+        @on
+        async def relay(self, forward: Forward) -> str:
+            await pause(0.02)
+            return await self.ask(Forward(forward.path[0]))
+
+    bus.spawn(Impatient, None, name="impatient", scope={"owner": "impatient"})
+    bus.spawn(Slow, None, name="slow", scope={"owner": "slow"})
+    assert await asker.ask(Forward("impatient", ("slow",))) == "impatient"
+    await bus.started()
+    assert bus.vitals().failures == 0
 
 
 async def test_a_long_way_round_is_no_cycle(asker: Asker, owner_of: Any) -> None:
@@ -319,7 +364,7 @@ async def test_a_cycle_can_be_caught_by_whoever_asked(bus: Bus, asker: Asker) ->
     assert await asker.ask(Forward("wise")) == "as I thought"
 
 
-async def test_an_actor_that_starts_is_not_asked_back(bus: Bus, asker: Asker, owner_of: Any) -> None:
+async def test_an_actor_that_starts_is_not_asked_back(bus: Bus, owner_of: Any) -> None:
     class Starting(Relay):
         async def lifespan(self) -> AsyncGenerator[None, None]:
             try:
@@ -332,7 +377,7 @@ async def test_an_actor_that_starts_is_not_asked_back(bus: Bus, asker: Asker, ow
     starting = owner_of(Starting, "starting").actor
     async with asyncio.timeout(1.0):
         await bus.started()
-    assert "Forward would wait for itself: starting -> b -> starting" in starting.reason
+    assert "Forward would wait for itself: b -> starting -> b" in starting.reason
 
 
 async def test_what_runs_beside_the_handlers_waits_for_nobody(bus: Bus, asker: Asker) -> None:
@@ -366,7 +411,7 @@ async def test_what_runs_beside_the_handlers_waits_for_nobody(bus: Bus, asker: A
 
 
 async def test_asks_that_are_answered_in_place_leave_time_for_the_others(
-    bus: Bus, asker: Asker, owner_of: Any, monkeypatch: pytest.MonkeyPatch
+    asker: Asker, owner_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actor, "BREATH", 10)
     owner_of(Decider)

@@ -360,7 +360,7 @@ async def test_an_end_that_fails_holds_up_neither_a_restart_nor_a_stop(
 
 
 async def test_rest_for_one_restarts_those_spawned_later(
-    bus: Bus, teller: Teller, witness: Witness, pass_time: PassTime
+    bus: Bus, witness: Witness, pass_time: PassTime
 ) -> None:
     group = Group("chain", Together.REST_FOR_ONE)
     for name in ("a", "b", "c"):

@@ -1,4 +1,4 @@
-"""Market time that follows the wall clock: taken at inputs and timers, standing still while they are handled."""
+"""Market time that follows the wall clock: taken at inputs and timers, and still while they are handled."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -345,6 +345,6 @@ async def test_no_timer_comes_after_the_stop(bus: Bus, driver: LiveDriver, wall:
     assert heard == []
 
 
-async def test_a_live_clock_cannot_follow_a_file(bus: Bus, outside: Outside) -> None:
+async def test_a_live_clock_cannot_follow_a_file(outside: Outside) -> None:
     with pytest.raises(TypeError, match="outside replays a finite feed, which a live clock cannot follow"):
         outside.replay(iter(()))

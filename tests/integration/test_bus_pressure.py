@@ -104,7 +104,8 @@ async def test_a_crowd_in_the_common_line_is_somebody_s_full_mailbox(
         @on
         def work(self, came: Came) -> None: ...
 
-    bus, noted = bus_of(marks=MARKS), []  # type: ignore[var-annotated]
+    bus = bus_of(marks=MARKS)
+    noted: list[Any] = []
     bus.spawn(Alarm, noted, name="alarm")
     bus.spawn(Slow, None, name="slow")
     teller = bus.spawn(Teller, None, name="teller").actor
@@ -165,7 +166,8 @@ async def test_a_mailbox_that_is_emptied_in_another_way_is_relieved_as_well(
 
 
 async def test_a_full_mailbox_survives_a_restart(bus_of: MakeBus) -> None:
-    bus, noted = bus_of(marks=MARKS), []  # type: ignore[var-annotated]
+    bus = bus_of(marks=MARKS)
+    noted: list[Any] = []
     bus.spawn(Alarm, noted, name="alarm")
     gated = bus.spawn(Gated, [], name="gated", supervision=Supervision(first=1e6)).actor
     teller = bus.spawn(Teller, None, name="teller").actor

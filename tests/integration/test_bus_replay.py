@@ -113,7 +113,8 @@ def seconds(feed: str, count: int, step: float = 1.0) -> Reel:
 
 
 async def test_moments_come_in_the_order_of_their_times(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, bars("a", 1, 4, 5), name="a")
     bus.spawn(Feed, bars("b", 2, 3, 6), name="b")
@@ -124,12 +125,13 @@ async def test_moments_come_in_the_order_of_their_times(bus_of: MakeBus) -> None
 async def test_at_one_instant_timers_come_first_then_closes_then_opens_in_the_order_of_the_feeds(
     bus_of: MakeBus,
 ) -> None:
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     ear = bus.spawn(Ear, heard, name="ear").actor
     for feed in ("a", "b"):
         reel = ((1, OPENS, Opened(feed, 1)), (9, CLOSES, Closed(feed, 9)), (9, OPENS, Opened(feed, 9)))
         bus.spawn(Feed, Reel(reel), name=feed)
-    ear.after(9 / SECOND, Rang())
+    ear.after(8 / SECOND, Rang())
     await bus.run()
     assert heard == [
         (1, Opened("a", 1)),
@@ -151,7 +153,8 @@ async def test_feeds_have_the_order_of_their_spawning_however_long_they_take_to_
             self.replay(self.moments())
             yield
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Late, bars("a", 1), name="a")
     bus.spawn(Feed, bars("b", 1), name="b")
@@ -173,7 +176,8 @@ class Reminding(Actor[list[Any]]):
 
 
 async def test_a_timer_made_in_a_moment_comes_before_the_moments_after_it(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Reminding, heard, name="reminding")
     bus.spawn(Feed, seconds("a", 4), name="a")
     await bus.run()
@@ -196,7 +200,8 @@ async def test_a_timer_for_now_comes_before_the_next_moment_of_the_instant(bus_o
             if isinstance(heard, Opened):
                 self.after(0, Rang(heard.number))
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Prompt, heard, name="prompt")
     bus.spawn(Feed, Reel(((5, 0, Opened("a", 1)), (5, 0, Opened("a", 2)), (6, 0, Opened("a", 3)))), name="a")
     await bus.run()
@@ -210,7 +215,8 @@ async def test_beats_come_between_the_moments_at_their_own_times(bus_of: MakeBus
         def strike(self) -> None:
             self.params.append(self.clock.now())
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Clock, heard, name="clock")
     bus.spawn(Feed, seconds("a", 2), name="a")
     await bus.run()
@@ -219,6 +225,31 @@ async def test_beats_come_between_the_moments_at_their_own_times(bus_of: MakeBus
         2 * SECOND // 5,
         4 * SECOND // 5,
         (SECOND, Opened("a", 1)),
+    ]
+
+
+async def test_market_time_begins_with_the_first_moment(bus_of: MakeBus) -> None:
+    class Clock(Ear):
+        @every(1)
+        def strike(self) -> None:
+            self.params.append((self.clock.now(), "struck"))
+
+    start = 1_000_000_000 * SECOND
+    bus = bus_of()
+    heard: list[Any] = []
+    clock = bus.spawn(Clock, heard, name="clock").actor
+    bus.spawn(Feed, Reel(tuple((start + n * SECOND, 0, Opened("a", n)) for n in range(3))), name="a")
+    await bus.started()
+    clock.after(1.5, Rang())
+    assert clock.clock.now() == 0
+    await bus.run()
+    assert [((at - start) / SECOND, what if what == "struck" else type(what)) for at, what in heard] == [
+        (0, Opened),
+        (1, "struck"),
+        (1, Opened),
+        (1.5, Rang),
+        (2, "struck"),
+        (2, Opened),
     ]
 
 
@@ -254,7 +285,8 @@ class Listener(Actor[list[Any]]):
 
 
 async def test_the_next_moment_comes_when_nothing_is_under_way(bus_of: MakeBus) -> None:
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Trader, steps, name="trader")
     bus.spawn(Store, steps, name="store")
     bus.spawn(Feed, bars("a", 1, 2, 3), name="feed")
@@ -263,7 +295,8 @@ async def test_the_next_moment_comes_when_nothing_is_under_way(bus_of: MakeBus) 
 
 
 async def test_the_next_moment_waits_for_whoever_heard_the_last_one_and_awaits(bus_of: MakeBus) -> None:
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Listener, steps, name="listener")
     bus.spawn(Feed, bars("a", 1, 2, 3), name="feed")
     await bus.run()
@@ -296,7 +329,8 @@ async def test_what_comes_from_elsewhere_between_two_moments_is_done_before_the_
             self.params.append(heard)
             assert self.clock.now() == at
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Slow, heard, name="slow")
     bus.spawn(Chatter, None, name="chatter")
     bus.spawn(Feed, bars("a", *range(1, 20)), name="feed")
@@ -312,7 +346,8 @@ async def test_the_first_moment_waits_until_everybody_has_started(bus_of: MakeBu
             self.params.append("ready")
             yield
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Feed, bars("a", 1), name="feed")
     bus.spawn(Late, heard, name="late")
     await bus.run()
@@ -391,7 +426,8 @@ def test_a_seed_changes_no_moment_and_repeats_itself(reels: list[list[Any]], see
 
 
 async def test_a_paced_run_takes_its_time(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(ReplayDriver(speed=100.0)), []  # type: ignore[var-annotated]
+    bus = bus_of(ReplayDriver(speed=100.0))
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, seconds("a", 6), name="a")
     begun = bus.system.monotonic()
@@ -402,7 +438,8 @@ async def test_a_paced_run_takes_its_time(bus_of: MakeBus) -> None:
 
 
 async def test_a_paced_run_can_be_stopped_while_it_waits(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(ReplayDriver(speed=1.0)), []  # type: ignore[var-annotated]
+    bus = bus_of(ReplayDriver(speed=1.0))
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, seconds("a", 1000), name="a")
     running = asyncio.create_task(bus.run())
@@ -414,7 +451,8 @@ async def test_a_paced_run_can_be_stopped_while_it_waits(bus_of: MakeBus) -> Non
 
 
 async def test_a_paced_run_hears_of_a_timer_made_while_it_waits(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(ReplayDriver(speed=100.0)), []  # type: ignore[var-annotated]
+    bus = bus_of(ReplayDriver(speed=100.0))
+    heard: list[Any] = []
     ear = bus.spawn(Ear, heard, name="ear").actor
     bus.spawn(Feed, seconds("a", 2, step=5.0), name="a")
     running = asyncio.create_task(bus.run())
@@ -432,7 +470,8 @@ async def test_a_run_can_be_stopped_from_within(bus_of: MakeBus) -> None:
             if heard.number == 3:
                 self._bus.driver.stop()
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Stopping, heard, name="stopping")
     bus.spawn(Feed, bars("a", 1, 2, 3, 4, 5), name="a")
     await bus.run()
@@ -467,7 +506,9 @@ class Witness(Actor[list[Any]]):
 async def test_a_feed_whose_moments_raise_is_out_of_service_and_the_others_go_on(
     bus_of: MakeBus, others: int
 ) -> None:
-    bus, heard, facts = bus_of(), [], []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
+    facts: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Witness, facts, name="witness")
     bus.spawn(Feed, Reel(bars("torn", 1, 2, 3).moments, fails_at=2), name="torn")
@@ -488,7 +529,8 @@ async def test_the_moments_of_a_feed_that_is_out_of_service_are_dropped(bus_of: 
             if opened.number == 2:
                 raise RuntimeError
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear", scope={"feed": "torn"})
     bus.spawn(Fragile, bars("torn", 1, 2, 3, 4, 5), name="torn", supervision=Supervision(restarts=0))
     for other in range(others):
@@ -506,7 +548,8 @@ async def test_the_moments_of_a_feed_that_rests_wait_for_it(bus_of: MakeBus, oth
             if opened.feed == "torn" and opened.number == 1:
                 raise RuntimeError
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     rest = Supervision(first=1.5, jitter=0.0)
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Fragile, seconds("torn", 5), name="torn", supervision=rest)
@@ -521,7 +564,9 @@ async def test_the_moments_of_a_feed_that_rests_wait_for_it(bus_of: MakeBus, oth
 
 
 async def test_an_undeclared_moment_is_its_feed_s_failure(bus_of: MakeBus) -> None:
-    bus, heard, facts = bus_of(), [], []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
+    facts: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Witness, facts, name="witness")
     reel = Reel((*seconds("torn", 1).moments, (SECOND, 0, Secret()), *bars("torn", 2 * SECOND).moments))
@@ -532,7 +577,8 @@ async def test_an_undeclared_moment_is_its_feed_s_failure(bus_of: MakeBus) -> No
 
 
 async def test_a_feed_that_comes_too_late_is_told_so(bus_of: MakeBus) -> None:
-    bus, facts = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    facts: list[Any] = []
 
     class Founder(Actor[None]):
         spawns = True
@@ -551,7 +597,8 @@ async def test_a_feed_that_comes_too_late_is_told_so(bus_of: MakeBus) -> None:
 
 
 async def test_a_feed_that_goes_back_in_time_does_not_take_the_clock_with_it(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, bars("a", 1, 5, 3, 7), name="a")
     await bus.run()
@@ -590,7 +637,8 @@ async def test_what_stands_behind_a_yield_runs_when_the_moment_has_been_played(b
 
 
 async def test_witnesses_hear_of_every_moment_with_its_number(bus_of: MakeBus) -> None:
-    bus, accepted = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    accepted: list[Any] = []
 
     class Recorder(Actor[None]):
         @on
@@ -607,7 +655,8 @@ async def test_witnesses_hear_of_every_moment_with_its_number(bus_of: MakeBus) -
 
 
 async def test_a_run_without_feeds_is_over_at_once(bus_of: MakeBus) -> None:
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear").actor.after(1, Rang())
     await bus.run()
     assert heard == []
@@ -622,7 +671,8 @@ async def test_a_long_replay_leaves_time_for_others(bus_of: MakeBus) -> None:
             turns += 1
             await pause(0)
 
-    bus, heard = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    heard: list[Any] = []
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, Reel(tuple((at, 0, Opened("a", at)) for at in range(100_000))), name="a")
     counting = asyncio.create_task(count())
@@ -694,9 +744,9 @@ async def test_a_crowd_that_keeps_itself_busy_is_named(bus_of: MakeBus) -> None:
         publishes = (Ping,)
 
         @on
-        def hit(self, _: Ping) -> None:
-            for _ in range(2):
-                self.publish(Ping("a"))
+        def hit(self, ping: Ping) -> None:
+            self.publish(ping)
+            self.publish(ping)
 
     bus = bus_of(ReplayDriver(livelock=20_000))
     bus.spawn(Breeder, None, name="breeder")
@@ -727,7 +777,8 @@ async def test_much_that_is_done_one_after_the_other_is_no_livelock(bus_of: Make
                 await pause(0)
                 self.publish(Decided(opened.number))
 
-    bus, heard = bus_of(ReplayDriver(livelock=50)), []  # type: ignore[var-annotated]
+    bus = bus_of(ReplayDriver(livelock=50))
+    heard: list[Any] = []
     bus.spawn(Awaiting, None, name="awaiting")
     bus.spawn(Ear, heard, name="ear")
     bus.spawn(Feed, Reel(tuple((7, 0, Opened("a", n)) for n in range(100))), name="a")

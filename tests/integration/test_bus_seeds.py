@@ -62,6 +62,14 @@ async def test_seeds_have_many_orders(bus_of: MakeBus) -> None:
     assert {order[-1][0] for order in orders} == set("abcdef"), "each may come last"
 
 
+async def test_a_seed_draws_anew_for_each_message(bus_of: MakeBus) -> None:
+    interrupted = 0
+    for seed in range(20):
+        heard = [name for name, _ in await order_of(bus_of(seed=seed))]
+        interrupted += heard.index("a") + 1 != len(heard) - 1 - heard[::-1].index("a")
+    assert interrupted > 10
+
+
 async def test_under_any_seed_each_actor_hears_in_order(bus_of: MakeBus) -> None:
     for seed in range(10):
         heard = await order_of(bus_of(seed=seed), 3)

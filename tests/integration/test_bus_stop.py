@@ -76,7 +76,8 @@ class Chained(Actor[list[Any]]):
 
 
 async def test_the_youngest_ends_first_and_what_it_says_at_its_end_is_heard(bus_of: MakeBus) -> None:
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     for name in ("oldest", "middle", "youngest"):
         bus.spawn(Chained, steps, name=name)
     await bus.started()
@@ -103,7 +104,8 @@ async def test_what_is_under_way_is_done_first(bus_of: MakeBus) -> None:
         def hear(self, came: Came) -> None:
             self.send(Save(came.number))
 
-    bus, saved = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    saved: list[Any] = []
     bus.spawn(Store, saved, name="store")
     bus.spawn(Trader, None, name="trader")
     teller = bus.spawn(Teller, None, name="teller").actor
@@ -131,7 +133,8 @@ async def test_the_end_of_each_actor_is_a_fact(bus_of: MakeBus) -> None:
 
 
 async def test_stopping_twice_changes_nothing(bus_of: MakeBus) -> None:
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Chained, steps, name="a")
     await bus.stop(within=5.0)
     assert await took(bus, 5.0) < 0.5
@@ -256,7 +259,8 @@ async def test_a_handler_that_will_not_be_cancelled_does_not_hold_up_the_stop(bu
                 except asyncio.CancelledError:
                     continue
 
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Chained, steps, name="old")
     bus.spawn(Stubborn, None, name="stubborn")
     bus.spawn(Teller, None, name="teller").actor.publish(Came())
@@ -273,7 +277,8 @@ async def test_an_end_that_hangs_does_not_hold_up_the_others(bus_of: MakeBus) ->
             yield
             await pause(0.6)
 
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Chained, steps, name="old")
     bus.spawn(Hanging, None, name="hanging")
     assert await took(bus, 0.4) < 0.4
@@ -287,7 +292,8 @@ async def test_a_five_second_handler_is_waited_for(bus_of: MakeBus) -> None:
         def hear(self, _: Came) -> None:
             time.sleep(5)  # noqa: TID251 - a handler that blocks is the point
 
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Chained, steps, name="old")
     bus.spawn(Slow, None, name="slow")
     teller = bus.spawn(Teller, None, name="teller").actor
@@ -305,7 +311,8 @@ async def test_actors_that_keep_each_other_busy_do_not_hold_up_the_stop(bus_of: 
         def hear(self, came: Came) -> None:
             self.publish(Came(came.number + 1))
 
-    bus, steps = bus_of(), []  # type: ignore[var-annotated]
+    bus = bus_of()
+    steps: list[Any] = []
     bus.spawn(Chained, steps, name="old")
     bus.spawn(Restless, None, name="restless").actor.publish(Came())
     bus.spawn(Chained, steps, name="young")

@@ -5,14 +5,13 @@ wake-up of whoever awaits it.
 """
 
 import asyncio
-import gc
 from statistics import median, quantiles
 from time import perf_counter_ns
 
 import msgspec
 
 from bus import Actor, Bus, Event, ReplayDriver, Request, on
-from lts.cli.bench.rounds import bare_call, settle
+from lts.cli.bench.rounds import bare_call, settled
 
 
 class Sum(Request[int]):
@@ -73,13 +72,12 @@ async def measure_ask(rounds: int, asks: int) -> AskReport:
     await answers(bus, asker, asks)
     calls, typical, slow, bare = [], [], [], []
     for _ in range(rounds):
-        settle()
-        calls.append(bare_call())
-        percentiles = quantiles(await answers(bus, asker, asks), n=100)
+        with settled():
+            calls.append(bare_call())
+            percentiles = quantiles(await answers(bus, asker, asks), n=100)
+            bare.append(median(await wake_ups(asks)))
         typical.append(percentiles[49])
         slow.append(percentiles[98])
-        bare.append(median(await wake_ups(asks)))
-        gc.unfreeze()
     await bus.stop()
     return AskReport(round(median(calls), 1), *(_microseconds(each) for each in (typical, slow, bare)))
 

@@ -13,7 +13,7 @@ import msgspec
 
 from bus import SECOND, ReplayDriver
 from lts.cli.bench.generated import write_system
-from lts.cli.bench.rounds import in_turn, settle
+from lts.cli.bench.rounds import in_turn, settled
 from lts.config.file import read_system
 from lts.main import System
 from lts.refusal import Refused
@@ -48,8 +48,8 @@ class Backtest:
         began = perf_counter_ns()
         await system.start()
         self.loads.append((perf_counter_ns() - began) / SECOND)
-        settle()
-        await system.run()
+        with settled():
+            await system.run()
         outcome = await system.outcome()
         if (trouble := system.trouble()) or outcome.bars != self.bars:
             raise Refused(trouble or f"{outcome.bars} of {self.bars} bars were played")

@@ -23,7 +23,9 @@ try:
 except ImportError:  # it is not made for Windows
     from asyncio import new_event_loop
 
-app = Typer(help="Measure this machine, ratios included.")
+app = Typer(
+    help="Measure this machine, ratios included.", add_completion=False, pretty_exceptions_enable=False
+)
 
 Rounds = Annotated[int, Option(min=1, help="Rounds; figures are their medians.")]
 Bursts = Annotated[int, Option(min=1, help="Bursts of 256 messages in a round.")]
@@ -91,7 +93,7 @@ def ask(json: Json = False, rounds: Rounds = ROUNDS, asks: Asks = ASKS) -> None:
 
 @app.command()
 def backtest(json: Json = False, rounds: Rounds = ROUNDS, bars: Bars = BARS) -> None:
-    """Bars: a moving-average cross with all its orders, fills and ledger."""
+    """Bars: a moving-average cross with all its orders, fills and ledger; loading is timed apart."""
     _measure("backtest", json, rounds, bars)
 
 

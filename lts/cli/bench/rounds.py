@@ -2,7 +2,8 @@
 
 import gc
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from statistics import mean, median
 from time import perf_counter_ns
 
@@ -29,10 +30,15 @@ def bare_call(calls: int = CALLS) -> float:
     return (perf_counter_ns() - began) / calls
 
 
-def settle() -> None:
-    """Collect the garbage, and keep the collector away from all that is there now."""
+@contextmanager
+def settled() -> Generator[None, None, None]:
+    """Garbage collected, and the collector kept away from all that was there before."""
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class Readings:
@@ -60,11 +66,6 @@ class Readings:
         """How many bare calls a unit costs: the median of the ratios of each round."""
         return round(median(self.ratios[name]), 2)
 
-    def between(self, name: str, other: str) -> float:
-        """How many times the one costs what the other costs: the median of the ratios of each round."""
-        pairs = zip(self.took[name], self.took[other], strict=True)
-        return round(median(one / two for one, two in pairs), 2)
-
 
 async def in_turn(measures: Mapping[str, Measure], rounds: int, *, warm_up: bool = False) -> Readings:
     """Measure everything once a round, each between two bare calls.
@@ -78,14 +79,13 @@ async def in_turn(measures: Mapping[str, Measure], rounds: int, *, warm_up: bool
         await in_turn(measures, 1)
     readings = Readings()
     for _ in range(rounds):
-        settle()
-        before = bare_call()
-        for name, measure in measures.items():
-            took = await measure()
-            after = bare_call()
-            readings.calls += (before, after)
-            readings.took[name].append(took)
-            readings.ratios[name].append(took / mean((before, after)))
-            before = after
-        gc.unfreeze()
+        with settled():
+            before = bare_call()
+            for name, measure in measures.items():
+                took = await measure()
+                after = bare_call()
+                readings.calls += (before, after)
+                readings.took[name].append(took)
+                readings.ratios[name].append(took / mean((before, after)))
+                before = after
     return readings

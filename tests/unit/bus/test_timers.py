@@ -58,3 +58,11 @@ def test_after_counts_from_now() -> None:
     timers = Timers()
     timers.now = lambda: 10 * SECOND
     assert timers.after(1.5, lambda: None).at == 11.5 * SECOND
+
+
+def test_a_shift_moves_every_timer() -> None:
+    timers = Timers()
+    made = [timers.at(at, lambda: None) for at in (5, 3, 9)]
+    timers.shift(100)
+    assert [timer.at for timer in made] == [105, 103, 109]
+    assert timers.next_at() == 103

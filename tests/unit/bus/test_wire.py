@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
+from types import new_class
 from typing import Any
 
 import msgspec
@@ -154,10 +155,12 @@ BODY = {"portfolio": "trend", "at": 1, "price": 1.5, "fee": "0.1"}
 )
 def test_a_wrong_message_is_refused_with_the_reason(kind: str, body: dict[str, Any], reason: str) -> None:
     description = {"type": kind, "body": body}
-    for read in (lambda: WIRE.decode(json.dumps(description).encode()), lambda: WIRE.read(description)):
-        with pytest.raises(Garbled) as refusal:
-            read()
-        assert str(refusal.value).startswith(reason)
+    with pytest.raises(Garbled) as refusal:
+        WIRE.read(description)
+    assert str(refusal.value).startswith(reason)
+    with pytest.raises(Garbled) as refusal:
+        WIRE.decode(json.dumps(description).encode())
+    assert str(refusal.value).startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -215,8 +218,8 @@ def test_a_type_that_was_not_given_does_not_travel() -> None:
 
 
 def test_two_types_cannot_have_one_name() -> None:
-    other = type(Message)("Stopped", (Event,), {"__module__": __name__})
+    other = new_class("Stopped", (Event,))
     with pytest.raises(ValueError, match="two types of message are called Stopped/1"):
         Wire([Stopped, other])
-    newer = type(Message)("Stopped", (Event,), {"__module__": __name__}, version=2)
+    newer = new_class("Stopped", (Event,), {"version": 2})
     assert Wire([Stopped, newer]).encode(newer()) == b'{"type":"Stopped/2","body":{}}'

@@ -1,0 +1,175 @@
+"""`lts` as a process of its own: its streams, its signals, its exit codes."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import lts
+
+pytestmark = pytest.mark.requirement("INT-4.2", "INT-9.1")
+
+SAMPLES = Path(lts.__file__).parent / "samples"
+LTS = (sys.executable, "-c", "from lts.cli import main; main()")
+BUSY = """
+import sys
+import time
+from lts.sdk import Bar, Params, Strategy, on
+
+class Guest(Strategy[Params]):
+    @on
+    def compute(self, bar: Bar) -> None:
+        print("computing", file=sys.stderr, flush=True)
+        until = time.monotonic() + {seconds}
+        while time.monotonic() < until:
+            pass
+"""
+MANIFEST = """
+kind = "strategy"
+name = "busy"
+version = "1.0"
+entry = "plugin:Guest"
+requires-lts = ">=1.0,<2"
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a command in a directory of its own; it does not outlive the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str | Path) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        running.append(subprocess.Popen([*LTS, *words], cwd=tmp_path, stdout=pipe, stderr=pipe, text=True))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Callable[[float], Path]:
+    """Writes a system whose strategy computes for so many seconds at every bar."""
+
+    def write(seconds: float) -> Path:
+        directory = tmp_path / "plugins/strategy/busy"
+        directory.mkdir(parents=True)
+        (directory / "plugin.toml").write_text(MANIFEST, encoding="utf-8")
+        (directory / "plugin.py").write_text(BUSY.format(seconds=seconds), encoding="utf-8")
+        text = (SAMPLES / "btcusd.toml").read_text(encoding="utf-8")
+        text = text.replace('path = "', f'path = "{SAMPLES}/').replace("sma_cross", "busy")
+        kept = [line for line in text.splitlines() if "fast = " not in line]
+        file = tmp_path / "system.toml"
+        file.write_text("\n".join([*kept, "[plugins]", 'directories = ["plugins"]']), encoding="utf-8")
+        return file
+
+    return write
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read its stderr up to a line with this text."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"it ended without a word of {text!r}")
+
+
+@pytest.mark.requirement("LTS-001")
+def test_the_demo_trades_for_two_owners_and_ends_by_itself(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start("demo", "--for", "3", "--speed", "3000", "--port", "0", "--json")
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    result = json.loads(out)
+    assert set(result) == {"orders", "fills", "events", "portfolios", "database", "url"}
+    assert result["orders"] > 10
+    assert result["fills"] > 10
+    assert result["events"] > 100
+    assert (result["database"], result["url"]) == (None, None)
+    assert len({portfolio["owner"] for portfolio in result["portfolios"]}) == 2
+    for portfolio in result["portfolios"]:
+        assert {"name", "owner", "cash", "equity", "positions"} <= set(portfolio)
+        for position in portfolio["positions"]:
+            assert set(position) == {"instrument", "quantity", "average_price"}
+    log = (tmp_path / "lts-demo/lts.log").read_text(encoding="utf-8")
+    assert [json.loads(line)["event"] for line in log.splitlines()] == ["system started", "system stopping"]
+
+
+def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("demo", "--speed", "3000", "--state-dir", "state")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert "BTC/USD" in first
+    assert "scalper" in first
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert "digest" in out
+    assert "state/lts.log" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_stays_up_after_its_feeds_until_a_signal(
+    start: Callable[..., subprocess.Popen[str]], number: signal.Signals
+) -> None:
+    process = start("run", "--config", SAMPLES / "btcusd.toml", "--speed", "max", "--json")
+    wait_for(process, "feeds ended")
+    assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert json.loads(out)["bars"] == 1440
+    assert "system stopping" in err
+
+
+def test_a_signal_ends_a_run_that_waits_for_its_next_bar(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("run", "--config", SAMPLES / "sp500.toml", "--until-end", "--json")
+    wait_for(process, "system started")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert json.loads(out)["bars"] == 0
+
+
+def test_a_signal_that_arrives_while_an_actor_computes_is_not_lost(
+    start: Callable[..., subprocess.Popen[str]], busy: Callable[[float], Path]
+) -> None:
+    process = start("run", "--config", busy(1.5), "--speed", "max", "--json")
+    wait_for(process, "computing")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert json.loads(out)["bars"] <= 2
+
+
+def test_a_second_signal_ends_what_would_not_end(
+    start: Callable[..., subprocess.Popen[str]], busy: Callable[[float], Path]
+) -> None:
+    process = start("run", "--config", busy(60), "--speed", "max", "--json")
+    wait_for(process, "computing")
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (70, "")
+    assert "plugin.py" in err
+
+
+def test_an_interrupted_backtest_has_no_result(
+    start: Callable[..., subprocess.Popen[str]], busy: Callable[[float], Path]
+) -> None:
+    process = start("backtest", busy(1.0), "--json")
+    wait_for(process, "computing")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert err.splitlines()[-1].startswith("the backtest was interrupted after ")
