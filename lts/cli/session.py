@@ -103,6 +103,7 @@ async def _watched(watch: Watch | None, system: System) -> AsyncGenerator[None, 
         yield
         return
     task = asyncio.ensure_future(watch(system))
+    task.add_done_callback(lambda _: system.bus.driver.stop())  # it failed: nobody reads what it writes
     try:
         yield
     finally:

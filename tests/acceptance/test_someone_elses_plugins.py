@@ -1,4 +1,4 @@
-"""Somebody writes a strategy and a broker against lts.sdk alone, puts them in a directory, and trades with them.
+"""Somebody writes a strategy and a broker against lts.sdk alone, and trades with them.
 
 The two plugins below are files of that somebody: they know nothing of this tree.
 """
@@ -17,8 +17,7 @@ from bus import ReplayDriver
 from lts.admission.guest import Guest
 from lts.admission.loader import Admitted, admit
 from lts.config.file import read_system
-from lts.domain.order_flow import OrderStatus
-from lts.domain.orders import OrderRecord
+from lts.domain.orders import OrderRecord, OrderStatus
 from lts.domain.outcome import Outcome
 from lts.main import System, catalogue
 from lts.refusal import Refused
@@ -48,25 +47,25 @@ class Breakout(Strategy[BreakoutParams]):
 
     async def lifespan(self):
         self.closes = deque(maxlen=self.params.days)
-        self.side = await self.standing_target()
+        self.side = self.wanted = await self.standing_target()
         for bar in await self.history(3 * self.params.days):
-            self.wanted = self.judge(bar)
+            self.learn(bar)
         yield
 
     @on
     def watch(self, bar: Bar) -> None:
-        wanted = self.judge(bar)
-        if wanted != self.side:
-            self.side = wanted
-            self.signal(wanted, because=f"the close left the channel of {self.params.days} days")
+        self.learn(bar)
+        if self.wanted != self.side:
+            self.side = self.wanted
+            self.signal(self.side, because=f"the close left the channel of {self.params.days} days")
 
-    def judge(self, bar):
-        closes, side = self.closes, self.side
-        if len(closes) == self.params.days:
-            side = 1.0 if bar.close > max(closes) else 0.0 if bar.close < min(closes) else side
-        self.wanted = side
-        closes.append(bar.close)
-        return side
+    def learn(self, bar):
+        if len(self.closes) == self.params.days:
+            if bar.close > max(self.closes):
+                self.wanted = 1.0
+            elif bar.close < min(self.closes):
+                self.wanted = 0.0
+        self.closes.append(bar.close)
 '''
 
 BROKER = '''\
@@ -144,7 +143,7 @@ lot_size = "1"
 [[feed]]
 plugin = "csv"
 instrument = "SP500"
-params = {{ path = "{samples}/sp500_1day_1999_2018.csv", bar = "1d" }}
+params = {{ path = "{samples}/{data}", bar = "{bar}" }}
 
 [[broker]]
 name = "abroad"
@@ -156,6 +155,7 @@ name = "trend"
 owner = "somebody"
 currency = "USD"
 cash = "100000"
+pipeline_params = {{ on_failure = "flatten" }}
 plugin = "fixed_quantity"
 params = {{ quantity = "10" }}
 
@@ -165,6 +165,8 @@ params = {{ quantity = "10" }}
   strategy = "{strategy}"
   params = {{ days = 20 }}
 """
+DAILY = {"data": "sp500_1day_1999_2018.csv", "bar": "1d"}
+BY_THE_MINUTE = {"data": "btcusd_1min_2020-01-01.csv", "bar": "1m"}
 
 Write = Callable[..., None]
 
@@ -194,9 +196,9 @@ def theirs(write: Write) -> None:
     write("broker", "thin", "ThinBroker", BROKER)
 
 
-def system(directory: Path, strategy: str = "breakout") -> System:
+def system(directory: Path, strategy: str = "breakout", feed: dict[str, str] = DAILY) -> System:
     file = directory / "system.toml"
-    file.write_text(SYSTEM.format(samples=SAMPLES, strategy=strategy))
+    file.write_text(SYSTEM.format(samples=SAMPLES, strategy=strategy, **feed))
     return System(read_system(file), ReplayDriver())
 
 
@@ -272,7 +274,8 @@ def test_they_keep_the_contracts_of_their_kinds(
 BAD = [
     pytest.param(
         "from lts.sdk import OrderApproved, Params, Strategy, on\n\n\n"
-        "class Nosy(Strategy[Params]):\n"
+        "class Days(Params):\n    days: int\n\n\n"
+        "class Nosy(Strategy[Days]):\n"
         "    @on\n"
         "    def read_others_orders(self, approved: OrderApproved) -> None: ...\n",
         ">=1.0,<2",
@@ -335,7 +338,8 @@ async def test_a_strategy_may_not_order_past_its_portfolio(tmp_path: Path, write
         "class Nosy(Strategy[Days]):\n"
         "    @on\n"
         "    def order(self, bar: Bar) -> None:\n"
-        "        self.publish(OrderProposed('trend', None))\n",
+        "        if bar.opened_at < 915580800 * 10**9:  # on the first two days of 1999\n"
+        "            self.publish(OrderProposed('trend', None))\n",
     )
     write("broker", "thin", "ThinBroker", BROKER)
     running = system(tmp_path, "nosy")
@@ -343,7 +347,48 @@ async def test_a_strategy_may_not_order_past_its_portfolio(tmp_path: Path, write
     try:
         await running.run()
         assert await running.records() == ()
-        assert running.bus.vitals().failures > 0
+        assert running.bus.vitals().failures == 2
         assert "may not use OrderProposed" in running.bus.cells["strategy/trend/SP500"].reason
+    finally:
+        await running.stop()
+
+
+@pytest.mark.requirement("INT-4.3")
+async def test_a_strategy_that_keeps_failing_is_taken_out_of_service_and_its_position_closed(
+    tmp_path: Path, write: Write
+) -> None:
+    write(
+        "strategy",
+        "nosy",
+        "Nosy",
+        "from lts.sdk import Bar, Params, Strategy, every, on\n\n\n"
+        "class Days(Params):\n    days: int\n\n\n"
+        "class Nosy(Strategy[Days]):\n"
+        "    async def lifespan(self):\n"
+        "        self.side = await self.standing_target()\n"
+        "        yield\n\n"
+        "    @on\n"
+        "    def buy(self, bar: Bar) -> None:\n"
+        "        if not self.side:\n"
+        "            self.side = 1.0\n"
+        "            self.signal(self.side, because='it opened')\n\n"
+        "    @every(7)\n"
+        "    def fall(self) -> None:\n"
+        "        if self.side:\n"
+        "            raise ValueError('out of luck')\n",
+    )
+    write("broker", "thin", "ThinBroker", BROKER)
+    running = system(tmp_path, "nosy", BY_THE_MINUTE)
+    await running.start()
+    try:
+        await running.run()
+        assert running.trouble() == (
+            "strategy/trend/SP500 went out of service: failed 6 times in 60 s: ValueError: out of luck"
+        )
+        bought, sold = await running.records()
+        assert (bought.status, bought.filled) == (OrderStatus.CANCELED, Decimal(4))
+        assert (sold.status, sold.filled) == (OrderStatus.FILLED, Decimal(4))
+        (account,) = await running.accounts()
+        assert account.positions[0].quantity == 0
     finally:
         await running.stop()

@@ -173,3 +173,11 @@ def test_an_interrupted_backtest_has_no_result(
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
     assert err.splitlines()[-1].startswith("the backtest was interrupted after ")
+
+
+def test_the_demo_ends_when_nobody_reads_it_any_more(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start("demo", "--speed", "3000")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=20) == 1
