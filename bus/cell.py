@@ -74,7 +74,7 @@ class Cell:
         self.state = State.STARTING
         self.reason = ""
         """Why it failed last, or is quarantined."""
-        self.failures: list[int] = []
+        self.failures: list[tuple[int, int]] = []
         self.restarts = 0
         self.lane: Mailbox | None = None
         self.asynchronous = False

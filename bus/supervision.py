@@ -24,6 +24,9 @@ class Supervision:
     restarts: int = 5
     """Failures within the window that are answered by a restart; one more means quarantine."""
     window: float = 60.0
+    calm: int = 1_000
+    """Inputs from outside that must have come in as well before a failure is forgotten: where market
+    time leaps from bar to bar, the window alone would forget each failure before the next."""
     first: float = 0.1
     longest: float = 30.0
     jitter: float = 0.2
@@ -35,11 +38,17 @@ class Supervision:
         pause: float = min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
         return pause * (1.0 + self.jitter * random.uniform(-1.0, 1.0))
 
-    def count(self, failures: list[int], now: int) -> int:
-        """Add a failure at `now`, forget those older than the window, and return how many are left."""
-        failures.append(now)
-        oldest = now - round(self.window * SECOND)
-        failures[:] = [at for at in failures if at >= oldest]
+    def count(self, failures: list[tuple[int, int]], now: int, inputs: int) -> int:
+        """Add a failure, forget those that are long past, and return how many are left.
+
+        Args:
+            failures: the market time of each, and the number of inputs there had been.
+            now: market time.
+            inputs: the number of inputs there have been.
+        """
+        failures.append((now, inputs))
+        oldest, first = now - round(self.window * SECOND), inputs - self.calm
+        failures[:] = [(at, number) for at, number in failures if at >= oldest or number > first]
         return len(failures)
 
 

@@ -115,7 +115,7 @@ class Supervisor:
             log.error("actor failed while it ended", actor=cell.name, error=reason, exc_info=error)
             return
         cell.reason = reason
-        failures = cell.supervision.count(cell.failures, self._timers.now())
+        failures = cell.supervision.count(cell.failures, self._timers.now(), self._dispatcher.inputs)
         over = final or failures > cell.supervision.restarts
         rest = None if over else cell.supervision.rest(failures, self._random)
         log.error("actor failed", actor=cell.name, failures=failures, restart_in=rest, exc_info=error)

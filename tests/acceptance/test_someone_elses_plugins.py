@@ -372,7 +372,7 @@ async def test_a_strategy_that_keeps_failing_is_taken_out_of_service_and_its_pos
         "        if not self.side:\n"
         "            self.side = 1.0\n"
         "            self.signal(self.side, because='it opened')\n\n"
-        "    @every(7)\n"
+        "    @every(11)\n"
         "    def fall(self) -> None:\n"
         "        if self.side:\n"
         "            raise ValueError('out of luck')\n",

@@ -216,7 +216,9 @@ async def test_the_rest_grows_and_then_comes_quarantine(
 async def test_failures_far_apart_are_never_too_many(
     bus: Bus, teller: Teller, witness: Witness, pass_time: PassTime
 ) -> None:
-    cell = bus.spawn(Worker, [], name="worker", supervision=Supervision(restarts=1, window=10, first=1.0))
+    cell = bus.spawn(
+        Worker, [], name="worker", supervision=Supervision(restarts=1, window=10, calm=0, first=1.0)
+    )
     for _ in range(5):
         teller.do("fail")
         await pass_time(bus, 11)
@@ -614,6 +616,30 @@ async def test_a_start_that_will_not_be_cancelled_does_not_rise_from_the_dead(bu
     assert await bus.supervisor.end(cell, 1.0)
     assert cell.state is State.STOPPED
     assert cell.lifespan is None
+
+
+async def test_an_actor_that_ends_while_its_old_life_cleans_up_is_not_born_again(
+    bus: Bus, teller: Teller, pass_time: PassTime
+) -> None:
+    steps: list[Any] = []
+
+    class Tidy(Worker):
+        async def lifespan(self) -> AsyncGenerator[None, None]:
+            steps.append("born")
+            self.done = []
+            yield
+            steps.append("tidying")
+            await asyncio.Event().wait()
+
+    cell = bus.spawn(Tidy, steps, name="worker", supervision=STEADY)
+    teller.do("fail")
+    passing = asyncio.create_task(pass_time(bus, 2))
+    while "tidying" not in steps:
+        await pause(0)
+    assert await bus.supervisor.end(cell, 1.0)
+    await passing
+    assert steps == ["born", "tidying"]
+    assert cell.state is State.STOPPED
 
 
 async def test_what_is_known_already_is_forgotten(bus: Bus, teller: Teller, pass_time: PassTime) -> None:

@@ -27,9 +27,18 @@ def test_jitter_stays_within_its_share(failures: int, jitter: float, seed: int) 
 
 
 def test_failures_older_than_the_window_are_forgotten() -> None:
-    supervision = Supervision(window=10.0)
-    failures: list[int] = []
-    assert [supervision.count(failures, at * SECOND) for at in (0, 5, 10, 11, 30)] == [1, 2, 3, 3, 1]
+    supervision = Supervision(window=10.0, calm=0)
+    failures: list[tuple[int, int]] = []
+    counts = [supervision.count(failures, at * SECOND, at) for at in (0, 5, 10, 11, 30)]
+    assert counts == [1, 2, 3, 3, 1]
+
+
+def test_a_failure_is_not_forgotten_before_enough_has_come_in() -> None:
+    supervision = Supervision(window=10.0, calm=4)
+    failures: list[tuple[int, int]] = []
+    day = 86_400 * SECOND
+    assert [supervision.count(failures, number * day, 2 * number) for number in range(5)] == [1, 2, 2, 2, 2]
+    assert supervision.count(failures, 5 * day, 100) == 1
 
 
 def test_one_for_one_affects_nobody_else() -> None:
