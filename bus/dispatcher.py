@@ -24,8 +24,9 @@ from bus.clock import MarketClock
 from bus.facts import Accepted
 from bus.line import Line
 from bus.mailbox import Mailbox
-from bus.message import Delivery, Event, Message
+from bus.message import Event, Message
 from bus.pressure import PressureGauge, WaterMarks
+from bus.quiet import Quiet
 from bus.router import Handler, Router, Routes, Targets
 from bus.workers import Workers
 
@@ -37,7 +38,6 @@ CROWD = 1024
 """Entries in the line beyond which they are sorted into lanes."""
 TURN = 64
 """Messages that an actor with a lane takes before it is the next one's turn."""
-
 SPRINT = 256
 """Moments of a replayed feed between two looks at the event loop."""
 NEVER = 2**63
@@ -81,6 +81,7 @@ class Dispatcher:
         """Handlers, starts and restarts that are being awaited."""
         self.quiet_at = 0
         """How much had been delivered when nothing was under way, the last time that anybody looked."""
+        self.waiters = Quiet(lambda: self.quiet)
         self.workers = Workers(self)
         self.pressure = PressureGauge(marks, self.publish)
         self.wake: Callable[[], None] = lambda: None
@@ -92,7 +93,6 @@ class Dispatcher:
         self._ready: deque[Cell] = deque()
         self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._accepted = router.of(Accepted)
-        self._waiting_for_quiet: list[asyncio.Future[None]] = []
 
     @property
     def witnessed(self) -> bool:
@@ -125,8 +125,7 @@ class Dispatcher:
 
     def put_one(self, cell: Cell, handler: Handler, message: Any, cause: int) -> None:
         """Add a message for one actor alone: an answer, or a timer's tick."""
-        enter = self.line.put_first if message.delivery is Delivery.URGENT else self.line.entries.append
-        enter((((cell, handler),), message, cause))
+        self.line.entrance_of_one(message.delivery)((((cell, handler),), message, cause))
         if not self.awake:
             self.wake()
 
@@ -135,9 +134,8 @@ class Dispatcher:
         at = self.time_of_input()
         self.inputs += 1
         if targets := self._accepted.targets(None):
-            urgent = routes.delivery is Delivery.URGENT
-            enter = self.line.put_first if urgent else self.line.entries.append
-            enter((targets, Accepted(self.inputs, at, source, message), self.inputs))
+            accepted = Accepted(self.inputs, at, source, message)
+            self.line.entrance_of_one(routes.delivery)((targets, accepted, self.inputs))
         self.put(routes, message, self.inputs)
 
     # Out: who gets it
@@ -230,8 +228,8 @@ class Dispatcher:
         if self.running is not None:
             self.last, self.running = self.running, None
         self.cause = 0
-        if self._waiting_for_quiet and self.quiet:
-            self.tell_quiet()
+        if self.waiters and self.quiet:
+            self.waiters.tell()
 
     def _walk(self) -> None:
         """Deliver a batch of the line, in order. This is the hot loop of the whole system."""
@@ -317,11 +315,6 @@ class Dispatcher:
         elif not (cell.asynchronous or self.seeded):
             cell.lane = None
 
-    def relieve(self, cell: Cell) -> None:
-        """Take note that there are fewer messages in an actor's lane."""
-        if cell.pressed:
-            self.pressure.fell(cell, cell.depth)
-
     def _give_turn(self) -> None:
         """Let one ready actor take some of its messages: the first in line, or one drawn by the seed."""
         turn = TURN
@@ -335,7 +328,7 @@ class Dispatcher:
             handler, message, self.cause = lane.take()
             self._handle(cell, handler, message)
             self.turns += 1
-        self.relieve(cell)
+        self.pressure.relieve(cell)
         cell.listed = False
         if cell.state is State.RUNNING:
             self.keep_up(cell)
@@ -347,23 +340,9 @@ class Dispatcher:
         """Whether nothing is in line, ready or awaited. Actors that wait for a restart do not count."""
         return not (self.waiting or self.open_work)
 
-    async def until_quiet(self, unless: Callable[[], bool] = lambda: False) -> None:
-        """Wait until nothing is under way, or something else is the case that `tell_quiet` tells."""
-        while not (self.quiet or unless()):
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting_for_quiet.append(waiter)
-            await waiter
-
     def finish_work(self) -> None:
         """Take note that one awaited handler, start or restart has ended."""
         self.open_work -= 1
         if self.quiet:
             self.quiet_at = self.delivered
-            self.tell_quiet()
-
-    def tell_quiet(self) -> None:
-        """Have everybody who waits for quiet look."""
-        waiting, self._waiting_for_quiet = self._waiting_for_quiet, []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+            self.waiters.tell()

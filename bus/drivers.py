@@ -60,7 +60,7 @@ class Driver(ABC):
         """End `run` after what is being handled."""
         self.stopping = True
         self.stopped.set()
-        self.dispatcher.tell_quiet()
+        self.dispatcher.waiters.tell()
 
     async def quiet(self) -> None:
         """Wait until nothing is under way, or until `stop`.
@@ -68,7 +68,7 @@ class Driver(ABC):
         Raises:
             Livelock: actors keep each other busy without end.
         """
-        await self.dispatcher.until_quiet(unless=self.stopped.is_set)
+        await self.dispatcher.waiters.wait(unless=self.stopped.is_set)
         if self.trouble:
             raise self.trouble
 

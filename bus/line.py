@@ -42,6 +42,10 @@ class Line:
             case Delivery.LATEST:
                 return self.put_newest
 
+    def entrance_of_one(self, delivery: Delivery) -> Callable[[Entry], None]:
+        """Return how an entry comes in that is never conflated: it is for one actor, or one of a series."""
+        return self.put_first if delivery is Delivery.URGENT else self.entries.append
+
     def put_first(self, entry: Entry) -> None:
         """Insert ahead of all that is not urgent: right after the reader's place and earlier urgent ones."""
         place = 0 if self.reader is None else len(self.entries) - length_hint(self.reader)

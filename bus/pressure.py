@@ -54,6 +54,11 @@ class PressureGauge:
                         waiter.set_result(None)
                 self._waiting.clear()
 
+    def relieve(self, cell: Cell) -> None:
+        """Take note that there may be fewer messages in a mailbox."""
+        if cell.pressed:
+            self.fell(cell, cell.depth)
+
     async def room(self) -> None:
         """Return at once when no mailbox is pressed, else when the last one has been relieved."""
         while self._levels:

@@ -34,7 +34,7 @@ class Shutdown:
         """Wait for half of the time, then cancel what still awaits."""
         try:
             async with asyncio.timeout(0 if self._driver.trouble else self._left() / 2):
-                await self._dispatcher.until_quiet()
+                await self._dispatcher.waiters.wait()
         except TimeoutError:
             workers = {cell.name: cell.worker for cell in self._dispatcher.workers.busy}
             log.warning("stopping with work under way", actors=sorted(workers))

@@ -182,7 +182,7 @@ class Supervisor:
 
     def _take_out(self, cell: Cell, unwanted: Callable[[Any], bool]) -> list[Any]:
         taken = [] if cell.lane is None else cell.lane.remove(unwanted)
-        self._dispatcher.relieve(cell)
+        self._dispatcher.pressure.relieve(cell)
         return taken
 
     # End
@@ -207,7 +207,7 @@ class Supervisor:
         while left:
             _, message, _ = left.take()
             self.undelivered(cell, message, f"{cell.name} is {state.value}")
-        self._dispatcher.relieve(cell)
+        self._dispatcher.pressure.relieve(cell)
         if cell.group is not None:
             cell.group.members.remove(cell)
             cell.group = None

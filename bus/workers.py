@@ -49,7 +49,7 @@ class Workers:
                 raise
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a guest raises is the supervisor's
                 self._failed(cell, message, cause, error)
-            dispatcher.relieve(cell)
+            dispatcher.pressure.relieve(cell)
 
     def _failed(self, cell: Cell, message: Any, cause: int, error: BaseException) -> None:
         """What follows from a failure has the cause of the message, as it would in a drain."""

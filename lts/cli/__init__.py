@@ -70,6 +70,6 @@ for _name, _about in COMMANDS.items():
 def main() -> None:
     """Run the command that the arguments name."""
     try:
-        app()
+        app(prog_name="lts")
     except (Refused, Failed) as told:
         sys.exit(" ".join(str(told).split()))

@@ -37,9 +37,7 @@ class Answers(dict[type[Request[Any]], Any]):
     what the actor said.
     """
 
-    def __init__(
-        self, said: Sequence[Message], history: Sequence[Bar], given: Mapping[Any, Any]
-    ) -> None:
+    def __init__(self, said: Sequence[Message], history: Sequence[Bar], given: Mapping[Any, Any]) -> None:
         self.bars = list(history)
         self._said = said
         usual: dict[type[Request[Any]], Any] = {

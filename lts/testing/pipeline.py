@@ -122,6 +122,7 @@ class PipelineContract(PluginContract):
                     before = len(bench.said)
                     await bench.hear(ActorQuarantined("strategy/other/TEST", "the test", "hold"))
                     await bench.hear(ActorQuarantined("portfolio/other", "the test", "hold"))
+                    await bench.advance(seconds=60)
                     assert len(bench.said) == before, f"it acts: {bench.said[before:]}"
 
         run(scene())
@@ -135,6 +136,8 @@ class PipelineContract(PluginContract):
     ) -> tuple[list[CancelAll], list[SignalRaised]]:
         async with self.bench(params={**self.params, **params}) as bench:
             await bench.hear(_out_of_service(bench, kind))
+            assert bench.asked(CancelAll) or not bench.published(SignalRaised), "it closes before it cancels"
+            await bench.advance(seconds=60)
             return bench.asked(CancelAll), bench.published(SignalRaised)
 
 

@@ -272,22 +272,20 @@ async def test_whatever_a_handler_raises_is_its_own_failure(
     assert steps == ["born", "born", "a", "b"]
 
 
-async def test_a_dead_letter_that_fails_its_reader_is_not_delivered_again(bus: Bus, teller: Teller) -> None:
+async def test_a_dead_letter_that_fails_its_reader_is_not_delivered_again(
+    bus: Bus, teller: Teller, pass_time: PassTime
+) -> None:
     class Clumsy(Actor[None]):
         @on
         def read(self, letter: DeadLetter) -> None:
             raise RuntimeError(letter.reason)
 
-        @on
-        def hear(self, failed: ActorFailed) -> None:
-            raise RuntimeError(failed.error)
-
-    bus.spawn(Clumsy, None, name="clumsy", supervision=Supervision(restarts=100, first=0.0))
-    bus.spawn(Worker, [], name="worker")
-    await bus.started()
+    bus.spawn(Clumsy, None, name="clumsy", supervision=Supervision(restarts=100, first=0.1))
+    bus.spawn(Worker, [], name="worker", supervision=STEADY)
     teller.do("fail")
-    await bus.started()
-    assert bus.vitals().failures < 5
+    await pass_time(bus, 10)
+    vitals = bus.vitals()
+    assert (vitals.failures, vitals.dead_letters) == (2, 2)
 
 
 async def test_an_endless_complaint_about_oneself_ends_in_quarantine(
@@ -633,7 +631,7 @@ async def test_an_actor_that_ends_while_its_old_life_cleans_up_is_not_born_again
 
     cell = bus.spawn(Tidy, steps, name="worker", supervision=STEADY)
     teller.do("fail")
-    passing = asyncio.create_task(pass_time(bus, 2))
+    passing = asyncio.ensure_future(pass_time(bus, 2))
     while "tidying" not in steps:
         await pause(0)
     assert await bus.supervisor.end(cell, 1.0)

@@ -27,6 +27,18 @@ class Strike(Event):
     """The pipeline's own reminder."""
 
 
+class CancelsAreThrough(Event):
+    """The pipeline's own reminder to close what is held of an instrument."""
+
+    instrument: str
+    reason: str
+
+
+CANCELS_TAKE = 1.0
+"""Seconds of market time between cancelling and closing: an order that is still being cancelled
+counts as under way, so that closing at once would sell what is never bought."""
+
+
 STAGES = {
     SignalRaised: "signals",
     OrderApproved: "approved",
@@ -139,7 +151,12 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
         if policy == "flatten":
             for instrument in orphaned:
                 reason = f"{quarantined.actor} is out of service"
-                self.publish(SignalRaised(self.plan.name, instrument, 0.0, reason))
+                self.after(CANCELS_TAKE, CancelsAreThrough(instrument, reason))
+
+    @on
+    def flatten(self, through: CancelsAreThrough) -> None:
+        """Have the portfolio close what it holds of an instrument."""
+        self.publish(SignalRaised(self.plan.name, through.instrument, 0.0, through.reason))
 
     def debug_info(self) -> dict[str, Any]:
         """What passed each stage, how fast the last one did, and who is out of service."""

@@ -115,7 +115,7 @@ def test_a_plugin_that_is_down_at_the_end_is_told_after_the_results(
     assert done.code == 1
     assert json.loads(done.out)["bars"] == 1440
     last = done.err.splitlines()[-1]
-    assert last.startswith("strategy/trend/BTC/USD failed, and had not been started again at the end")
+    assert last.startswith("strategy/trend/BTC/USD went out of service: failed 6 times")
     assert last.endswith("ValueError: out of its depth")
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.requirement("INT-001")
 
 def test_the_rest_doubles_until_it_is_the_longest() -> None:
     supervision = Supervision(first=0.1, longest=1.0, jitter=0.0)
-    rests = [supervision.rest(failures, Random(1)) for failures in range(1, 7)]  # noqa: S311
+    rests = [supervision.rest(failures, Random(1)) for failures in range(1, 7)]
     assert rests == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
 
 
@@ -22,7 +22,7 @@ def test_the_rest_doubles_until_it_is_the_longest() -> None:
 def test_jitter_stays_within_its_share(failures: int, jitter: float, seed: int) -> None:
     supervision = Supervision(first=0.5, longest=8.0, jitter=jitter)
     without = min(8.0, 0.5 * 2.0 ** min(failures - 1, 10))
-    rest = supervision.rest(failures, Random(seed))  # noqa: S311
+    rest = supervision.rest(failures, Random(seed))
     assert without * (1 - jitter) - 1e-9 <= rest <= without * (1 + jitter) + 1e-9
 
 

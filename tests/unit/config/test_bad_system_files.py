@@ -301,7 +301,7 @@ LITERALS = (
 
 def damaged(text: str, seed: int, wounds: int) -> bytes:
     """The text with lines lost, doubled and swapped, values replaced, and characters broken."""
-    chance = random.Random(seed)  # noqa: S311 - a repeatable choice, no secret
+    chance = random.Random(seed)
     lines = text.splitlines()
     for _ in range(wounds):
         at, other = chance.randrange(len(lines)), chance.randrange(len(lines))

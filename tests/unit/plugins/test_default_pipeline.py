@@ -77,8 +77,19 @@ async def test_a_strategy_out_of_service_is_answered_by_the_policy(
     async with Bench(DefaultPipeline, policy, assignment=two_assets()) as bench:
         before = len(bench.said)
         await bench.hear(ActorQuarantined("strategy/test/OTHER", "it raised too often", "hold"))
-        assert sorted(map(str, bench.said[before:])) == sorted(map(str, said))
+        await bench.advance(seconds=1)
+        assert bench.said[before:] == said
         assert (await bench.debug())["out_of_service"] == {"strategy/test/OTHER": "it raised too often"}
+
+
+async def test_what_is_held_is_closed_when_the_cancels_are_through_and_not_before() -> None:
+    async with Bench(DefaultPipeline, {"on_failure": "flatten"}) as bench:
+        await bench.hear(ActorQuarantined("strategy/test/TEST", "it raised too often", "hold"))
+        await bench.advance(seconds=0.999)
+        assert bench.asked(CancelAll) == [CancelAll("test")]
+        assert bench.published(SignalRaised) == []
+        await bench.advance(seconds=0.001)
+        assert [signal.target for signal in bench.published(SignalRaised)] == [0.0]
 
 
 async def test_there_is_no_beat_unless_one_is_asked_for() -> None:
