@@ -1,6 +1,6 @@
-"""One line for all actors: who runs next, and with which message.
+"""One queue for all actors: who runs next, and with which message.
 
-A publish adds one entry, `(targets, message, cause)`, to the line. A drain walks
+A publish adds one entry, `(targets, message, cause)`, to the queue. A drain walks
 it and calls each target's handler in place, unless that actor has a *lane*: then
 the message waits there. Lanes exist for actors that cannot or must not take a
 message this instant (starting, restarting, awaiting, crowded), and for all
@@ -22,7 +22,7 @@ from typing import Any
 from bus.cell import ENDED, Cell, State
 from bus.clock import MarketClock
 from bus.facts import Accepted
-from bus.line import Line
+from bus.queue import CommonQueue
 from bus.mailbox import Mailbox
 from bus.message import Event, Message
 from bus.pressure import PressureGauge, WaterMarks
@@ -33,9 +33,9 @@ from bus.workers import Workers
 FAULTS = (Exception, SystemExit, asyncio.CancelledError)
 """What a guest may raise without taking anybody else down."""
 BATCH = 256
-"""Entries of the line between two looks at the lanes."""
+"""Entries of the queue between two looks at the lanes."""
 CROWD = 1024
-"""Entries in the line beyond which they are sorted into lanes."""
+"""Entries in the queue beyond which they are sorted into lanes."""
 TURN = 64
 """Messages that an actor with a lane takes before it is the next one's turn."""
 SPRINT = 256
@@ -57,7 +57,7 @@ class Dispatcher:
 
     def __init__(self, router: Router, marks: WaterMarks, seed: int | None = None) -> None:
         self.router = router
-        self.line = Line(router, self._deliver_newest)
+        self.queue = CommonQueue(router, self._deliver_newest)
         self.cause = 0
         """The number of the input that set off what is being handled; 0 outside of a drain."""
         self.awake = False
@@ -68,7 +68,7 @@ class Dispatcher:
         self.last: Cell | None = None
         """Who ran last."""
         self.messages = 0
-        """How many messages have left the line."""
+        """How many messages have left the queue."""
         self.turns = 0
         """How many have been taken from lanes."""
         self.asks = 0
@@ -102,14 +102,14 @@ class Dispatcher:
     @property
     def waiting(self) -> bool:
         """Whether there is something to drain."""
-        return bool(self.line.entries or self._ready)
+        return bool(self.queue.entries or self._ready)
 
     @property
     def delivered(self) -> int:
         """How much has been done, as a measure of who keeps whom busy."""
         return self.messages + self.turns
 
-    # In: what is put into the line
+    # In: what is put into the queue
 
     def publish(self, event: Event) -> None:
         """Publish in the name of the bus itself."""
@@ -118,14 +118,14 @@ class Dispatcher:
             self.put(routes, event, self.cause)
 
     def put(self, routes: Routes, message: Any, cause: int) -> None:
-        """Add a message of any delivery to the line, and see to it that it is drained."""
-        self.line.entrance(routes.delivery)((routes.targets(message.key), message, cause))
+        """Add a message of any delivery to the queue, and see to it that it is drained."""
+        self.queue.entrance(routes.delivery)((routes.targets(message.key), message, cause))
         if not self.awake:
             self.wake()
 
     def put_one(self, cell: Cell, handler: Handler, message: Any, cause: int) -> None:
         """Add a message for one actor alone: an answer, or a timer's tick."""
-        self.line.entrance_of_one(message.delivery)((((cell, handler),), message, cause))
+        self.queue.entrance_of_one(message.delivery)((((cell, handler),), message, cause))
         if not self.awake:
             self.wake()
 
@@ -135,7 +135,7 @@ class Dispatcher:
         self.inputs += 1
         if targets := self._accepted.targets(None):
             accepted = Accepted(self.inputs, at, source, message)
-            self.line.entrance_of_one(routes.delivery)((targets, accepted, self.inputs))
+            self.queue.entrance_of_one(routes.delivery)((targets, accepted, self.inputs))
         self.put(routes, message, self.inputs)
 
     # Out: who gets it
@@ -145,12 +145,12 @@ class Dispatcher:
 
         Returns the step before which it stopped, because market time would pass the `alarm` or
         the route of its event is not known yet; or None after `SPRINT` steps, at the end of the
-        feeds, or when something is awaited. Past the line, a backtest takes half as long.
+        feeds, or when something is awaited. Past the queue, a backtest takes half as long.
 
         Raises:
             Livelock: a moment caused more than `limit` messages.
         """
-        entries, ready, played = self.line.entries, self._ready, 0
+        entries, ready, played = self.queue.entries, self._ready, 0
         self.draining = self.awake = True
         try:
             for at, place, event in islice(steps, SPRINT):
@@ -204,7 +204,7 @@ class Dispatcher:
 
     def drain(self, limit: int) -> bool:
         """Deliver until nothing waits (True), or until about `limit` messages have been (False)."""
-        entries, ready = self.line.entries, self._ready
+        entries, ready = self.queue.entries, self._ready
         self.draining = self.awake = True
         stop_at = self.messages + self.turns + limit
         try:
@@ -232,8 +232,8 @@ class Dispatcher:
             self.waiters.tell()
 
     def _walk(self) -> None:
-        """Deliver a batch of the line, in order. This is the hot loop of the whole system."""
-        reader = self.line.read()
+        """Deliver a batch of the queue, in order. This is the hot loop of the whole system."""
+        reader = self.queue.read()
         batch = islice(reader, BATCH)
         try:
             while True:
@@ -250,7 +250,7 @@ class Dispatcher:
                     self.failed(cell, message, error)
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], message)
         finally:
-            self.messages += self.line.forget_read(reader)
+            self.messages += self.queue.forget_read(reader)
 
     def _deliver(self, targets: Targets, message: Any) -> None:
         for cell, handler in targets:
@@ -268,12 +268,12 @@ class Dispatcher:
 
     def _deliver_newest(self, first: Event) -> None:
         """Deliver what took the place of the first of a LATEST key."""
-        targets, message, self.cause = self.line.newest(first)
+        targets, message, self.cause = self.queue.newest(first)
         self._deliver(targets, message)
 
     def _sort_into_lanes(self) -> None:
-        """Move the line into the actors' own lanes, keeping each one's order of arrival."""
-        for targets, message, cause in self.line.take_all():
+        """Move the queue into the actors' own lanes, keeping each one's order of arrival."""
+        for targets, message, cause in self.queue.take_all():
             self.messages += 1
             self.cause = cause
             for cell, handler in targets:
@@ -337,7 +337,7 @@ class Dispatcher:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is in line, ready or awaited. Actors that wait for a restart do not count."""
+        """Whether nothing is queued, ready or awaited. Actors that wait for a restart do not count."""
         return not (self.waiting or self.open_work)
 
     def finish_work(self) -> None:

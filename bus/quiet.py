@@ -1,4 +1,4 @@
-"""Waiting for quiet: for nothing to be in line, ready to run, or awaited."""
+"""Waiting for quiet: for nothing to be queued, ready to run, or awaited."""
 
 from __future__ import annotations
 

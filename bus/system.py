@@ -149,7 +149,7 @@ class Bus:
         return Vitals(
             messages=self.dispatcher.messages,
             inputs=self.dispatcher.inputs,
-            conflated=self.dispatcher.conflated + self.dispatcher.line.conflated,
+            conflated=self.dispatcher.conflated + self.dispatcher.queue.conflated,
             failures=self.supervisor.failures,
             dead_letters=self.supervisor.dead_letters,
             actors=len(cells),

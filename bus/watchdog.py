@@ -86,7 +86,7 @@ class Watchdog:
 
     def _look_at_the_running_handler(self, loop: asyncio.AbstractEventLoop, thread: int, now: int) -> None:
         dispatcher = self._dispatcher
-        cell, reader = dispatcher.running, dispatcher.line.reader
+        cell, reader = dispatcher.running, dispatcher.queue.reader
         if cell is None:
             self._place = ()
             return

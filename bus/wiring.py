@@ -11,7 +11,7 @@ from bus.calls import ERRAND, Undeclared, answering, answering_later
 from bus.cell import Cell
 from bus.dispatcher import Dispatcher
 from bus.handlers import Hearing, beats, hearings
-from bus.line import Entry
+from bus.queue import Entry
 from bus.mailbox import Mailbox
 from bus.message import Event, Message, Request
 from bus.router import Handler, Router, Routes, Targets
@@ -110,7 +110,7 @@ class Wiring:
         if cell.external or cell.asynchronous:
             return {each: (self._router.of(each).table, self._door(cell, each)) for each in granted}
         if granted not in self._shared:
-            entrance = self._dispatcher.line.entrance
+            entrance = self._dispatcher.queue.entrance
             self._shared[granted] = {
                 each: (self._router.of(each).table, entrance(each.delivery)) for each in granted
             }
@@ -118,7 +118,7 @@ class Wiring:
 
     def _owners_of(self, granted: tuple[type[Request[Any]], ...]) -> Owners:
         if granted not in self._asked:
-            entrance = self._dispatcher.line.entrance
+            entrance = self._dispatcher.queue.entrance
             self._asked[granted] = {
                 each: (self._router.of(each), entrance(each.delivery)) for each in granted
             }
@@ -133,7 +133,7 @@ class Wiring:
                 dispatcher.accept(routes, entry[1], cell.name)
 
             return accept
-        enter = dispatcher.line.entrance(event_type.delivery)
+        enter = dispatcher.queue.entrance(event_type.delivery)
 
         def stamp(entry: Entry) -> None:
             enter((entry[0], entry[1], ERRAND.get().cause))

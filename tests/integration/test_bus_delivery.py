@@ -152,7 +152,7 @@ async def test_the_latest_alone_waits_for_an_actor_that_awaits(bus_of: MakeBus) 
     assert bus.vitals().conflated == 4
 
 
-async def test_a_crowded_line_conflates_as_well(bus_of: MakeBus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crowded_queue_conflates_as_well(bus_of: MakeBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "CROWD", 3)
     bus = bus_of()
     heard: list[Any] = []

@@ -15,6 +15,7 @@ from bus import (
     Bus,
     Event,
     LiveDriver,
+    Livelock,
     Supervision,
     Time,
     every,
@@ -333,6 +334,60 @@ async def test_a_live_run_lasts_until_it_is_stopped(bus: Bus, outside: Outside) 
     assert not running.done()
     outside.publish(Came(1))
     await running
+
+
+class Player(Actor[None]):
+    publishes = (Echoed,)
+
+    @on
+    def hit(self, echoed: Echoed) -> None:
+        self.publish(Echoed(1 - echoed.number))
+
+
+class AsyncPlayer(Actor[None]):
+    publishes = (Echoed,)
+
+    @on
+    async def hit(self, echoed: Echoed) -> None:
+        self.publish(Echoed(1 - echoed.number))
+
+
+@pytest.mark.parametrize("player", [Player, AsyncPlayer])
+async def test_actors_that_keep_each_other_busy_without_any_input_are_named(
+    bus_of: MakeBus, player: type[Actor[None]]
+) -> None:
+    bus = bus_of(LiveDriver(livelock=3000))
+    bus.spawn(player, None, name="player").actor.publish(Echoed(0))
+    with pytest.raises(Livelock, match="player was still busy after 3000 messages"):
+        await bus.run()
+
+
+async def test_a_bus_that_is_never_quiet_but_hears_from_outside_is_no_livelock(
+    bus_of: MakeBus, wall: WallClock
+) -> None:
+    driver = LiveDriver(livelock=100)
+    driver.system = wall  # type: ignore[assignment]
+    gate = asyncio.Event()
+
+    class Held(Actor[None]):
+        @on
+        async def hear(self, _: Rang) -> None:
+            await gate.wait()
+
+    bus = bus_of(driver)
+    heard: list[Any] = []
+    bus.spawn(Held, None, name="held").actor.after(0, Rang())
+    bus.spawn(Ear, heard, name="ear")
+    outside = bus.spawn(Outside, None, name="outside").actor
+    for number in range(1000):
+        wall.pass_ms(1)
+        outside.publish(Came(number))
+        await pause(0)
+        await pause(0)
+    assert len(heard) == 2000
+    assert bus.dispatcher.open_work == 1
+    assert driver.trouble is None
+    gate.set()
 
 
 async def test_no_timer_comes_after_the_stop(bus: Bus, driver: LiveDriver, wall: WallClock) -> None:

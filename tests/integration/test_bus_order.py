@@ -1,6 +1,6 @@
 """Random actors that talk at random: nothing is lost, nothing doubled, and each sender is heard in order.
 
-It holds in the common line, in lanes, and under any seed; also while actors fail, rest, start
+It holds in the common queue, in lanes, and under any seed; also while actors fail, rest, start
 again, are quarantined or stopped, and while they await.
 """
 
@@ -220,7 +220,7 @@ seeds = st.none() | st.integers(0, 99)
 
 @given(st.lists(steady, min_size=2, max_size=5), crowds, st.integers(0, 99))
 @settings(max_examples=40)
-def test_the_line_the_lanes_and_every_seed_deliver_the_same(
+def test_the_queue_the_lanes_and_every_seed_deliver_the_same(
     roles: list[Role], crowd: dict[str, int], seed: int
 ) -> None:
     plain = play(roles)
@@ -243,5 +243,5 @@ def test_nothing_is_lost_or_doubled_when_actors_fail_await_and_end(
 
 @given(st.lists(frail, min_size=2, max_size=5), seeds)
 @settings(max_examples=40)
-def test_nothing_is_lost_or_doubled_in_the_common_line(roles: list[Role], seed: int | None) -> None:
+def test_nothing_is_lost_or_doubled_in_the_common_queue(roles: list[Role], seed: int | None) -> None:
     assert_all_is_accounted_for(play(roles, seed))

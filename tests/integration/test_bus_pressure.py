@@ -95,7 +95,7 @@ async def test_each_mark_is_told_once_on_the_way_up_and_relief_once_on_the_way_d
     assert gated.params == list(range(200))
 
 
-async def test_a_crowd_in_the_common_line_is_somebody_s_full_mailbox(
+async def test_a_crowd_in_the_common_queue_is_somebody_s_full_mailbox(
     bus_of: MakeBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "CROWD", 10)

@@ -200,7 +200,7 @@ async def test_a_share_of_the_time_is_known_of_each_actor(bus: Bus, teller: Tell
 
 async def test_latest_messages_do_not_confuse_the_watchdog(bus: Bus, reports: list[HandlerSlow]) -> None:
     dispatcher = bus.dispatcher
-    dispatcher.running = dispatcher.line._newest[0][0]
+    dispatcher.running = dispatcher.queue._newest[0][0]
     await bus.started()
     await pause(0.05)
     dispatcher.running = None

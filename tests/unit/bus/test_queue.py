@@ -1,4 +1,4 @@
-"""The line: what is put in while it is being read, held against a list."""
+"""The common queue: what is put in while it is being read, held against a list."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bus import Actor, Delivery, Event, Supervision
 from bus.cell import Cell
-from bus.line import Entry, Line
+from bus.queue import CommonQueue, Entry
 from bus.router import Router
 
 pytestmark = pytest.mark.requirement("INT-002", "INT-8.1")
@@ -65,27 +65,27 @@ class Model:
         return bool(self.urgent or self.others)
 
 
-def line_with_its_reader() -> tuple[Line, Callable[[Entry], tuple[Event, int]]]:
+def queue_with_its_reader() -> tuple[CommonQueue, Callable[[Entry], tuple[Event, int]]]:
     router = Router()
     newest: list[Any] = []
-    line = Line(router, newest.append)
+    queue = CommonQueue(router, newest.append)
     router.of(Quoted).add(TARGETS[0], None)
 
     def opened(entry: Entry) -> tuple[Event, int]:
         targets, message, cause = entry
         if targets is not TARGETS:
             targets[0][1](message)
-            _, message, cause = line.newest(newest.pop())
+            _, message, cause = queue.newest(newest.pop())
         return message, cause
 
-    return line, opened
+    return queue, opened
 
 
 @given(bursts, st.integers(1, 7))
-def test_what_is_put_in_while_the_line_is_read_comes_in_its_order(
+def test_what_is_put_in_while_the_queue_is_read_comes_in_its_order(
     bursts: list[list[Made]], batch: int
 ) -> None:
-    line, opened = line_with_its_reader()
+    queue, opened = queue_with_its_reader()
     model, number = Model(), 0
 
     def publish(burst: list[Made]) -> None:
@@ -93,31 +93,31 @@ def test_what_is_put_in_while_the_line_is_read_comes_in_its_order(
         for made in burst:
             number += 1
             event = made(number)
-            line.entrance(event.delivery)((TARGETS, event, number))
+            queue.entrance(event.delivery)((TARGETS, event, number))
             model.put(event, number)
 
     waiting = list(bursts)
-    while waiting or line.entries:
+    while waiting or queue.entries:
         if waiting:
             publish(waiting.pop())
-        reader = line.read()
+        reader = queue.read()
         for entry in islice(reader, batch):
             assert opened(entry) == model.take()
             if waiting:
                 publish(waiting.pop())
-        line.forget_read(reader)
-        assert line.conflated == model.conflated
-        assert bool(line.entries) == bool(model)
+        queue.forget_read(reader)
+        assert queue.conflated == model.conflated
+        assert bool(queue.entries) == bool(model)
 
 
 @given(st.lists(kinds, max_size=30))
 def test_taking_all_keeps_the_order_and_the_newest(burst: list[Made]) -> None:
-    line, _ = line_with_its_reader()
+    queue, _ = queue_with_its_reader()
     model = Model()
     for number, made in enumerate(burst):
-        line.entrance(made(number).delivery)((TARGETS, made(number), number))
+        queue.entrance(made(number).delivery)((TARGETS, made(number), number))
         model.put(made(number), number)
-    taken = [(message, cause) for _, message, cause in line.take_all()]
+    taken = [(message, cause) for _, message, cause in queue.take_all()]
     assert taken == model.urgent + model.others
-    assert not line.entries
-    assert list(line.take_all()) == []
+    assert not queue.entries
+    assert list(queue.take_all()) == []

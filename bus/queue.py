@@ -1,4 +1,4 @@
-"""The line in which every message waits first: one entry a publish, whoever hears it."""
+"""The queue in which every message waits first: one entry a publish, whoever hears it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _NoCell:
     lane = None
 
 
-class Line:
+class CommonQueue:
     """Entries in the order of their delivery: a plain list, because a publish appends to it."""
 
     def __init__(self, router: Router, deliver_newest: Handler) -> None:
@@ -33,7 +33,7 @@ class Line:
         self._newest: Targets = ((_NoCell(), deliver_newest),)  # type: ignore[assignment]
 
     def entrance(self, delivery: Delivery) -> Callable[[Entry], None]:
-        """Return how entries of one delivery come into the line."""
+        """Return how entries of one delivery come into the queue."""
         match delivery:
             case Delivery.EVERY:
                 return self.entries.append
@@ -54,7 +54,7 @@ class Line:
         self._urgent_end += 1
 
     def put_newest(self, entry: Entry) -> None:
-        """Take the place of an elder with the same key that is in the line still, or queue up."""
+        """Take the place of an elder with the same key that is queued still, or queue up."""
         _, message, cause = entry
         newest = self._router.of(message.__class__).newest
         if message.key in newest:
@@ -82,7 +82,7 @@ class Line:
         return done
 
     def take_all(self) -> Iterator[Entry]:
-        """Empty the line, and return what was in it."""
+        """Empty the queue, and return what was in it."""
         entries = self.entries[:]
         self.entries.clear()
         self._urgent_end = 0
