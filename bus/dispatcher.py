@@ -22,10 +22,10 @@ from typing import Any
 from bus.cell import ENDED, Cell, State
 from bus.clock import MarketClock
 from bus.facts import Accepted
-from bus.queue import CommonQueue
 from bus.mailbox import Mailbox
 from bus.message import Event, Message
 from bus.pressure import PressureGauge, WaterMarks
+from bus.queue import CommonQueue
 from bus.quiet import Quiet
 from bus.router import Handler, Router, Routes, Targets
 from bus.workers import Workers

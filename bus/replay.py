@@ -208,9 +208,7 @@ class ReplayDriver(Driver):
 
     async def _settle(self) -> None:
         """Wait until all that the last moment caused has been handled, or until `stop`."""
-        dispatcher = self.dispatcher
-        dispatcher.quiet_at = dispatcher.delivered
-        dispatcher.settle(self.livelock)
+        self.dispatcher.settle(self.livelock)
         await self.quiet()
 
 

@@ -11,9 +11,9 @@ from bus.calls import ERRAND, Undeclared, answering, answering_later
 from bus.cell import Cell
 from bus.dispatcher import Dispatcher
 from bus.handlers import Hearing, beats, hearings
-from bus.queue import Entry
 from bus.mailbox import Mailbox
 from bus.message import Event, Message, Request
+from bus.queue import Entry
 from bus.router import Handler, Router, Routes, Targets
 
 Keys = frozenset[Any] | None
