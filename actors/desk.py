@@ -26,7 +26,10 @@ from lts.domain.risk import TradingState, TradingStateChanged
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
 _SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
+_REJECTED = OrderStatus.REJECTED
 _ACCEPTED, _FILLED = ExecType.ACCEPTED, ExecType.FILLED
+
+_CROSSING = frozenset({ExecType.ACCEPTED, ExecType.REJECTED})
 
 _STATUS: dict[ExecType, OrderStatus] = {
     ExecType.ACCEPTED: OrderStatus.ACCEPTED,
@@ -82,11 +85,10 @@ class Desk(Actor[None]):
             self._alarm("", report.client_order_id, f"{report.broker} was not given this order", report)
         elif report.kind is _FILLED:
             self._book(record, report)
+        elif record.status is _PENDING_CANCEL and report.kind in _CROSSING:
+            self._cross(record, report)
         elif record.status is not _STATUS[report.kind]:
-            was_to_end = record.status is _PENDING_CANCEL and report.kind is _ACCEPTED
             self._advance(record, _STATUS[report.kind], report.reason, report)
-            if was_to_end:  # the acceptance crossed the wish to cancel, which still stands
-                self._advance(record, _PENDING_CANCEL)
 
     @on
     def cancel(self, command: CancelOrder) -> None:
@@ -132,6 +134,18 @@ class Desk(Actor[None]):
                 lost = OrderStatus.UNKNOWN if failed.delivered else record.state_before
                 self._advance(record, lost, failed.reason)
 
+    def _cross(self, record: OrderRecord, report: ExecutionReport) -> None:
+        """Take a report that crossed the wish to cancel on its way.
+
+        An acceptance changes nothing about the wish; a rejection is one of the order as it was before.
+        """
+        status = _STATUS[report.kind]
+        if status is _REJECTED:
+            self._advance(record, record.state_before)
+        self._advance(record, status, report.reason, report)
+        if status is not _REJECTED:
+            self._advance(record, _PENDING_CANCEL)
+
     def _may_cancel(self, record: OrderRecord) -> bool:
         return record.status.is_open and record.status is not _PENDING_CANCEL
 
@@ -162,10 +176,9 @@ class Desk(Actor[None]):
         order = record.order
         if record.knows(report.exec_id):
             return
-        if not (report.quantity and report.price and report.quantity > 0 and report.exec_id):
-            self._alarm(
-                order.portfolio, order.client_order_id, "a fill lacks its price, quantity or id", report
-            )
+        if not (report.exec_id and report.quantity and report.price and _sane(report)):
+            nonsense = "a fill has no exec id, or no sane price, quantity and fee"
+            self._alarm(order.portfolio, order.client_order_id, nonsense, report)
             return
         fill = Fill(
             order.portfolio,
@@ -200,3 +213,10 @@ class Desk(Actor[None]):
         self.publish(OrderAlarmed(portfolio, client_order_id, alarm, self.clock.now()))
         if cause is not None:
             self.give_up(cause, alarm)
+
+
+def _sane(report: ExecutionReport) -> bool:
+    """Whether a fill's amounts are numbers that a ledger can hold."""
+    amounts = (report.price, report.quantity, report.fee)
+    finite = all(amount is not None and amount.is_finite() for amount in amounts)
+    return finite and report.quantity is not None and report.quantity > 0

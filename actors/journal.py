@@ -8,6 +8,8 @@ from lts.domain.order_flow import JournalOrder, OrderChanged, OrderDenied, Order
 from lts.domain.orders import Order, OrderRecord, OrderStatus
 from lts.domain.risk import TradingStateChanged
 
+_DENIED = OrderStatus.DENIED
+
 Fact = Order | OrderDenied | OrderChanged | OrderFilled
 
 
@@ -62,8 +64,9 @@ def _fold(records: dict[str, OrderRecord], fact: Fact) -> None:
         case Order():
             records[fact.client_order_id] = OrderRecord(fact)
         case OrderDenied():
-            denied = records.setdefault(fact.order.client_order_id, OrderRecord(fact.order))
-            denied.advance(OrderStatus.DENIED, fact.at)
+            if fact.order.client_order_id not in records:  # else it is the denial of a duplicate
+                denied = records[fact.order.client_order_id] = OrderRecord(fact.order)
+                denied.advance(_DENIED, fact.at)
         case OrderChanged():
             records[fact.client_order_id].advance(fact.status, fact.at)
         case OrderFilled():

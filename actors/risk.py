@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from decimal import Decimal
+from math import inf
 
 from bus import SECOND, Actor, Pressure, PressureChanged, on
 from lts.config.schema import RiskPlan
 from lts.domain.exposure import Exposure
 from lts.domain.journal import RecallOrders, RecallTradingStates
 from lts.domain.market import Bar, Instrument, Quote, Trade
-from lts.domain.money import exact, plain
+from lts.domain.money import ZERO, exact, plain
 from lts.domain.order_flow import (
     CancelAll,
     OrderApproved,
@@ -122,9 +123,16 @@ class RiskGate(Actor[RiskPlan]):
         for what, amount in (("quantity", order.quantity), ("limit price", order.limit_price)):
             if amount is not None and not (amount.is_finite() and amount > 0):
                 return f"the {what} {amount} is not a positive number"
-        if order.instrument not in self.market:
-            return f"no price of {order.instrument} has been seen"
+        if objection := self._objection_to_price_of(order.instrument):
+            return objection
         return next(self._broken_limits(order, instrument), "") if self.limited else ""
+
+    def _objection_to_price_of(self, symbol: str) -> str:
+        """Why an instrument cannot be valued now; empty if it can."""
+        if symbol not in self.market:
+            return f"no price of {symbol} has been seen"
+        price = _price(self.market[symbol])
+        return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
 
     def _barred(self, order: Order) -> str:
         """What the trading state, the strictest that applies, has against an order."""
@@ -154,9 +162,10 @@ class RiskGate(Actor[RiskPlan]):
         if limits.max_order_value is not None and value > limits.max_order_value:
             yield f"max_order_value: {plain(value)} > {plain(limits.max_order_value)}"
         if limits.max_exposure is not None and not exposure.reduces(order):
-            total = exposure.value_with(order, self._value)
-            if total > limits.max_exposure:
-                yield f"max_exposure: {plain(total)} > {plain(limits.max_exposure)}"
+            unpriced = next(filter(None, map(self._objection_to_price_of, exposure.instruments)), "")
+            total = ZERO if unpriced else exposure.value_with(order, self._value)
+            if unpriced or total > limits.max_exposure:
+                yield f"max_exposure: {unpriced or f'{plain(total)} > {plain(limits.max_exposure)}'}"
         if limits.max_messages_per_s is not None and not self._throttle(order.portfolio).take(now):
             yield f"max_messages_per_s: more than {plain(limits.max_messages_per_s)} a second"
 
@@ -175,12 +184,17 @@ class RiskGate(Actor[RiskPlan]):
         return self.throttles[portfolio]
 
 
-def _reference(news: Bar | Quote | Trade) -> tuple[Decimal, int]:
-    """The price by which an order is judged, and when it was seen."""
+def _price(news: Bar | Quote | Trade) -> float:
+    """The price by which an order is judged, as it came in."""
     match news:
         case Bar():
-            return exact(news.close), news.closed_at
+            return news.close
         case Quote():
-            return (exact(news.bid) + exact(news.ask)) / 2, news.at
+            return (news.bid + news.ask) / 2
         case Trade():
-            return exact(news.price), news.at
+            return news.price
+
+
+def _reference(news: Bar | Quote | Trade) -> tuple[Decimal, int]:
+    """The same exactly, and when it was seen."""
+    return exact(_price(news)), news.closed_at if isinstance(news, Bar) else news.at

@@ -17,6 +17,12 @@ class Exposure:
         self._positions: dict[str, Decimal] = {}
         self._leaves: dict[str, tuple[str, Decimal]] = {}
 
+    @property
+    def instruments(self) -> set[str]:
+        """What is held, or may be."""
+        held = {symbol for symbol, quantity in self._positions.items() if quantity}
+        return held | {symbol for symbol, _ in self._leaves.values()}
+
     def reserve(self, order: Order, quantity: Decimal | None = None) -> None:
         """Count on an order to trade, by all of its quantity or by what is left of it."""
         left = order.quantity if quantity is None else quantity

@@ -247,6 +247,30 @@ async def test_a_hung_handler_is_cancelled_within_the_deadline(bus_of: MakeBus) 
     ]
 
 
+async def test_many_hung_handlers_leave_time_for_the_others(bus_of: MakeBus) -> None:
+    class Hung(Actor[None]):
+        @on
+        async def hear(self, _: Came) -> None:
+            await asyncio.Event().wait()
+
+    steps: list[str] = []
+
+    class Tidy(Actor[None]):
+        async def lifespan(self) -> AsyncGenerator[None, None]:
+            yield
+            await pause(0.1)
+            steps.append("tidy")
+
+    bus = bus_of()
+    bus.spawn(Tidy, None, name="tidy")
+    for number in range(20):
+        bus.spawn(Hung, None, name=f"hung {number}")
+    bus.spawn(Teller, None, name="teller").actor.publish(Came())
+    await pause(0.01)
+    assert await took(bus, 0.8) < 0.8
+    assert steps == ["tidy"]
+
+
 async def test_a_handler_that_will_not_be_cancelled_does_not_hold_up_the_stop(bus_of: MakeBus) -> None:
     over = asyncio.Event()
 

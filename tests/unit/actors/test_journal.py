@@ -90,7 +90,6 @@ async def test_a_denied_order_is_kept_although_it_was_never_journalled() -> None
         assert (record.status, record.history[-1]) == (S.DENIED, (S.DENIED, BEGIN + 1))
 
 
-@pytest.mark.xfail(reason="the denial of a duplicate ends the record of the order itself", strict=True)
 async def test_the_denial_of_a_duplicate_leaves_the_order_itself_alone() -> None:
     async with journal() as bench:
         await keep(bench, ORDER)
