@@ -45,8 +45,8 @@ class Host(Actor[Catalogue]):
             if running is None or (running.kind, running.plugin) != (wanted.kind, wanted.plugin):
                 return self._refuse(wanted, str(taken))
             return running
-        except (Refused, OwnerConflict, Undeclared, TypeError) as refused:
-            return self._refuse(wanted, str(refused))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - what a guest raises is no fault of its host
+            return self._refuse(wanted, _told(error, wanted))
         return self._let_in(wanted, admitted)
 
     @on
@@ -89,3 +89,16 @@ class Host(Actor[Catalogue]):
         refused = PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason)
         self.publish(refused)
         return refused
+
+
+def _told(error: BaseException, wanted: StartPlugin) -> str:
+    """Why a plugin could not be run, with the place in the system file that asked for it."""
+    place = wanted.where.removesuffix(", params")
+    match error:
+        case Refused():
+            return str(error)
+        case OwnerConflict() | Undeclared() | TypeError():
+            return f"{place}: {error}"
+        case _:
+            plugin = f"the {wanted.kind} plugin {wanted.plugin!r}"
+            return f"{place}: {plugin} cannot be made: {type(error).__name__}: {error}"

@@ -1,14 +1,18 @@
 """The recorder: every external input, in the order of acceptance, to a file."""
 
 import json
+import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bus import Accepted, Actor, Time, every, on
 from lts.domain.recording import FORMAT, INPUTS, FinishRecording, RecordingFinished
 from lts.refusal import Refused
+
+BEGINNING = b'{"recording"'
+"""What every recording begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +24,20 @@ class Recording:
 
 
 class Recorder(Actor[Recording]):
-    """Writes before anybody acts: an input is on its way to the file when its consequences begin."""
+    """Writes before anybody acts: an input is on its way to the file when its consequences begin.
+
+    The file begins with the first input, so that a system that does not start leaves none. Only a
+    file that is a recording itself is ever replaced.
+    """
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Begin the file with the plan."""
+        """Look whether the file can be written."""
         self.inputs = 0
-        try:
-            self.file = self.params.path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise Refused(f"{self.params.path}: the recording cannot be written: {error.strerror}") from None
-        with self.file:
-            self._write({"recording": FORMAT, "plan": json.loads(self.params.plan)})
-            yield
+        self.file: TextIO | None = None
+        _check(self.params.path)
+        yield
+        if self.file is not None:
+            self.file.close()
 
     @on
     def write(self, accepted: Accepted) -> None:
@@ -49,15 +55,35 @@ class Recorder(Actor[Recording]):
     @every(1, time=Time.SYSTEM)
     def flush(self) -> None:
         """Let no input stay in memory for more than a second."""
-        self.file.flush()
+        if self.file is not None:
+            self.file.flush()
 
     @on
     def finish(self, ending: FinishRecording) -> RecordingFinished:
         """Write the last line."""
         orders = [json.loads(order) for order in ending.orders]
         self._write({"digest": ending.digest, "inputs": self.inputs, "orders": orders})
-        self.file.flush()
+        self.flush()
         return RecordingFinished(self.inputs)
 
     def _write(self, line: dict[str, Any]) -> None:
+        if self.file is None:
+            self.file = self.params.path.open("w", encoding="utf-8")
+            self._write({"recording": FORMAT, "plan": json.loads(self.params.plan)})
         self.file.write(json.dumps(line) + "\n")
+
+
+def _check(path: Path) -> None:
+    """Raise Refused unless a recording may be written here."""
+    try:
+        with path.open("r+b") as there:
+            head = there.read(len(BEGINNING))
+    except FileNotFoundError:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            why = "Permission denied" if path.parent.is_dir() else "No such file or directory"
+            raise Refused(f"{path}: the recording cannot be written: {why}") from None
+        return
+    except OSError as error:
+        raise Refused(f"{path}: the recording cannot be written: {error.strerror}") from None
+    if head and head != BEGINNING:
+        raise Refused(f"{path} is there and is no recording; name another file")

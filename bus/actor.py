@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import ERRAND, Ask, AskCycle, Send, Undeclared, Unowned, way_back
+from bus.calls import ERRAND, Ask, AskCycle, AskError, Send, Undeclared, Unowned, way_back
 from bus.clock import MarketClock, SystemClock, pause
 from bus.message import Event, Message, Request
 
@@ -85,9 +85,14 @@ class Actor(Generic[P]):
         return self._bus.system
 
     @property
+    def cause(self) -> int:
+        """The number of the input that set off what is being handled; 0 if none did."""
+        return ERRAND.get().cause if self._cell.asynchronous else self._dispatcher.cause
+
+    @property
     def log(self) -> Any:
         """A structured logger that knows the actor's name and the cause of what is being handled."""
-        return structlog.get_logger(actor=self.name, cause=self._cause())
+        return structlog.get_logger(actor=self.name, cause=self.cause)
 
     def publish(self, event: Event) -> None:
         """Tell a fact to all who listen. It never waits.
@@ -100,7 +105,7 @@ class Actor(Generic[P]):
             table, enter = self._outlets[event.__class__]
             targets = table[event.key]
         except KeyError:
-            enter, targets = self._first_with_this_key(event)
+            enter, targets = self.__first_with_this_key(event)
         enter((targets, event, dispatcher.cause))
         if not dispatcher.awake:
             dispatcher.wake()
@@ -113,8 +118,8 @@ class Actor(Generic[P]):
         Raises:
             Undeclared: the request's type is not among those granted.
         """
-        routes, enter = self._way_to_owner(request)
-        cause = self._cause()
+        routes, enter = self.__way_to_owner(request)
+        cause = self.cause
         call = Send(request, self._cell, cause)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         if not targets:
@@ -138,13 +143,24 @@ class Actor(Generic[P]):
             Unowned, OwnerFailed: nobody can answer.
             Undeclared: the request's type is not among those granted.
         """
-        routes, _ = self._way_to_owner(request)
+        routes, enter = self.__way_to_owner(request)
         call = Ask(request, self._cell)
-        owners = routes.targets(request.key)
-        if not owners:
-            self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
+        targets = routes.table.get(request.key) or routes.targets(request.key)
+        held = ERRAND.get().holds is self._cell
+        if refusal := self.__objection_to(request, targets, held=held):
+            self._bus.supervisor.refuse(call, refusal)
         else:
-            await self._answered(call, routes, owners[0][0], within)
+            dispatcher = self._dispatcher
+            dispatcher.awake = True
+            enter((targets, call, self.cause))
+            if not dispatcher.drain(INLINE):
+                dispatcher.wake()
+            dispatcher.asks += 1
+            if not call.done:
+                with self._cell.waiting_for(targets[0][0]) if held else nullcontext():
+                    await call.wait(within)
+            elif not dispatcher.asks % BREATH:
+                await pause(0)
         answer: R = call.result()
         return answer
 
@@ -185,48 +201,31 @@ class Actor(Generic[P]):
         """Drop the events in this actor's mailbox that it knows already, and return how many they were."""
         return self._bus.supervisor.forget(self._cell, unwanted)
 
-    async def _answered(self, call: Ask, routes: Routes, owner: Cell, within: float) -> None:
-        """Deliver a call in place, with what else waits; only what is not answered then is awaited."""
-        held = ERRAND.get().holds is self._cell
+    def __objection_to(self, request: Request[Any], targets: Targets, *, held: bool) -> AskError | None:
+        """Why a request cannot be answered: nobody owns it, or its owner waits for this actor's handler."""
+        if not targets:
+            return Unowned(_unowned(request))
+        owner = targets[0][0]
         if held and (owner.awaits or owner is self._cell) and (path := way_back(owner, self._cell)):
             cycle = " -> ".join(cell.name for cell in (self._cell, *path))
-            error = AskCycle(f"{type(call.request).__name__} would wait for itself: {cycle}")
-            self._bus.supervisor.refuse(call, error)
-            return
-        dispatcher = self._dispatcher
-        dispatcher.awake = True
-        dispatcher.put(routes, call, self._cause())
-        if not dispatcher.drain(INLINE):
-            dispatcher.wake()
-        dispatcher.asks += 1
-        if not call.done:
-            with self._cell.waiting_for(owner) if held else nullcontext():
-                await call.wait(within)
-        elif not dispatcher.asks % BREATH:
-            await pause(0)
+            return AskCycle(f"{type(request).__name__} would wait for itself: {cycle}")
+        return None
 
-    def _first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
+    def __first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
         if event.__class__ not in self._outlets:
-            raise self._undeclared(event, "publishes")
+            raise self.__undeclared(event, "publishes")
         routes = self._bus.router.of(event.__class__)
         return self._outlets[event.__class__][1], routes.targets(event.key)
 
-    def _cause(self) -> int:
-        return ERRAND.get().cause if self._cell.asynchronous else self._dispatcher.cause
-
-    def _way_to_owner(self, request: Request[Any]) -> tuple[Routes, Enter]:
+    def __way_to_owner(self, request: Request[Any]) -> tuple[Routes, Enter]:
         try:
             return self._owners[request.__class__]
         except KeyError:
-            raise self._undeclared(request, "asks") from None
+            raise self.__undeclared(request, "asks") from None
 
-    def _undeclared(self, message: Message, word: str) -> Undeclared:
+    def __undeclared(self, message: Message, word: str) -> Undeclared:
         name = type(message).__name__
         return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
-
-    def _hear(self, answer: Message, cause: int) -> None:
-        """Take the answer to a `send`, as the next message for this actor alone."""
-        self._bus.supervisor.deliver(self._cell, answer, cause)
 
 
 def _unowned(request: Request[Any]) -> str:

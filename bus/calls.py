@@ -144,12 +144,15 @@ class Send(Call):
     def resolve(self, answer: Any) -> None:
         """Send the answer back; None means that there is nothing to say."""
         if answer is not None:
-            self.asked_by.actor._hear(answer, self._cause)  # noqa: SLF001 - the way back into an actor is the bus's
+            self._return(answer)
 
     def refuse(self, error: AskError, *, delivered: bool) -> None:
         """Send back an `Undeliverable`."""
-        news = Undeliverable(self.request, str(error), delivered)
-        self.asked_by.actor._hear(news, self._cause)  # noqa: SLF001 - as above
+        self._return(Undeliverable(self.request, str(error), delivered))
+
+    def _return(self, answer: Any) -> None:
+        supervisor = self.asked_by.actor._bus.supervisor  # noqa: SLF001 - the way back into an actor is the bus's
+        supervisor.deliver(self.asked_by, answer, self._cause)
 
 
 def way_back(owner: Cell, asker: Cell) -> tuple[Cell, ...]:

@@ -228,12 +228,12 @@ class Dispatcher:
         if self.running is not None:
             self.last, self.running = self.running, None
         self.cause = 0
-        if self.waiters and self.quiet:
+        if self.waiters.waiting and self.quiet:
             self.waiters.tell()
 
     def _walk(self) -> None:
         """Deliver a batch of the queue, in order. This is the hot loop of the whole system."""
-        reader = self.queue.read()
+        reader = self.queue.reader = iter(self.queue.entries)
         batch = islice(reader, BATCH)
         try:
             while True:

@@ -26,7 +26,7 @@ class CommonQueue:
     def __init__(self, router: Router, deliver_newest: Handler) -> None:
         self.entries: list[Entry] = []
         self.reader: Iterator[Entry] | None = None
-        """Where a drain is; None when it is not reading."""
+        """Where a drain is, None when there is none: a list's iterator, which goes on to what is appended."""
         self.conflated = 0
         self._router = router
         self._urgent_end = 0
@@ -68,17 +68,14 @@ class CommonQueue:
         routes = self._router.of(first.__class__)
         return (routes.targets(first.key), *routes.newest.pop(first.key))
 
-    def read(self) -> Iterator[Entry]:
-        """Begin to read from the front. What is put in behind the reader's place is read as well."""
-        self.reader = iter(self.entries)
-        return self.reader
-
     def forget_read(self, reader: Iterator[Entry]) -> int:
         """Stop reading, drop what was read, and return how many entries that were."""
-        done = len(self.entries) - length_hint(reader)
-        del self.entries[:done]
+        entries = self.entries
+        done = len(entries) - length_hint(reader)
+        del entries[:done]
         self.reader = None
-        self._urgent_end = max(0, self._urgent_end - done)
+        if self._urgent_end:
+            self._urgent_end = max(0, self._urgent_end - done)
         return done
 
     def take_all(self) -> Iterator[Entry]:

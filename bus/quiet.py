@@ -11,22 +11,18 @@ class Quiet:
 
     def __init__(self, reached: Callable[[], bool]) -> None:
         self._reached = reached
-        self._waiting: list[asyncio.Future[None]] = []
+        self.waiting: list[asyncio.Future[None]] = []
 
     async def wait(self, unless: Callable[[], bool] = lambda: False) -> None:
         """Wait until nothing is under way, or something else is the case that somebody tells."""
         while not (self._reached() or unless()):
             waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
+            self.waiting.append(waiter)
             await waiter
 
     def tell(self) -> None:
         """Have everybody who waits look."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
-
-    def __bool__(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._waiting)

@@ -84,7 +84,7 @@ class Supervisor:
             raise
         except StopAsyncIteration:
             self.failed(cell, RuntimeError("its lifespan ended without a yield"))
-        except Exception as error:  # noqa: BLE001 - whatever a guest raises is a failure of that guest
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a guest raises is its failure
             self.failed(cell, error)
         else:
             if cell.state is State.STARTING:

@@ -227,7 +227,8 @@ class System:
         amiss = [cell for cell in self.bus.cells.values() if cell.reason]
         for cell in amiss:
             if not cell.failures:  # whoever depends on it will have failed as well
-                raise Refused(cell.reason)
+                told = "/" not in cell.name or cell.reason.startswith(str(self.plan.file))
+                raise Refused(cell.reason if told else f"{self.plan.file}: {cell.name}: {cell.reason}")
         for cell in amiss:
             raise NotStarted(f"{cell.name} did not start: {cell.reason}")
 

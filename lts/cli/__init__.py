@@ -73,3 +73,5 @@ def main() -> None:
         app(prog_name="lts")
     except (Refused, Failed) as told:
         sys.exit(" ".join(str(told).split()))
+    except OSError as error:
+        sys.exit(f"the result cannot be written: {error.strerror}")

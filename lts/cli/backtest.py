@@ -41,6 +41,7 @@ def backtest(
         SessionLog(quieter(plan.node.log_level), plan.node.log_format),
         System.outcome,
         progress_bar(),
+        json=json,
     ).conduct()
     if ended.interrupted:
         raise Failed(f"the backtest was interrupted after {ended.result.bars:,} bars")

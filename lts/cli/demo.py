@@ -61,6 +61,7 @@ def demo(
         System.outcome,
         None if json else _watch(f"lts demo  {speed:g} × real time"),
         seconds=seconds,
+        json=json,
     ).conduct()
     outcome = ended.result
     say(_result(outcome), summary(outcome, plan), json=json)

@@ -32,7 +32,9 @@ def _positive(text: str, otherwise: str) -> float:
     return number
 
 
-SystemFile = Annotated[Path, Argument(metavar="FILE", help="The TOML file that describes the system.")]
+SystemFile = Annotated[
+    Path, Argument(metavar="FILE", readable=False, help="The TOML file that describes the system.")
+]
 Json = Annotated[bool, Option("--json", help="Print nothing but one JSON object on stdout.")]
 Speed = Annotated[
     float,

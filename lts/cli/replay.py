@@ -33,7 +33,9 @@ VERDICTS = {
 
 @app.command()
 def replay(
-    recording: Annotated[Path, Argument(metavar="RECORDING", help="A file that `lts run --record` wrote.")],
+    recording: Annotated[
+        Path, Argument(metavar="RECORDING", readable=False, help="A file that `lts run --record` wrote.")
+    ],
     *,
     json: Json = False,
 ) -> None:
@@ -49,6 +51,7 @@ def replay(
         SessionLog(quieter(plan.node.log_level), plan.node.log_format),
         _result,
         progress_bar(),
+        json=json,
     ).conduct()
     outcome, orders = ended.result
     if ended.interrupted:

@@ -18,14 +18,17 @@ app = Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def run(
-    config: Annotated[Path, Option(metavar="FILE", help="The TOML file that describes the system.")],
+    config: Annotated[
+        Path, Option(metavar="FILE", readable=False, help="The TOML file that describes the system.")
+    ],
     *,
     speed: Speed = 1.0,
     until_end: Annotated[
         bool, Option("--until-end", help="Exit when the feeds end, and print what a backtest prints.")
     ] = False,
     record: Annotated[
-        Path | None, Option(metavar="FILE", help="Record every external input here, for `lts replay`.")
+        Path | None,
+        Option(metavar="FILE", readable=False, help="Record every external input here, for `lts replay`."),
     ] = None,
     state_dir: StateDir = None,
     json: Json = False,
@@ -41,6 +44,7 @@ def run(
         SessionLog(plan.node.log_level, plan.node.log_format, state_dir),
         System.outcome,
         stays=not until_end,
+        json=json,
     ).conduct()
     say(ended.result, summary(ended.result, plan), json=json)
     if ended.trouble and until_end:

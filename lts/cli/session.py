@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ from lts.cli.log import SessionLog
 from lts.cli.loop import new_event_loop
 from lts.cli.signals import EndingSignals
 from lts.main import NotStarted, System
+from lts.refusal import Refused
 
 T = TypeVar("T")
 
@@ -37,6 +39,8 @@ class Session(Generic[T]):
     """Whether it goes on when the feeds have ended, until a signal."""
     seconds: float | None = None
     """Real time after which it ends of itself."""
+    json: bool = False
+    """Whether stdout is for the result alone: what a plugin prints goes to stderr then."""
 
     def conduct(self) -> "Ended[T]":
         """Run the system to its end.
@@ -46,7 +50,8 @@ class Session(Generic[T]):
             Failed: it came to no result.
         """
         try:
-            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            aside = redirect_stdout(sys.stderr) if self.json else nullcontext()
+            with aside, asyncio.Runner(loop_factory=new_event_loop) as runner:
                 return runner.run(self._conduct())
         except (Livelock, AskError) as error:
             raise Failed(str(error)) from None
@@ -54,7 +59,7 @@ class Session(Generic[T]):
     async def _conduct(self) -> "Ended[T]":
         system = self.system
         with self.log, EndingSignals(system.bus) as signals:
-            await self._start()
+            await self._start(signals)
             try:
                 async with _watched(self.watch, system):
                     await self._run()
@@ -63,11 +68,14 @@ class Session(Generic[T]):
                 await system.stop(signals.patience)
             return Ended(result, trouble, interrupted=bool(signals.received))
 
-    async def _start(self) -> None:
+    async def _start(self, signals: EndingSignals) -> None:
         try:
             await self.system.start()
-        except (NotStarted, Livelock):
-            self.log.release()
+        except (Refused, Livelock) as refused:
+            if signals.received:
+                raise Failed("it was interrupted while it started") from None
+            if isinstance(refused, NotStarted | Livelock):
+                self.log.release()
             raise
         self.log.release()
         log.info("system started", file=str(self.system.plan.file), actors=len(self.system.bus.cells))

@@ -430,24 +430,33 @@ async def test_asks_that_are_answered_in_place_leave_time_for_the_others(
     assert turns >= 10
 
 
-async def test_an_ask_among_much_else_gets_its_answer_in_the_end(
+async def test_what_an_ask_sets_off_goes_on_after_its_answer(
     bus: Bus, asker: Asker, owner_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actor, "INLINE", 3)
+    chatter: list[str] = []
 
     class Busy(Decider):
         publishes = (Answered,)
 
         @on
-        def chatter(self, said: Answered) -> None:
-            if len(said.text) < 500:
+        def answer(self, ask: Ask) -> str:
+            self.publish(Answered(""))
+            return ask.text
+
+        @on
+        def go_on(self, said: Answered) -> None:
+            chatter.append(said.text)
+            if len(chatter) < 500:
                 self.publish(Answered(said.text + "."))
 
-    busy = owner_of(Busy).actor
+    owner_of(Busy)
     await bus.started()
-    busy.publish(Answered("."))
-    bus.dispatcher.drain(1)
-    assert await asker.ask(Ask("owner", "hello")) == "owner: hello"
+    assert await asker.ask(Ask("owner", "hello")) == "hello"
+    assert len(chatter) < 500
+    async with asyncio.timeout(1.0):
+        await bus.started()
+    assert len(chatter) == 500
 
 
 @pytest.mark.parametrize("kind", [Decider, Waiter])
@@ -560,6 +569,22 @@ async def test_an_urgent_request_overtakes(bus: Bus, asker: Asker, owner_of: Any
     asker.send(Now("owner"))
     await bus.started()
     assert order == ["now", "a"]
+
+
+async def test_an_actor_s_own_private_names_are_its_own(bus: Bus, owner_of: Any) -> None:
+    class Private(Asker):
+        def _hear(self) -> None:
+            raise AssertionError
+
+        _objection_to = _way_to_owner = _undeclared = _first_with_this_key = _cause = _hear
+
+    owner_of(Decider)
+    private = bus.spawn(Private, [], name="private").actor
+    private.send(Ask("owner", "message"))
+    assert await private.ask(Ask("owner", "hello")) == "owner: hello"
+    with pytest.raises(Undeclared):
+        private.publish(Answered(""))
+    assert private.params == [Answered("owner")]
 
 
 def test_every_refusal_is_an_ask_error() -> None:

@@ -86,7 +86,7 @@ class Ear(Actor[list[Any]]):
 
     @on
     def note(self, heard: Came | Followed | Quoted | ActorFailed | Accepted | Undeliverable) -> None:
-        self.params.append((self._cause(), heard))
+        self.params.append((self.cause, heard))
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_an_answer_and_a_failure_have_the_cause_of_the_question(
 
         @on
         def note(self, heard: Followed | Undeliverable) -> None:  # type: ignore[override]
-            self.params.append((self._cause(), type(heard)))
+            self.params.append((self.cause, type(heard)))
 
         @on
         def send_on(self, _: Came) -> None:
@@ -199,7 +199,7 @@ async def test_an_ask_carries_the_cause_to_its_owner(bus: Bus, outside: Outside)
     class Noting(Actor[None]):
         @on
         def answer(self, _: Get) -> Followed:
-            causes.append(self._cause())
+            causes.append(self.cause)
             return Followed("", 0)
 
     class Asking(Waiting):
@@ -319,12 +319,12 @@ async def test_moments_and_what_their_handlers_let_in_have_numbers_of_their_own(
 
         @on
         def hear(self, came: Came) -> None:
-            causes.append(("came", self._cause()))
+            causes.append(("came", self.cause))
             self.publish(Quoted("A", came.number))
 
         @on
         def back(self, _: Quoted) -> None:
-            causes.append(("quoted", self._cause()))
+            causes.append(("quoted", self.cause))
 
     bus.spawn(Feed, None, name="feed")
     bus.spawn(Venue, None, name="venue")

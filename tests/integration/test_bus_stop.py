@@ -240,7 +240,7 @@ async def test_a_hung_handler_is_cancelled_within_the_deadline(bus_of: MakeBus) 
     teller = bus.spawn(Teller, None, name="teller").actor
     teller.publish(Came())
     await pause(0.01)
-    assert 0.2 <= await took(bus, 0.4) < 0.4
+    assert 0.5 <= await took(bus, 1.0) < 1.0
     assert steps == ["clean"]
     assert [(letter.message, letter.reason) for letter in letters] == [
         (Came(), "InterruptedError: its handler was cancelled")
@@ -267,7 +267,7 @@ async def test_many_hung_handlers_leave_time_for_the_others(bus_of: MakeBus) -> 
         bus.spawn(Hung, None, name=f"hung {number}")
     bus.spawn(Teller, None, name="teller").actor.publish(Came())
     await pause(0.01)
-    assert await took(bus, 0.8) < 0.8
+    assert await took(bus, 1.2) < 1.2
     assert steps == ["tidy"]
 
 
@@ -289,7 +289,7 @@ async def test_a_handler_that_will_not_be_cancelled_does_not_hold_up_the_stop(bu
     bus.spawn(Stubborn, None, name="stubborn")
     bus.spawn(Teller, None, name="teller").actor.publish(Came())
     await pause(0.01)
-    assert await took(bus, 0.4) < 0.4
+    assert await took(bus, 1.6) < 1.6
     assert steps == ["old ended"]
     over.set()
     await pause(0)
@@ -340,7 +340,7 @@ async def test_actors_that_keep_each_other_busy_do_not_hold_up_the_stop(bus_of: 
     bus.spawn(Chained, steps, name="old")
     bus.spawn(Restless, None, name="restless").actor.publish(Came())
     bus.spawn(Chained, steps, name="young")
-    assert await took(bus, 0.4) < 0.4
+    assert await took(bus, 1.0) < 1.0
     assert [step for step in steps if "ended" in step] == ["young ended", "old ended"]
 
 
@@ -368,8 +368,8 @@ async def test_a_stop_that_is_itself_cancelled_does_not_kill_the_process_later(b
     bus.watchdog.start()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await bus.stop(within=0.15)
-    await pause(0.2)
+            await bus.stop(within=2.0)
+    await pause(0.01)
     assert bus.watchdog._thread is None
     await bus.stop(within=0.1)
 

@@ -31,9 +31,11 @@ WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_CANCEL})
 class PaperParams(Params):
     """What trading costs."""
 
-    commission_bps: Decimal = Field(Decimal(0), ge=0, description="Of the notional, unrounded.")
+    commission_bps: Decimal = Field(
+        Decimal(0), ge=0, le=10_000, decimal_places=18, description="Of the notional, unrounded."
+    )
     slippage_bps: Decimal = Field(
-        Decimal(0), ge=0, lt=10_000, description="Of the price, against market orders."
+        Decimal(0), ge=0, lt=10_000, decimal_places=18, description="Of the price, against market orders."
     )
 
 

@@ -11,7 +11,7 @@ class FixedFractionParams(Params):
     """How much of the equity to hold."""
 
     fraction: Decimal = Field(
-        gt=0, le=10, description="Of the equity, for a full signal; above 1 it borrows."
+        gt=0, le=10, decimal_places=18, description="Of the equity, for a full signal; above 1 it borrows."
     )
 
 

@@ -10,7 +10,9 @@ from lts.sdk import Instrument, Params, Portfolio, SignalRaised, exact
 class FixedQuantityParams(Params):
     """How much to hold."""
 
-    quantity: Decimal = Field(gt=0, description="What a full signal, +1 or -1, holds.")
+    quantity: Decimal = Field(
+        gt=0, max_digits=38, decimal_places=18, description="What a full signal, +1 or -1, holds."
+    )
 
 
 class FixedQuantity(Portfolio[FixedQuantityParams]):

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from lts.sdk import Bar, Params, Strategy, on
 
+MOST = 1_000_000
+"""Closes in an average, at most."""
 TIE = 1e-10
 """A difference of means under this part of the slow one is a tie, and a tie is not above."""
 CLEAR = 1e-8
@@ -19,8 +21,8 @@ HEADROOM = 2.0
 class SmaCrossParams(Params):
     """The two averages, and what to do below the cross."""
 
-    fast: int = Field(ge=1, description="Closes in the fast average.")
-    slow: int = Field(ge=2, description="Closes in the slow average.")
+    fast: int = Field(ge=1, le=MOST, description="Closes in the fast average.")
+    slow: int = Field(ge=2, le=MOST, description="Closes in the slow average.")
     direction: Literal["long_only", "long_short"] = Field(
         "long_only", description="Flat or short when not long."
     )

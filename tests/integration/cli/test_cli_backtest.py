@@ -158,3 +158,40 @@ def test_live_and_recorded_feeds_do_not_go_together(
     done = lts("run", "--config", file, "--until-end")
     assert (done.code, done.out) == (1, "")
     assert "'ticker/X' is live and feed 'csv/BTC/USD' is replayed" in done.err
+
+
+PRINTING = """
+from lts.sdk import Bar, Params, Strategy, on
+
+class Guest(Strategy[Params]):
+    @on
+    def chat(self, bar: Bar) -> None:
+        print("hello from the plugin")
+"""
+UNMAKEABLE = """
+from lts.sdk import Params, Strategy
+
+class Guest(Strategy[Params]):
+    def __init__(self):
+        raise RuntimeError("not today")
+"""
+
+
+def test_what_a_plugin_prints_does_not_get_into_the_result(
+    lts: Lts, system: Callable[..., Path], plugin: Callable[..., None]
+) -> None:
+    plugin("strategy", "failing", PRINTING)
+    done = lts("backtest", system(strategy="failing", params="{}"), "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["bars"] == 1440
+    assert "hello from the plugin" in done.err
+
+
+def test_a_plugin_that_cannot_be_made_is_one_sentence_about_it(
+    lts: Lts, system: Callable[..., Path], plugin: Callable[..., None]
+) -> None:
+    plugin("strategy", "failing", UNMAKEABLE)
+    done = lts("backtest", system(strategy="failing", params="{}"), "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("the strategy plugin 'failing' cannot be made: RuntimeError: not today\n")
+    assert done.err.count("\n") == 1

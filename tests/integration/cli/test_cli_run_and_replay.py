@@ -183,3 +183,26 @@ def test_a_state_directory_that_cannot_be_is_refused(lts: Lts, samples: Path, tm
     done = lts("run", "--config", samples / "btcusd.toml", "--until-end", "--state-dir", tmp_path / "file")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"{tmp_path}/file: cannot be used as the state directory")
+
+
+def test_a_file_that_is_no_recording_is_never_replaced(lts: Lts, samples: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "prices.csv"
+    precious.write_text("datetime,open\n", encoding="utf-8")
+    done = lts("run", "--config", samples / "btcusd.toml", *FAST, "--record", precious)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"{precious} is there and is no recording; name another file\n"
+    assert precious.read_text(encoding="utf-8") == "datetime,open\n"
+
+
+def test_a_system_that_does_not_start_leaves_the_recording_that_was_there(
+    lts: Lts, samples: Path, system: Callable[..., Path], tmp_path: Path
+) -> None:
+    kept = tmp_path / "session.jsonl"
+    assert lts("run", "--config", samples / "btcusd.toml", *FAST, "--record", kept).code == 0
+    before = kept.read_bytes()
+    done = lts("run", "--config", system(strategy="nope"), *FAST, "--record", kept)
+    assert done.code == 1
+    assert kept.read_bytes() == before
+    new = tmp_path / "new.jsonl"
+    assert lts("run", "--config", system(strategy="nope"), *FAST, "--record", new).code == 1
+    assert not new.exists()
