@@ -93,6 +93,8 @@ class Extras:
     """Where to record the inputs."""
     tape: Sequence[Accepted] | None = None
     """Recorded inputs to play in the place of the plan's feeds."""
+    to_the_end: bool = False
+    """Whether it runs until its feeds end: one that never does is refused."""
     watched: bool = False
     """Whether somebody looks on: keeps a blotter."""
 
@@ -120,6 +122,8 @@ class System:
             await self._start_core()
             await self.bus.started()
             self._check_start()
+            if self.extras.to_the_end:
+                await self._check_end()
         except (Refused, Livelock):
             await self.bus.stop()
             raise
@@ -222,6 +226,11 @@ class System:
         )
         if isinstance(answer, PluginRefused):
             raise Refused(answer.reason)
+
+    async def _check_end(self) -> None:
+        for feed in self.plan.feeds:
+            if (await self.console.ask(GetFeedProgress(feed.instrument))).endless:
+                raise Refused(f"{self.plan.file}: {feed.place} never ends, so that there is no end to run to")
 
     def _check_start(self) -> None:
         amiss = [cell for cell in self.bus.cells.values() if cell.reason]

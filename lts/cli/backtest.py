@@ -37,7 +37,7 @@ def backtest(
     if live := live_feeds(plan):
         raise Refused(f"{plan.file}: {live[0].place} is live, so a backtest would not end; use `lts run`")
     ended = Session(
-        System(plan, ReplayDriver(), Extras(seed=seed)),
+        System(plan, ReplayDriver(), Extras(seed=seed, to_the_end=True)),
         SessionLog(quieter(plan.node.log_level), plan.node.log_format),
         System.outcome,
         progress_bar(),

@@ -40,7 +40,7 @@ def run(
     """
     plan = read_system(config)
     ended = Session(
-        System(plan, driver_for(plan, pace(speed)), Extras(record=record)),
+        System(plan, driver_for(plan, pace(speed)), Extras(record=record, to_the_end=until_end)),
         SessionLog(plan.node.log_level, plan.node.log_format, state_dir),
         System.outcome,
         stays=not until_end,

@@ -102,6 +102,8 @@ class FeedProgressed(Event, key="instrument", gc=False):
     instrument: str
     bars: int
     total: int | None
+    endless: bool = False
+    """Whether it is known that it will never end."""
 
 
 class GetFeedProgress(Request[FeedProgressed], key="instrument", gc=False):

@@ -61,7 +61,12 @@ class Feed(Plugin[P], Generic[P]):
     @on
     def report_progress(self, _: GetFeedProgress) -> FeedProgressed:
         """Answer how far this feed is."""
-        return FeedProgressed(self.instrument.symbol, *self.progress())
+        return FeedProgressed(self.instrument.symbol, *self.progress(), self.endless)
+
+    @property
+    def endless(self) -> bool:
+        """Whether this feed is known never to end, so that a backtest cannot use it."""
+        return False
 
     def progress(self) -> tuple[int, int | None]:
         """Return how many bars were published, and how many there are in all, None if there is no end."""

@@ -54,6 +54,11 @@ class CsvFeed(ReplayFeed[CsvParams]):
                 return
             self.shift += self.times[-1] + length - self.times[0]
 
+    @property
+    def endless(self) -> bool:
+        """Whether it begins again at the end."""
+        return self.params.repeat
+
     def progress(self) -> tuple[int, int | None]:
         """Return how many bars were played, of how many."""
         return self.played, None if self.params.repeat else len(self.times)

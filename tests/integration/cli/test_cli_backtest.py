@@ -195,3 +195,12 @@ def test_a_plugin_that_cannot_be_made_is_one_sentence_about_it(
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith("the strategy plugin 'failing' cannot be made: RuntimeError: not today\n")
     assert done.err.count("\n") == 1
+
+
+def test_a_feed_without_end_is_refused(lts: Lts) -> None:
+    demo = Path(__file__).parents[3] / "lts/samples/demo.toml"
+    for words in (["backtest", demo], ["run", "--config", demo, "--speed", "max", "--until-end"]):
+        done = lts(*words, "--json")
+        assert (done.code, done.out) == (1, "")
+        assert "never ends" in done.err
+        assert done.err.count("\n") == 1
