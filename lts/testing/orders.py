@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 from decimal import Decimal
 from itertools import count
+from typing import Any
+
+import msgspec
 
 from lts.domain.fills import Fill
 from lts.domain.journal import OrdersRecalled, RecallOrders
@@ -63,30 +66,20 @@ def market_order(  # noqa: PLR0913 - an order has as many parts; a test names fe
     )
 
 
-def limit_order(  # noqa: PLR0913 - as above
+def limit_order(
     side: Side,
     quantity: Decimal | int | str,
     limit: Decimal | int | str,
     *,
     time_in_force: TimeInForce = TimeInForce.GTC,
-    number: int = 1,
-    instrument: str = TEST.symbol,
-    portfolio: str = NAME,
-    broker: str = NAME,
-    at: int = BEGIN,
+    **more: Any,
 ) -> ApprovedOrder:
-    """Return an order to trade at a price or better; `number` makes its id."""
-    return ApprovedOrder(
-        client_order_id(portfolio, instrument, number),
-        portfolio,
-        instrument,
-        broker,
-        side,
-        Decimal(quantity),
-        OrderType.LIMIT,
-        Decimal(limit),
-        time_in_force,
-        at,
+    """Return an order to trade at a price or better; `more` is what `market_order` takes."""
+    return msgspec.structs.replace(
+        market_order(side, quantity, **more),
+        type=OrderType.LIMIT,
+        limit_price=Decimal(limit),
+        time_in_force=time_in_force,
     )
 
 

@@ -492,6 +492,7 @@ async def test_a_run_can_be_stopped_while_something_is_awaited(bus_of: MakeBus) 
     bus.driver.stop()
     async with asyncio.timeout(0.5):
         await running
+    assert bus.dispatcher.inputs == 1, "the second moment waited for the first to be done"
     await bus.stop(within=0.1)
 
 
