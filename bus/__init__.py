@@ -21,6 +21,7 @@ from bus.facts import (
     Undeliverable,
 )
 from bus.handlers import Time, every, on
+from bus.later import Later
 from bus.message import Delivery, Event, Message, Request
 from bus.pressure import WaterMarks
 from bus.replay import ReplayDriver
@@ -48,6 +49,7 @@ __all__ = [
     "Garbled",
     "Group",
     "HandlerSlow",
+    "Later",
     "LiveDriver",
     "Livelock",
     "MarketClock",

@@ -10,6 +10,7 @@ import structlog
 
 from bus.calls import ERRAND, Ask, AskCycle, AskError, Send, Undeclared, Unowned, way_back
 from bus.clock import MarketClock, SystemClock, pause
+from bus.later import Later
 from bus.message import Event, Message, Request
 
 if TYPE_CHECKING:
@@ -167,6 +168,10 @@ class Actor(Generic[P]):
     def after(self, seconds: float, message: Event) -> None:
         """Deliver a message to this actor alone, `seconds` of market time from now."""
         self._bus.supervisor.appoint(self._cell, seconds, message)
+
+    def later(self) -> Later[Any]:
+        """Return what a plain handler returns in the place of an answer that it will give later."""
+        return Later(self._cell, self._dispatcher)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the handlers; if it raises, the actor has failed. It ends with the actor."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bus.cell import Cell
 from bus.facts import Undeliverable
 from bus.message import Delivery, Request
+
+if TYPE_CHECKING:
+    from bus.later import Later
 
 
 class Errand(NamedTuple):
@@ -172,6 +175,15 @@ def answering(method: Callable[[Any], Any]) -> Callable[[Call], None]:
 
     def answer(call: Call) -> None:
         call.resolve(method(call.request))
+
+    return answer
+
+
+def answering_once_known(method: Callable[[Any], Later[Any]]) -> Callable[[Call], None]:
+    """Return a handler of calls whose answer is given to the `Later` that `method` returns."""
+
+    def answer(call: Call) -> None:
+        method(call.request).take(call)
 
     return answer
 

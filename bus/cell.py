@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from bus.actor import Actor
+    from bus.later import Later
     from bus.mailbox import Mailbox
     from bus.supervision import Group, Supervision
     from bus.timers import Timer
@@ -53,6 +54,7 @@ class Cell:
         "mourned",
         "name",
         "order",
+        "owes",
         "pressed",
         "reason",
         "restarts",
@@ -93,6 +95,8 @@ class Cell:
         self.lifespan: AsyncGenerator[None, None] | None = None
         self.handlers: dict[type, Callable[[Any], Any] | None] = {}
         """The actor's own handlers, of the types that were delivered to it alone so far."""
+        self.owes: dict[Later[Any], None] = {}
+        """The answers that it has promised for later."""
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.timers: dict[object, Timer | asyncio.TimerHandle] = {}
 

@@ -11,6 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, signature
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from bus.later import Later
 from bus.message import Event, Message, Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +32,8 @@ class Hearing:
     message_type: type[Message]
     method: str
     asynchronous: bool
+    later: bool
+    """Whether it returns a `Later` in the place of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def on(method: F) -> F:
 
     A union subscribes it to each of its types. A plain `def` runs in place; an
     `async def` runs in a task of its actor, one message at a time. For a
-    request, the return value is the answer.
+    request, the return value is the answer; a plain `def` that is annotated with
+    `Later` returns `self.later()` and answers when it can.
     """
     method.__dict__["bus_on"] = True
     return method
@@ -97,7 +101,9 @@ def _read_hearings(actor_class: type) -> tuple[Hearing, ...]:
             if message_type in found:
                 both = f"{found[message_type].method} and {name}"
                 raise TypeError(f"{actor_class.__name__} hears {message_type.__name__} twice: in {both}")
-            found[message_type] = Hearing(message_type, name, iscoroutinefunction(function))
+            found[message_type] = Hearing(
+                message_type, name, iscoroutinefunction(function), _answers_later(function)
+            )
     return tuple(found.values())
 
 
@@ -114,6 +120,11 @@ def _marked(actor_class: type, mark: str) -> list[tuple[str, Callable[..., Any]]
     names = {name: None for base in reversed(actor_class.__mro__) for name in vars(base)}
     functions = ((name, getattr(actor_class, name)) for name in names)
     return [(name, function) for name, function in functions if mark in getattr(function, "__dict__", ())]
+
+
+def _answers_later(function: Callable[..., Any]) -> bool:
+    returned = typing.get_type_hints(function).get("return")
+    return Later in {returned, typing.get_origin(returned)}
 
 
 def _annotated(actor_class: type, function: Callable[..., Any]) -> tuple[type[Message], ...]:

@@ -275,6 +275,8 @@ class Supervisor:
         return task
 
     def _disarm(self, cell: Cell) -> None:
+        for promise in tuple(cell.owes):
+            promise.fail(f"{cell.name} failed or ended before it could answer")
         for timer in cell.timers.values():
             timer.cancel()
         cell.timers.clear()

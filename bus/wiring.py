@@ -7,7 +7,7 @@ from inspect import isasyncgenfunction
 from typing import Any
 
 from bus.actor import Actor
-from bus.calls import ERRAND, Undeclared, answering, answering_later
+from bus.calls import ERRAND, Undeclared, answering, answering_later, answering_once_known
 from bus.cell import Cell
 from bus.dispatcher import Dispatcher
 from bus.handlers import Hearing, beats, hearings
@@ -90,6 +90,8 @@ class Wiring:
         method: Handler = getattr(cell.actor, hearing.method)
         if not issubclass(hearing.message_type, Request):
             return method
+        if hearing.later:
+            return answering_once_known(method)
         return answering_later(method) if hearing.asynchronous else answering(method)
 
     def _subscriptions(self, cell: Cell) -> Iterator[tuple[Hearing, Keys]]:

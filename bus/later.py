@@ -1,0 +1,56 @@
+"""An answer that is given after its handler has returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from bus.calls import Call, OwnerFailed
+
+if TYPE_CHECKING:
+    from bus.cell import Cell
+    from bus.dispatcher import Dispatcher
+
+R = TypeVar("R")
+
+
+class Later(Generic[R]):
+    """What a plain handler of a request returns when it cannot answer yet: see `Actor.later`.
+
+    Until it is answered, something is under way: a replay's market time stands still, and a stop
+    waits. If its actor fails or ends first, the request fails.
+    """
+
+    __slots__ = ("_call", "_cell", "_dispatcher", "_end")
+
+    def __init__(self, cell: Cell, dispatcher: Dispatcher) -> None:
+        self._cell = cell
+        self._dispatcher = dispatcher
+        self._call: Call | None = None
+        self._end: Callable[[Call], None] | None = None
+
+    def take(self, call: Call) -> None:
+        """Take the call that the handler was given: the bus does so when the handler has returned."""
+        if self._end is not None:
+            self._end(call)
+            return
+        self._call = call
+        self._cell.owes[self] = None
+        self._dispatcher.open_work += 1
+
+    def answer(self, answer: R) -> None:
+        """Give the answer; a second one goes nowhere."""
+        self._finish(lambda call: call.resolve(answer))
+
+    def fail(self, reason: str) -> None:
+        """Give the news that there will be no answer, though the owner has seen the request."""
+        self._finish(lambda call: call.refuse(OwnerFailed(reason), delivered=True))
+
+    def _finish(self, end: Callable[[Call], None]) -> None:
+        if self._end is not None:
+            return
+        self._end = end
+        if self._call is not None:
+            del self._cell.owes[self]
+            end(self._call)
+            self._dispatcher.finish_work()
