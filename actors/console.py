@@ -9,6 +9,8 @@ from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
 from lts.domain.recording import FinishRecording
 from lts.domain.risk import SetTradingState
+from lts.domain.storage import GetStorage
+from lts.domain.units import Perform
 
 
 class Console(Actor[None]):
@@ -21,7 +23,9 @@ class Console(Actor[None]):
         GetFeedProgress,
         GetHealth,
         GetBlotter,
+        GetStorage,
         ListPlugins,
+        Perform,
         RecallOrders,
         SetTradingState,
         StartPlugin,

@@ -17,16 +17,18 @@ from lts.domain.order_flow import (
     OrderChanged,
     OrderFilled,
     OrderJournalled,
+    OrderNotJournalled,
     PlaceOrder,
     WithdrawOrder,
 )
 from lts.domain.orders import IllegalTransition, OrderRecord, OrderStatus
+from lts.domain.plugins import SystemReady
 from lts.domain.risk import TradingState, TradingStateChanged
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
 _SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
-_REJECTED = OrderStatus.REJECTED
+_REJECTED, _UNKNOWN = OrderStatus.REJECTED, OrderStatus.UNKNOWN
 _ACCEPTED, _FILLED = ExecType.ACCEPTED, ExecType.FILLED
 
 _CROSSING = frozenset({ExecType.ACCEPTED, ExecType.REJECTED})
@@ -58,6 +60,9 @@ class Desk(Actor[None]):
         states = await self.ask(RecallTradingStates())
         self.halted = {each.scope for each in states.states if each.state is TradingState.HALTED}
         self.unwanted: set[str] = set()
+        for record in self.records.values():
+            if record.status is _INITIALIZED:
+                self._advance(record, _UNKNOWN, "found without a word of whether it was sent")
         yield
 
     @on
@@ -76,6 +81,12 @@ class Desk(Actor[None]):
             return
         self._advance(record, _SUBMITTED)
         self.send(PlaceOrder(order.broker, order))
+
+    @on
+    def drop(self, refused: OrderNotJournalled) -> None:
+        """End an order whose intent could not be made durable."""
+        record = self.records[refused.order.client_order_id]
+        self._advance(record, _DENIED, f"not journalled: {refused.reason}")
 
     @on
     def report(self, report: ExecutionReport) -> None:
@@ -115,6 +126,13 @@ class Desk(Actor[None]):
             self.halted.add(changed.scope)
         else:
             self.halted.discard(changed.scope)
+
+    @on
+    def cancel_again(self, _: SystemReady) -> None:
+        """Repeat the cancels of which no end is known: a venue that has had them does nothing."""
+        for record in self.records.values():
+            if record.status is _PENDING_CANCEL:
+                self.send(WithdrawOrder(record.order.broker, record.order.client_order_id))
 
     @on
     def doubt(self, failed: Undeliverable) -> None:

@@ -3,7 +3,16 @@
 from collections.abc import AsyncGenerator
 
 from bus import Actor, on
-from lts.domain.journal import OrdersRecalled, RecallOrders, RecallTradingStates, TradingStatesRecalled
+from lts.domain.journal import (
+    DepositsRecalled,
+    OrdersRecalled,
+    ProgressRecalled,
+    RecallDeposits,
+    RecallOrders,
+    RecallProgress,
+    RecallTradingStates,
+    TradingStatesRecalled,
+)
 from lts.domain.order_flow import JournalOrder, OrderChanged, OrderDenied, OrderFilled, OrderJournalled
 from lts.domain.orders import Order, OrderRecord, OrderStatus
 from lts.domain.risk import TradingStateChanged
@@ -57,6 +66,16 @@ class MemoryJournal(Actor[None]):
     def recall_states(self, _: RecallTradingStates) -> TradingStatesRecalled:
         """Answer with the trading state of every scope that has ever had one."""
         return TradingStatesRecalled(tuple(self.states.values()))
+
+    @on
+    def recall_deposits(self, _: RecallDeposits) -> DepositsRecalled:
+        """Answer that every portfolio is a new one."""
+        return DepositsRecalled()
+
+    @on
+    def recall_progress(self, _: RecallProgress) -> ProgressRecalled:
+        """Answer that every feed begins at its beginning."""
+        return ProgressRecalled()
 
 
 def _fold(records: dict[str, OrderRecord], fact: Fact) -> None:

@@ -12,6 +12,9 @@ from actors.desk import Desk
 from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
+from actors.persistence.actor import Persistence
+from actors.persistence.entry import Tariff
+from actors.persistence.storage import Storage
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.tape import Tape
@@ -28,6 +31,16 @@ from lts.domain.orders import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
 from lts.domain.recording import FinishRecording
+from lts.domain.storage import GetStorage, StorageReported, Tally
+from lts.domain.units import (
+    AssetSettings,
+    Command,
+    NotPerformed,
+    Perform,
+    PutInstrument,
+    PutPortfolio,
+    PutUser,
+)
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.core import CoreAssignment
 from lts.kinds.feed import ReplayFeed
@@ -97,6 +110,8 @@ class Extras:
     """Whether it runs until its feeds end: one that never does is refused."""
     watched: bool = False
     """Whether somebody looks on: keeps a blotter."""
+    storage: Storage | None = None
+    """Where everything is kept; None keeps it in memory, for as long as the session lasts."""
 
 
 class System:
@@ -107,6 +122,8 @@ class System:
         self.extras = extras
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
+        self.stored: StorageReported | None = None
+        """The storage as it was found."""
         self.elapsed_s = 0.0
 
     async def start(self) -> None:
@@ -118,13 +135,14 @@ class System:
             Livelock: actors keep each other busy without end; all are stopped as well.
         """
         try:
+            await self._open_journal()
             self._spawn_residents()
             await self._start_core()
             await self.bus.started()
             self._check_start()
             if self.extras.to_the_end:
                 await self._check_end()
-        except (Refused, Livelock):
+        except BaseException:
             await self.bus.stop()
             raise
 
@@ -148,6 +166,7 @@ class System:
             bars=await self.bars(),
             events=self.bus.dispatcher.messages,
             elapsed_s=self.elapsed_s,
+            found=self.stored.found if self.stored else Tally(),
         )
 
     async def bars(self) -> int:
@@ -193,10 +212,29 @@ class System:
     def _runs(self, name: str) -> bool:
         return name in self.bus.cells and self.bus.cells[name].state is State.RUNNING
 
+    async def _open_journal(self) -> None:
+        """Bring up who remembers: the others are born from what it knows."""
+        self.console = self._spawn(Console, None, "console")
+        if self.extras.storage is None:
+            self._spawn(MemoryJournal, None, "journal", supervision=ONCE)
+            return
+        self._spawn(Persistence, self.extras.storage, "persistence", supervision=ONCE)
+        await self.bus.started()
+        self._check_start()
+        self.stored = await self.console.ask(GetStorage())
+        if self.extras.record is not None and self.stored.at:
+            raise Refused(
+                f"{self.extras.record}: a recording has to begin at the beginning, and "
+                f"{self.stored.database} goes on from before; record with a new state directory"
+            )
+        self.bus.clock.advance(self.stored.at)
+        answer = await self.console.ask(Perform(registration(self.plan), "system"), within=PATIENCE)
+        if isinstance(answer, NotPerformed):
+            raise Refused(f"{self.plan.file}: {answer.reason}")
+
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
         known = _instruments(plan)
-        self._spawn(MemoryJournal, None, "journal", supervision=ONCE)
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
         self._spawn(RiskGate, plan.risk, "risk", assignment=known)
@@ -207,7 +245,6 @@ class System:
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
-        self.console = self._spawn(Console, None, "console")
 
     async def _start_core(self) -> None:
         """Have the host start the core, which has it start all other plugins."""
@@ -253,3 +290,40 @@ def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
         )
         for each in plan.instruments
     }
+
+
+def registration(plan: SystemPlan) -> tuple[Command, ...]:
+    """Return the commands that make the plan's instruments, owners and portfolios known."""
+    return (
+        *(PutInstrument(instrument) for instrument in _instruments(plan).values()),
+        *(PutUser(owner) for owner in dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)),
+        *(
+            PutPortfolio(
+                portfolio.name,
+                portfolio.owner,
+                portfolio.currency,
+                portfolio.cash,
+                portfolio.plugin,
+                portfolio.params,
+                tuple(
+                    AssetSettings(asset.instrument, asset.broker, asset.strategy, asset.params)
+                    for asset in portfolio.assets
+                ),
+            )
+            for portfolio in plan.portfolios
+        ),
+    )
+
+
+def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
+    """Return where a live system keeps everything: as the plan says, or in another directory."""
+    billing = plan.billing
+    return Storage(
+        state_dir or plan.node.state_dir,
+        plan.database.url,
+        plan.node.key_source,
+        plan.node.key_file,
+        plan.database.pool_size,
+        plan.database.statement_timeout_s,
+        None if billing is None else Tariff(billing.currency, billing.per_trade),
+    )

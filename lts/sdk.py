@@ -25,7 +25,15 @@ from lts.config.schema import AssetPlan, BrokerPlan, FeedPlan, PortfolioPlan, Sy
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.fills import Fill
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
-from lts.domain.journal import OrdersRecalled, RecallOrders
+from lts.domain.journal import (
+    Deposit,
+    DepositsRecalled,
+    OrdersRecalled,
+    ProgressRecalled,
+    RecallDeposits,
+    RecallOrders,
+    RecallProgress,
+)
 from lts.domain.market import (
     Bar,
     BarOpened,
@@ -93,6 +101,8 @@ __all__ = [
     "Core",
     "CoreAssignment",
     "DebugInfo",
+    "Deposit",
+    "DepositsRecalled",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -131,8 +141,11 @@ __all__ = [
     "PortfolioPlan",
     "Position",
     "PositionChanged",
+    "ProgressRecalled",
     "Quote",
+    "RecallDeposits",
     "RecallOrders",
+    "RecallProgress",
     "RecentBars",
     "Refused",
     "ReplayFeed",

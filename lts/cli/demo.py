@@ -22,7 +22,7 @@ from lts.cli.session import Session, Watch
 from lts.cli.view import View, Viewer
 from lts.config.file import read_system
 from lts.domain.outcome import Outcome
-from lts.main import Extras, System
+from lts.main import Extras, System, storage_of
 
 SYSTEM = Path(lts.__file__).parent / "samples/demo.toml"
 FRAME = 0.25
@@ -45,7 +45,11 @@ def demo(
         int, Option(min=0, max=65535, metavar="P", help="The port of the page, 0 for any that is free.")
     ] = 0,
     state_dir: Annotated[
-        Path, Option(metavar="DIR", help="Where to keep state; made if absent. The log is DIR/lts.log.")
+        Path,
+        Option(
+            metavar="DIR",
+            help="Where to keep everything; made if absent. Started again on it, the demo goes on.",
+        ),
     ] = Path("lts-demo"),
     json: Json = False,
 ) -> None:
@@ -55,8 +59,9 @@ def demo(
     a strategy each, and a broker that trades on paper. Nothing leaves this machine.
     """
     plan = read_system(SYSTEM)
+    storage = storage_of(plan, state_dir)
     ended = Session(
-        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json)),
+        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, storage=storage)),
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         System.outcome,
         None if json else _watch(f"lts demo  {speed:g} × real time"),
@@ -64,17 +69,17 @@ def demo(
         json=json,
     ).conduct()
     outcome = ended.result
-    say(_result(outcome), summary(outcome, plan), json=json)
+    say(_result(outcome, storage.place), summary(outcome, plan), json=json)
     if not json:
         echo(f" log           {state_dir / FILE_NAME}")
     if ended.trouble:
         raise Failed(ended.trouble)
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
+def _result(outcome: Outcome, database: str) -> dict[str, Any]:
     kept = ("orders", "fills", "events", "portfolios")
     figures = msgspec.structs.asdict(outcome)
-    return {name: figures[name] for name in kept} | {"database": None, "url": None}
+    return {name: figures[name] for name in kept} | {"database": database, "url": None}
 
 
 def _watch(title: str) -> Watch:

@@ -46,5 +46,8 @@ Speed = Annotated[
 ]
 StateDir = Annotated[
     Path | None,
-    Option(metavar="DIR", help="Where to keep state; made if absent. The session is logged to DIR/lts.log."),
+    Option(
+        metavar="DIR",
+        help="Where to keep everything; made if absent. Started again on it, a system goes on where it was.",
+    ),
 ]

@@ -11,7 +11,7 @@ from lts.cli.options import Json, Speed, StateDir, pace
 from lts.cli.report import say, summary
 from lts.cli.session import Session
 from lts.config.file import read_system
-from lts.main import Extras, System, driver_for
+from lts.main import Extras, System, driver_for, storage_of
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -35,13 +35,17 @@ def run(
 ) -> None:
     """Run the system that a file describes.
 
-    It stays up, also when its feeds have ended, until SIGINT (Ctrl-C) or SIGTERM, and then stops in
-    good order; no order is cancelled by that. A second signal hastens it. The log goes to stderr.
+    Everything is kept in the state directory, by default `state` beside the file: started again, it
+    goes on where it was. It stays up, also when its feeds have ended, until SIGINT (Ctrl-C) or SIGTERM,
+    and then stops in good order; no order is cancelled by that. A second signal hastens it. The log goes
+    to stderr.
     """
     plan = read_system(config)
+    storage = storage_of(plan, state_dir)
+    extras = Extras(record=record, to_the_end=until_end, storage=storage)
     ended = Session(
-        System(plan, driver_for(plan, pace(speed)), Extras(record=record, to_the_end=until_end)),
-        SessionLog(plan.node.log_level, plan.node.log_format, state_dir),
+        System(plan, driver_for(plan, pace(speed)), extras),
+        SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),
         System.outcome,
         stays=not until_end,
         json=json,

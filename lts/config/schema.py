@@ -1,7 +1,8 @@
 """The tables of the file that describes a system, and the plan that they make together.
 
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
-`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]`, `[node]`, `[plugins]`. Unknown keys are refused.
+`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]`, `[node]`, `[database]`, `[billing]`, `[plugins]`.
+Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
 """
 
@@ -53,6 +54,14 @@ def _usable_currency(code: str) -> str:
     if not _CURRENCY.fullmatch(code):
         raise ValueError("a currency is a code of 2 to 12 capital letters and digits, such as USD")
     return code
+
+
+def _without_a_password(url: str) -> str:
+    if "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
+        raise ValueError(
+            "a password does not belong in this file; take it out of the URL and put it in ~/.pgpass"
+        )
+    return url
 
 
 def _beside_the_file(path: object, told: ValidationInfo) -> object:
@@ -175,8 +184,26 @@ class NodePlan(Table):
 
     state_dir: Located = Field(Path("state"), validate_default=True)
     core: PluginName = "default"
+    key_source: Literal["auto", "file", "keyring", "environment", "credential"] = "auto"
+    key_file: Located | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+
+
+class DatabasePlan(Table):
+    """Where everything is kept: a file in the state directory, or a PostgreSQL server."""
+
+    url: Annotated[str, AfterValidator(_without_a_password)] = ""
+    pool_size: Annotated[int, Field(ge=2, le=100)] = 5
+    statement_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+
+
+class BillingPlan(Table):
+    """What users are billed: for each trade, and for each month."""
+
+    currency: Currency
+    per_trade: NotNegative = Decimal(0)
+    per_month: NotNegative = Decimal(0)
 
 
 class PluginsPlan(Table):
@@ -194,6 +221,8 @@ class SystemTables(Table):
     portfolios: tuple[PortfolioPlan, ...] = Field((), alias="portfolio")
     risk: RiskPlan = RiskPlan()
     node: NodePlan = Field({}, validate_default=True)
+    database: DatabasePlan = DatabasePlan()
+    billing: BillingPlan | None = None
     plugins: PluginsPlan = PluginsPlan()
 
     @model_validator(mode="after")

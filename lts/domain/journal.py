@@ -1,5 +1,9 @@
 """What was journalled: asked for by whoever is born again from it, and by whoever reports."""
 
+from decimal import Decimal
+
+import msgspec
+
 from bus.message import Event, Request
 from lts.domain.orders import OrderRecord
 from lts.domain.risk import TradingStateChanged
@@ -26,3 +30,36 @@ class TradingStatesRecalled(Event):
 
 class RecallTradingStates(Request[TradingStatesRecalled]):
     """Asks the journal for the trading states, which outlive whoever enforces them."""
+
+
+class Deposit(msgspec.Struct, frozen=True):
+    """Money that was paid into a portfolio, or out of it if negative, under a reference of its own."""
+
+    reference: str
+    amount: Decimal
+    at: int
+
+
+class DepositsRecalled(Event):
+    """What was paid into a portfolio, oldest first; nothing of one that is new."""
+
+    deposits: tuple[Deposit, ...] = ()
+
+
+class RecallDeposits(Request[DepositsRecalled]):
+    """Asks the journal what was paid into a portfolio."""
+
+    portfolio: str
+
+
+class ProgressRecalled(Event):
+    """How many moments of a feed are done, with all that they caused, and the time of the last one."""
+
+    moments: int = 0
+    at: int = 0
+
+
+class RecallProgress(Request[ProgressRecalled]):
+    """Asks the journal how far a feed had come, by the name of its actor."""
+
+    source: str

@@ -38,7 +38,14 @@ class OrderJournalled(Event, gc=False):
     order: ApprovedOrder
 
 
-class JournalOrder(Request[OrderJournalled], gc=False):
+class OrderNotJournalled(Event, gc=False):
+    """The intent could not be made durable, for this reason: the order goes nowhere."""
+
+    order: ApprovedOrder
+    reason: str
+
+
+class JournalOrder(Request[OrderJournalled | OrderNotJournalled], gc=False):
     """Asks the journal to keep an intent."""
 
     order: ApprovedOrder

@@ -11,6 +11,9 @@ from lts.domain.digest import digest
 from lts.domain.money import ZERO, unrounded
 from lts.domain.orders import OrderRecord, OrderStatus
 from lts.domain.performance import EquityCurve
+from lts.domain.storage import Tally
+
+NOTHING = Tally()
 
 
 class PositionOutcome(msgspec.Struct, frozen=True):
@@ -73,7 +76,7 @@ class Outcome(msgspec.Struct, frozen=True):
     portfolios: tuple[PortfolioOutcome, ...]
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - all that a session is summed up from
         cls,
         records: Sequence[OrderRecord],
         accounts: Sequence[AccountReported],
@@ -81,17 +84,21 @@ class Outcome(msgspec.Struct, frozen=True):
         bars: int,
         events: int,
         elapsed_s: float,
+        found: Tally = NOTHING,
     ) -> "Outcome":
-        """Return the figures of a session from its orders and what its portfolios have."""
+        """Return the figures of a session from all orders and what its portfolios have.
+
+        `found` is what there was when it began: counts are those of the session, amounts are not.
+        """
         comparable = len({account.currency for account in accounts}) == 1
         curve = together(accounts) if comparable else None
         return cls(
             bars=bars,
             events=events,
-            orders=len(records),
-            denied=sum(record.status is OrderStatus.DENIED for record in records),
-            fills=sum(len(record.fills) for record in records),
-            trades=sum(account.round_trips for account in accounts),
+            orders=len(records) - found.orders,
+            denied=sum(record.status is OrderStatus.DENIED for record in records) - found.denied,
+            fills=sum(len(record.fills) for record in records) - found.fills,
+            trades=sum(account.round_trips for account in accounts) - found.round_trips,
             fees=_sum(account.fees for account in accounts) if comparable else None,
             final_equity=_sum(account.equity for account in accounts) if comparable else None,
             max_drawdown=curve.max_drawdown if curve else None,

@@ -60,12 +60,7 @@ class Book:
     @unrounded
     def deposit(self, amount: Decimal, at: int, reference: str = "opening") -> bool:
         """Pay money in, or out if negative; return False, and do nothing, if the reference was used."""
-        currency = self.currency
-        postings = (
-            Posting("cash", currency, amount),
-            Posting("capital", currency, -amount),
-        )
-        booked = self.ledger.book(Booking(("deposit", reference), at, postings))
+        booked = self.ledger.book(Booking(("deposit", reference), at, opening(self.currency, amount)))
         self._cash = float(self.cash)
         return booked
 
@@ -79,7 +74,7 @@ class Book:
         if before is None or fill.portfolio != self.portfolio or fill.currency != self.currency:
             raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
         after = before.fold(fill)
-        if not self.ledger.post(Booking(fill.uid, fill.at, self._postings(fill, before, after))):
+        if not self.ledger.post(Booking(fill.uid, fill.at, postings(fill, before, after))):
             return False
         self.positions[fill.instrument] = after
         self._cash = float(self.cash)
@@ -126,14 +121,23 @@ class Book:
             value += units * marks[instrument]
         return value
 
-    def _postings(self, fill: Fill, before: Position, after: Position) -> tuple[Posting, ...]:
-        """Return what a fill moves; the cash from the fill itself, so that the sum proves the position."""
-        notional = fill.price * fill.quantity * after.multiplier
-        proceeds = -notional if fill.side is _BUY else notional
-        currency = self.currency
-        return (
-            Posting("cash", currency, proceeds - fill.fee),
-            Posting(f"positions:{fill.instrument}", currency, after.cost - before.cost),
-            Posting("realised", currency, before.realised - after.realised),
-            Posting("fees", currency, fill.fee),
-        )
+
+def postings(fill: Fill, before: Position, after: Position) -> tuple[Posting, ...]:
+    """Return what a fill moves; the cash from the fill itself, so that the sum proves the position.
+
+    For callers that are `unrounded` already.
+    """
+    notional = fill.price * fill.quantity * after.multiplier
+    proceeds = -notional if fill.side is _BUY else notional
+    currency = fill.currency
+    return (
+        Posting("cash", currency, proceeds - fill.fee),
+        Posting(f"positions:{fill.instrument}", currency, after.cost - before.cost),
+        Posting("realised", currency, before.realised - after.realised),
+        Posting("fees", currency, fill.fee),
+    )
+
+
+def opening(currency: str, amount: Decimal) -> tuple[Posting, ...]:
+    """Return what money that is paid in moves, or out if negative."""
+    return (Posting("cash", currency, amount), Posting("capital", currency, amount.copy_negate()))

@@ -3,10 +3,12 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from bus import Moment, on
+from lts.domain.journal import ProgressRecalled, RecallProgress
 from lts.domain.market import (
     Bar,
     BarOpened,
@@ -20,6 +22,7 @@ from lts.domain.market import (
 )
 from lts.domain.plugins import SystemReady
 from lts.kinds.plugin import EVERYONE, Params, Plugin
+from lts.refusal import Refused
 
 P = TypeVar("P", bound=Params)
 
@@ -44,6 +47,7 @@ class Feed(Plugin[P], Generic[P]):
     kind: ClassVar[str] = "feed"
     publishes = (BarOpened, Bar, Quote, Trade)
     hears = (*EVERYONE, RecentBars, GetFeedProgress, SystemReady)
+    asks = (RecallProgress,)
     external = True
 
     @property
@@ -83,9 +87,11 @@ class ReplayFeed(Feed[P], Generic[P]):
     restarts = False
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Load everything, so that bad input is refused before any event; then hand over the moments."""
+        """Load everything, so that bad input is refused before any event; then hand over what is left."""
         self.load()
-        self.replay(self.moments())
+        moments = self.moments()
+        self._pass_over(await self.ask(RecallProgress(self.name)), moments)
+        self.replay(moments)
         yield
 
     @abstractmethod
@@ -98,3 +104,12 @@ class ReplayFeed(Feed[P], Generic[P]):
 
         What stands after a `yield` runs once the moment has been played.
         """
+
+    def _pass_over(self, done: ProgressRecalled, moments: Iterator[Moment]) -> None:
+        """Go past the moments that were played before a restart; the last of them has to be the same."""
+        last = next(islice(moments, done.moments - 1, None), None) if done.moments else None
+        if done.moments and (last is None or last[0] != done.at):
+            raise Refused(
+                f"moment {done.moments} of its data is not the one at which it stopped; put back the data "
+                "that it had, or begin anew in another state directory"
+            )

@@ -2,15 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 
-from bus import on
+from bus import AskError, on
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.fills import Fill
-from lts.domain.journal import RecallOrders
-from lts.domain.market import Bar, Instrument
+from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
+from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import ZERO, plain
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderProposed
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
@@ -56,13 +57,15 @@ class Portfolio(Plugin[P], Generic[P]):
         GetAccount,
         StandingTarget,
     )
-    asks = (RecallOrders,)
+    asks = (RecallOrders, RecallDeposits, RecentBars)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
         kept: PortfolioAssignment = self.assignment
         self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
-        self.book.deposit(kept.cash, self.clock.now())
+        recalled = await self.ask(RecallDeposits(kept.portfolio))
+        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
+            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
         self.valuation = Valuation(self.book)
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
@@ -75,6 +78,7 @@ class Portfolio(Plugin[P], Generic[P]):
                 self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
             for fill in record.fills:
                 self._book(fill)
+        await self._recall_marks()
         yield
 
     @property
@@ -163,6 +167,13 @@ class Portfolio(Plugin[P], Generic[P]):
             "positions": {symbol: plain(held.quantity) for symbol, held in self.book.positions.items()},
             "working": [order for leaves in self.leaves.values() for order in leaves],
         }
+
+    async def _recall_marks(self) -> None:
+        """Value what is held at the last closes before now, where a feed remembers them."""
+        for symbol, position in self.book.positions.items():
+            if position.quantity:
+                with suppress(AskError):
+                    self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
     def _propose(self, instrument: Instrument, missing: Decimal) -> None:
         symbol, portfolio = instrument.symbol, self.assignment.portfolio

@@ -6,7 +6,16 @@ from typing import Any
 from bus import Message, Request
 from lts.domain.accounts import StandingTarget, TargetStood
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
-from lts.domain.journal import OrdersRecalled, RecallOrders, RecallTradingStates, TradingStatesRecalled
+from lts.domain.journal import (
+    DepositsRecalled,
+    OrdersRecalled,
+    ProgressRecalled,
+    RecallDeposits,
+    RecallOrders,
+    RecallProgress,
+    RecallTradingStates,
+    TradingStatesRecalled,
+)
 from lts.domain.market import Bar, History, RecentBars
 from lts.domain.order_flow import JournalOrder, OrderJournalled
 from lts.domain.plugins import PluginStarted, StartPlugin
@@ -45,6 +54,8 @@ class Answers(dict[type[Request[Any]], Any]):
             StandingTarget: self._standing_target,
             RecallOrders: OrdersRecalled(()),
             RecallTradingStates: TradingStatesRecalled(()),
+            RecallDeposits: DepositsRecalled(),
+            RecallProgress: ProgressRecalled(),
             JournalOrder: _journalled,
             StartPlugin: _started,
             GetHealth: WELL,

@@ -25,7 +25,8 @@ from lts.sdk import (
 NONE = Decimal(0)
 MARKET, IOC = OrderType.MARKET, TimeInForce.IOC
 BPS = Decimal("0.0001")
-WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.PENDING_CANCEL})
+UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
+WORKING = UNANSWERED | {OrderStatus.ACCEPTED, OrderStatus.PENDING_CANCEL}
 
 
 class PaperParams(Params):
@@ -47,12 +48,17 @@ class PaperBroker(Broker[PaperParams]):
     """
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Take up the orders that were working before a restart."""
+        """Take up the orders that were working before a restart, also those that had no answer yet.
+
+        The journal is all that this venue has: what it holds as sent has arrived.
+        """
         self.working: dict[str, dict[str, ApprovedOrder]] = {symbol: {} for symbol in self.instruments}
         for record in await self.recalled_orders():
             order = record.order
             if record.status in WORKING and isinstance(order, ApprovedOrder):
                 self.working[order.instrument][order.client_order_id] = order
+                if record.status in UNANSWERED:
+                    self.accepted(order)
         yield
 
     @on

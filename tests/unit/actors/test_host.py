@@ -10,6 +10,7 @@ import pytest
 
 import plugins
 from actors.host import Host
+from actors.journal import MemoryJournal
 from lts.admission.catalogue import Catalogue
 from lts.admission.guest import Guest
 from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
@@ -186,6 +187,7 @@ async def test_two_owners_of_one_instrument_are_refused(host: Callable[[], Any])
         "scope": {"instrument": "TEST"},
     }
     async with host() as bench:
+        bench.bus.spawn(MemoryJournal, None, name="journal")
         assert isinstance(await bench.ask(wanted("csv", **feed, actor="feed/one")), PluginStarted)
         reason = await refused(bench, wanted("csv", **feed, actor="feed/other"))
         assert ": feed/other cannot own " in reason

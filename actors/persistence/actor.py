@@ -1,0 +1,231 @@
+"""The persistence actor: owns the database, and with it every session."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from actors.persistence.cache import Stored
+from actors.persistence.journal import Journal
+from actors.persistence.keyring import DataKeys
+from actors.persistence.page import Form, Page
+from actors.persistence.progress import Odometer, Progress
+from actors.persistence.reader import Reader
+from actors.persistence.rows import DataKeyRow
+from actors.persistence.storage import Opened, Storage, opened
+from actors.persistence.troubles import sentence
+from actors.persistence.units import Units
+from actors.persistence.work import Batch, Steps, Work
+from actors.persistence.writer import Writer
+from bus import SECOND, Accepted, Actor, Later, on
+from lts.domain.journal import (
+    DepositsRecalled,
+    OrdersRecalled,
+    ProgressRecalled,
+    RecallDeposits,
+    RecallOrders,
+    RecallProgress,
+    RecallTradingStates,
+    TradingStatesRecalled,
+)
+from lts.domain.market import Bar, BarOpened, Quote, Trade
+from lts.domain.order_flow import (
+    JournalOrder,
+    OrderChanged,
+    OrderDenied,
+    OrderFilled,
+    OrderJournalled,
+    OrderNotJournalled,
+)
+from lts.domain.risk import TradingStateChanged
+from lts.domain.storage import GetStorage, StorageRecovered, StorageReported, StorageTroubled
+from lts.domain.units import NotPerformed, Perform, Performed
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+DATA_KEYS = Form(DataKeyRow)
+MARKET = (BarOpened, Bar, Quote, Trade)
+LAST_WRITE = 8.0
+"""Seconds in which what waits is written when the node stops."""
+MOST_WAITING = 50_000
+"""Pieces of work in the lane beyond which units and intents are refused."""
+
+
+class Persistence(Actor[Storage]):
+    """Keeps the order journal, carries out units of work, and recalls what is stored.
+
+    It answers after the commit. What is not on disk when the database is in trouble waits, except for
+    intents and units: those are refused.
+    """
+
+    publishes = (StorageTroubled, StorageRecovered)
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Open the storage, or refuse to start; at the end, write what waits."""
+        async with opened(self.params) as storage:
+            await self._take_up(storage)
+            self.background(self.writer.run())
+            try:
+                yield
+            finally:
+                self._follow(self.odometer.finish())
+                await self.writer.close(LAST_WRITE)
+
+    async def _take_up(self, storage: Opened) -> None:
+        self.keys: DataKeys = storage.keys
+        self.engine = storage.engine
+        self.troubled_since = 0
+        self.reader = Reader(storage.engine)
+        self.journal = Journal(self.params.tariff)
+        self.units = Units(lambda: self.keys.sealing)
+        self.progress = Progress()
+        self.writer = Writer(storage.engine, storage.trail, storage.sealer, self._note_trouble)
+        if self.keys.made:
+            self.writer.put(Work(self._keep_keys, Steps(), "persistence", 0))
+        async with storage.engine.connect() as connection:
+            await self.journal.resume(connection)
+        self.odometer = Odometer(await self.reader.progress())
+        self.latest = await self.reader.latest()
+        self.found = await self.reader.tally()
+
+    # What is to be kept
+
+    @on
+    def keep(self, wanted: JournalOrder) -> Later[OrderJournalled | OrderNotJournalled]:
+        """Keep an intent, and answer when it is on disk."""
+        later, order = self.later(), wanted.order
+
+        def refuse(reason: str) -> None:
+            self.journal.unkept[order.client_order_id] = order
+            later.answer(OrderNotJournalled(order, reason))
+
+        def confirm() -> None:
+            later.answer(OrderJournalled(order))
+
+        self._put(Work(order, self.journal, "desk", self.cause, confirm, refuse, fleeting=True))
+        return later
+
+    @on
+    def note(self, fact: OrderChanged | OrderFilled) -> None:
+        """Keep what became of an order."""
+        self._note(fact, "desk")
+
+    @on
+    def note_decision(self, fact: OrderDenied | TradingStateChanged) -> None:
+        """Keep what risk decided."""
+        self._note(fact, "risk")
+
+    @on
+    def perform(self, wanted: Perform) -> Later[Performed | NotPerformed]:
+        """Carry out a unit of work, and answer when it is on disk."""
+        later = self.later()
+        done, refused = Performed(), NotPerformed
+        self._put(
+            Work(
+                wanted.commands,
+                self.units,
+                wanted.who,
+                self.cause,
+                lambda: later.answer(done),
+                lambda reason: later.answer(refused(reason)),
+                fleeting=True,
+            )
+        )
+        return later
+
+    @on
+    def follow(self, accepted: Accepted) -> None:
+        """Keep how far each feed has come."""
+        if isinstance(accepted.message, MARKET):
+            self._follow(self.odometer.begin(accepted.source, accepted.at))
+
+    # What is stored
+
+    @on
+    def recall_orders(self, wanted: RecallOrders) -> Later[OrdersRecalled]:
+        """Answer with orders and their lives."""
+        return self._recall(lambda: self.reader.orders(wanted), OrdersRecalled)
+
+    @on
+    def recall_deposits(self, wanted: RecallDeposits) -> Later[DepositsRecalled]:
+        """Answer what was paid into a portfolio."""
+        return self._recall(lambda: self.reader.deposits(wanted.portfolio), DepositsRecalled)
+
+    @on
+    def recall_states(self, _: RecallTradingStates) -> Later[TradingStatesRecalled]:
+        """Answer with the trading state of every scope that has ever had one."""
+        return self._recall(self.reader.trading_states, TradingStatesRecalled)
+
+    @on
+    def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
+        """Answer how far a feed had come when the node began."""
+        return self.odometer.done_at_start(wanted.source)
+
+    @on
+    def report(self, _: GetStorage) -> StorageReported:
+        """Answer where everything is, and how storing goes."""
+        writer, pool = self.writer, self.engine.pool
+        assert isinstance(pool, QueuePool)  # noqa: S101 - what the engine is made with
+        return StorageReported(
+            database=self.params.place,
+            at=self.latest,
+            found=self.found,
+            waiting=len(writer),
+            commits=writer.commits,
+            written=writer.written,
+            refused=writer.refused,
+            rows=writer.rows,
+            slowest_commit_ms=writer.slowest_ms,
+            trouble=writer.trouble,
+            pool_size=pool.size(),
+            pool_in_use=pool.checkedout(),
+            cache_hits=sum(cache.hits for cache in self.journal.caches),
+            cache_misses=sum(cache.misses for cache in self.journal.caches),
+        )
+
+    async def _keep_keys(self, batch: Batch, work: Work) -> None:
+        page = Page(DATA_KEYS, batch)
+        for row in self.keys.made:
+            page.insert(row, work)
+        await page.write()
+
+    def _note(self, fact: OrderChanged | OrderFilled | OrderDenied | TradingStateChanged, who: str) -> None:
+        def refuse(reason: str) -> None:
+            self.give_up(fact, reason)
+
+        self.writer.put(Work(fact, self.journal, who, self.cause, refused=refuse))
+
+    def _put(self, work: Work) -> None:
+        """Have work written that somebody waits for, unless far too much waits already."""
+        if len(self.writer) > MOST_WAITING:
+            work.refused(f"{len(self.writer)} pieces of work wait for the disk; try again later")
+        else:
+            self.writer.put(work)
+
+    def _follow(self, done: dict[str, Stored]) -> None:
+        if done:
+            self.writer.put(Work(done, self.progress, "persistence", 0))
+
+    def _recall(self, read: Callable[[], Awaitable[T]], answer: Callable[[T], R]) -> Later[R]:
+        """Read when all is written that stands in the lane now."""
+        later = self.later()
+
+        async def look_up() -> None:
+            await self.writer.flushed()
+            try:
+                later.answer(answer(await read()))
+            except (SQLAlchemyError, OSError) as error:
+                later.fail(sentence(error, self.engine.url))
+
+        self.background(look_up())
+        return later
+
+    def _note_trouble(self, reason: str) -> None:
+        now = self.system.monotonic()
+        if reason:
+            self.troubled_since = now
+            self.publish(StorageTroubled(reason))
+        else:
+            self.publish(StorageRecovered((now - self.troubled_since) / SECOND))

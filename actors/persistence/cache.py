@@ -1,0 +1,71 @@
+"""Rows that are needed again and again: what is committed, and on top of it what a batch has staged."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Table, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Stored = dict[str, Any]
+"""A row as column names and Python values; it is replaced, never changed."""
+
+SLICE = 500
+"""Keys in one query, at most."""
+
+
+class RowCache:
+    """Rows of a table by some of its columns.
+
+    Args:
+        table: whose rows.
+        by: the columns of the key; one column is a key of itself, several are a tuple.
+        lasting: whether a committed row is worth keeping.
+    """
+
+    def __init__(self, table: Table, *by: str, lasting: Callable[[Stored], bool] = lambda _: True) -> None:
+        self.hits = self.misses = 0
+        self._table = table
+        self._columns = [table.c[name] for name in by]
+        self._lasting = lasting
+        self._committed: dict[Any, Stored] = {}
+        self._staged: dict[Any, Stored] = {}
+
+    async def fetch(self, connection: AsyncConnection, keys: Iterable[Any]) -> None:
+        """Read the rows that are not known yet, in one query for hundreds of them."""
+        wanted = set(keys)
+        missing = sorted(wanted - self._committed.keys() - self._staged.keys())
+        self.hits += len(wanted) - len(missing)
+        self.misses += len(missing)
+        for start in range(0, len(missing), SLICE):
+            await self._read(connection, missing[start : start + SLICE])
+
+    def get(self, key: Any) -> Stored | None:
+        """Return a row that was fetched or staged, None if there is none."""
+        return self._staged.get(key) or self._committed.get(key)
+
+    def stage(self, row: Stored) -> None:
+        """Take note of a row as the batch leaves it."""
+        self._staged[self._key(row)] = row
+
+    def settle(self) -> None:
+        """Take note that what was staged is committed."""
+        for key, row in self._staged.items():
+            if self._lasting(row):
+                self._committed[key] = row
+            else:
+                self._committed.pop(key, None)
+        self._staged.clear()
+
+    def forget(self) -> None:
+        """Drop what was staged."""
+        self._staged.clear()
+
+    async def _read(self, connection: AsyncConnection, keys: list[Any]) -> None:
+        column = self._columns[0] if len(self._columns) == 1 else tuple_(*self._columns)
+        for found in await connection.execute(select(self._table).where(column.in_(keys))):
+            row = dict(found._mapping)  # noqa: SLF001 - the public view of a row, despite its name
+            self._committed[self._key(row)] = row
+
+    def _key(self, row: Stored) -> Any:
+        values = tuple(row[column.name] for column in self._columns)
+        return values[0] if len(values) == 1 else values

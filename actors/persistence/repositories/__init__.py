@@ -1,0 +1,1 @@
+"""What units do to the tables, one noun a file."""

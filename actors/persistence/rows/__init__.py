@@ -1,0 +1,43 @@
+"""The rows of every table, and the metadata that describes them all."""
+
+from actors.persistence.rows.audit import AuditRow, AuditSealRow
+from actors.persistence.rows.audit_rule import AUDITED, AuditRule, Exempt
+from actors.persistence.rows.billing import BillingRecordRow
+from actors.persistence.rows.data_key import DataKeyRow
+from actors.persistence.rows.feed import FeedProgressRow
+from actors.persistence.rows.fill import FillRow
+from actors.persistence.rows.instrument import InstrumentRow
+from actors.persistence.rows.ledger import LedgerEntryRow
+from actors.persistence.rows.order import OrderEventRow, OrderRow
+from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
+from actors.persistence.rows.position import PositionRow
+from actors.persistence.rows.row import Row
+from actors.persistence.rows.statistic import StatisticRow
+from actors.persistence.rows.trading_state import TradingStateRow
+from actors.persistence.rows.user import UserRow
+
+metadata = Row.metadata
+
+__all__ = [
+    "AUDITED",
+    "AssetRow",
+    "AuditRow",
+    "AuditRule",
+    "AuditSealRow",
+    "BillingRecordRow",
+    "DataKeyRow",
+    "Exempt",
+    "FeedProgressRow",
+    "FillRow",
+    "InstrumentRow",
+    "LedgerEntryRow",
+    "OrderEventRow",
+    "OrderRow",
+    "PortfolioRow",
+    "PositionRow",
+    "Row",
+    "StatisticRow",
+    "TradingStateRow",
+    "UserRow",
+    "metadata",
+]

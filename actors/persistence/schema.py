@@ -1,0 +1,129 @@
+"""The schema: brought up to date by migrations, and compared with what the rows say it is."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy import Connection, String, column, inspect, select, table
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from actors.persistence import guard
+from actors.persistence.drift import drift
+from actors.persistence.troubles import sentence, where
+from lts.refusal import Refused
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION_TABLE = "alembic_version"
+_TOLD = 3  # differences in one sentence
+
+
+def head() -> str:
+    """Return the revision that this version of LTS works with."""
+    return _scripts().get_current_head() or ""
+
+
+async def current(engine: AsyncEngine) -> str | None:
+    """Return the revision of a database, None if it is empty; raise Refused if it is not one of ours."""
+    async with _told(engine), engine.connect() as connection:
+        return await connection.run_sync(_revision)
+
+
+async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+    """Bring a database, empty or older, up to a revision, in one transaction; or raise Refused."""
+    await _migrate(engine, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(engine: AsyncEngine, revision: str) -> None:
+    """Take a database back to a revision ("base": empty), in one transaction; what it drops is lost."""
+    await _migrate(engine, lambda config: command.downgrade(config, revision))
+
+
+async def check(engine: AsyncEngine) -> None:
+    """Raise Refused, saying what to do, unless the database is exactly what this version works with."""
+    async with _told(engine), engine.connect() as connection:
+        await connection.run_sync(_check)
+
+
+async def prepare(engine: AsyncEngine) -> None:
+    """Make the tables in an empty database, and check any other."""
+    if await current(engine) is None:
+        await upgrade(engine)
+    await check(engine)
+
+
+async def _migrate(engine: AsyncEngine, run: Callable[[Config], None]) -> None:
+    async with _told(engine), engine.connect() as connection:
+        with guard.unit(connection):
+            async with connection.begin():
+                await connection.run_sync(_run_migrations, run)
+
+
+def _run_migrations(connection: Connection, run: Callable[[Config], None]) -> None:
+    _revision(connection)  # refuses what is not ours
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        run(config)
+    except (CommandError, RevisionError) as error:
+        raise Refused(f"{_name(connection)} cannot be migrated: {error}") from error
+
+
+def _check(connection: Connection) -> None:
+    name, found, wanted = _name(connection), _revision(connection), head()
+    if found is None:
+        raise Refused(f"{name} is empty: make its tables with `lts db upgrade`")
+    if found != wanted:
+        raise Refused(f"{name} is at revision {found}, and LTS works with {wanted}: run `lts db upgrade`")
+    if differences := drift(connection):
+        told = "; ".join(differences[:_TOLD] + ["and more"] * (len(differences) > _TOLD))
+        raise Refused(f"{name} was changed since revision {found} ({told}): undo that, or restore a backup")
+
+
+def _revision(connection: Connection) -> str | None:
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return None
+    name = _name(connection)
+    if _VERSION_TABLE not in tables:
+        raise Refused(f"{name} holds tables of something else: name an empty database, or none")
+    number = column("version_num", String)
+    found = connection.scalars(select(number).select_from(table(_VERSION_TABLE, number))).all()
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if unknown := sorted(set(found) - known):
+        raise Refused(
+            f"{name} was made by another version of LTS, which has a revision {', '.join(unknown)}: "
+            "use that version, or restore a backup made with this one"
+        )
+    if not found and tables != {_VERSION_TABLE}:
+        raise Refused(f"{name} holds tables and no revision: restore a backup, or name an empty database")
+    return found[0] if found else None
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    """Return Alembic's settings, which know where the revisions are, wherever LTS is installed."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _name(connection: Connection) -> str:
+    return where(connection.engine.url)
+
+
+@asynccontextmanager
+async def _told(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Turn what the driver reports into one sentence."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise Refused(sentence(error, engine.url)) from error

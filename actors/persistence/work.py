@@ -1,0 +1,96 @@
+"""What waits to be written, and who writes it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actors.persistence.auditing import AuditTrail
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction of the writer lane."""
+
+    connection: AsyncConnection
+    trail: AuditTrail
+    at: int
+    """System time, in UTC nanoseconds."""
+    rows: int = 0
+
+    async def execute(self, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute a statement for each of the rows, in one go."""
+        if rows:
+            await self.connection.execute(statement, rows)
+            self.rows += len(rows)
+
+    async def insert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, in one go."""
+        await self.execute(table.insert(), rows)
+
+
+def _nothing(*_: Any) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A piece of work: all of it is committed, or nothing."""
+
+    content: Any
+    scribe: "Scribe"
+    who: str
+    cause: int
+    done: Callable[[], None] = _nothing
+    """Called after the commit."""
+    refused: Callable[[str], None] = _nothing
+    """Called with the reason when it cannot be committed, whatever is tried."""
+    fleeting: bool = False
+    """Whether it is refused rather than kept waiting while nothing can be stored."""
+
+
+class Scribe(Protocol):
+    """Writes one sort of work, and remembers what it wrote only once it is committed."""
+
+    async def write(self, batch: Batch, works: Sequence[Work]) -> None:
+        """Write consecutive pieces of work; raise if any of them is impossible."""
+
+    def settle(self) -> None:
+        """Take note that all that was written is committed."""
+
+    def forget(self) -> None:
+        """Take note that nothing of what was written was committed."""
+
+
+class Steps:
+    """The scribe of upkeep: each piece of work is a function of this package that is given the batch."""
+
+    async def write(self, batch: Batch, works: Sequence[Work]) -> None:
+        """Take each step."""
+        for work in works:
+            await work.content(batch, work)
+
+    def settle(self) -> None:
+        """Remember nothing: whoever has a step taken hears of it by `done`."""
+
+    def forget(self) -> None:
+        """Forget nothing, for the same reason."""
+
+
+class Marks:
+    """The scribe of what only marks a place in the lane: there is nothing to write."""
+
+    async def write(self, batch: Batch, works: Sequence[Work]) -> None:
+        """Write nothing."""
+
+    def settle(self) -> None:
+        """Remember nothing."""
+
+    def forget(self) -> None:
+        """Forget nothing."""
+
+
+class Impossible(Exception):
+    """A piece of work that contradicts what is stored; the sentence says how."""

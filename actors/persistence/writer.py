@@ -1,0 +1,256 @@
+"""The writer lane: one connection that commits what waits in groups.
+
+While one transaction is on its way to the disk, the next one gathers: a piece of work alone is
+written at once, and under load hundreds share one commit. Whoever waits for an answer gets it after
+the commit. A group that fails is halved until the piece that cannot be written is alone; when the
+database itself is in trouble, everything waits and is tried again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from actors.persistence.auditing import AuditTrail
+from actors.persistence.guard import unit
+from actors.persistence.page import table_of
+from actors.persistence.rows import AuditRow
+from actors.persistence.seals import Sealer
+from actors.persistence.troubles import Trouble, classify, sentence
+from actors.persistence.work import Batch, Impossible, Marks, Work
+from bus import SECOND, SystemClock, pause
+
+log = structlog.get_logger("persistence")
+
+AUDIT_LOG = table_of(AuditRow)
+GROUP = 512
+"""Pieces of work in one transaction, at most."""
+PATIENCE = 30.0
+"""Seconds that a transaction may take."""
+FIRST_REST, LONGEST_REST = 0.05, 2.0
+"""Seconds between two attempts when the database is in trouble."""
+LAST_WORD = 5.0
+"""Seconds that a transaction under way has when the node stops."""
+AT_ONCE = 5
+"""Conflicts with other transactions after which it counts as trouble."""
+
+
+class Writer:
+    """Commits work in the order in which it was put, and seals the audit about once a second.
+
+    Args:
+        engine: whose pool lends the one connection.
+        trail: numbers the audit rows.
+        sealer: chains them.
+        troubled: told the reason when nothing can be stored, and "" when it can again.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, trail: AuditTrail, sealer: Sealer, troubled: Callable[[str], None]
+    ) -> None:
+        self.trouble = ""
+        self.commits = self.written = self.refused = self.rows = 0
+        self.slowest_ms = 0.0
+        self._engine = engine
+        self._trail = trail
+        self._sealer = sealer
+        self._troubled = troubled
+        self._system = SystemClock()
+        self._waiting: deque[Work] = deque()
+        self._taken = 0
+        self._news = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+
+    def __len__(self) -> int:
+        """The pieces of work that are not on disk yet."""
+        return len(self._waiting) + self._taken
+
+    def put(self, work: Work) -> None:
+        """Have something written, after all that was put before."""
+        if work.fleeting and self.trouble:
+            self._refuse(work, self.trouble)
+        else:
+            self._waiting.append(work)
+            self._news.set()
+
+    async def flushed(self) -> None:
+        """Wait until all that has been put so far is committed or refused."""
+        reached = asyncio.Event()
+        self.put(Work(None, Marks(), "", 0, done=reached.set))
+        await reached.wait()
+
+    async def run(self) -> None:
+        """Write for as long as the actor lives."""
+        while True:
+            await self._next()
+            if self._waiting:
+                await _to_its_end(self._write(self._take()))
+            if self._sealer.due(self._system.now()):
+                await _to_its_end(self.seal())
+
+    async def seal(self) -> None:
+        """Seal what has been audited since the last time, and write the head beside the database."""
+        await self._write([Work(None, self._sealer, "persistence", 0)])
+
+    async def close(self, within: float) -> None:
+        """Write what waits, seal it, and give the connection back; what is not on disk by then is lost."""
+        try:
+            async with asyncio.timeout(within):
+                while self._waiting:
+                    await self._write(self._take())
+                if self._sealer.due(self._system.now() + SECOND):
+                    await self.seal()
+        except TimeoutError:
+            log.critical("not everything was stored", lost=len(self), reason=self.trouble)
+        await self._hang_up()
+
+    def _take(self) -> list[Work]:
+        return [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+
+    async def _next(self) -> None:
+        if not self._waiting:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+
+    async def _write(self, works: Sequence[Work]) -> None:
+        """Commit all of these, or as many as can be."""
+        groups = [works]
+        while groups:
+            self._taken = sum(map(len, groups))
+            group = groups.pop()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._attempt(group)
+            except Exception as error:  # noqa: BLE001 - a defect in one piece of work must not stop the others
+                groups += await self._try_next(group, error)
+            else:
+                self._settle(group)
+        self._taken = 0
+
+    async def _attempt(self, group: Sequence[Work]) -> None:
+        """Write a group in one transaction, without a word to anybody."""
+        connection = await self._connected()
+        batch = Batch(connection, self._trail, self._system.now())
+        begun = self._system.monotonic()
+        self._trail.begin(batch.at)
+        with unit(connection):
+            async with connection.begin():
+                for scribe, works in groupby(group, key=attrgetter("scribe")):
+                    await scribe.write(batch, tuple(works))
+                await batch.insert(AUDIT_LOG, self._trail.rows)
+        self.commits += 1
+        self.rows += batch.rows
+        self.slowest_ms = max(self.slowest_ms, (self._system.monotonic() - begun) / 1e6)
+
+    async def _try_next(self, group: Sequence[Work], error: Exception) -> list[Sequence[Work]]:
+        """Return what is left of a group that failed, in the parts in which it is to be tried again."""
+        trouble = Trouble.CONSTRAINT if isinstance(error, Impossible) else classify(error)
+        if trouble in {Trouble.CONSTRAINT, Trouble.OTHER}:
+            self._forget(group)
+            if len(group) > 1:
+                half = len(group) // 2
+                return [group[half:], group[:half]]
+            if not isinstance(error, Impossible | SQLAlchemyError):
+                log.error("work failed", work=group[0].content, exc_info=error)
+            self._refuse(group[0], self._sentence(error))
+            return []
+        if await self._was_committed_after_all(error, trouble):
+            self._settle(group)
+            return []
+        self._forget(group)
+        return [tuple(work for work in group if not self._came_too_late(work))]
+
+    async def _was_committed_after_all(self, error: Exception, trouble: Trouble) -> bool:
+        """Wait until the database can be asked again, and return whether it has the last audit row."""
+        last = self._trail.rows[-1] if self._trail.rows else None
+        attempts = 0
+        while True:
+            attempts += 1
+            if trouble is not Trouble.RETRY or attempts > AT_ONCE:
+                self._note_trouble(self._sentence(error))
+            await self._hang_up()
+            await pause(min(LONGEST_REST, FIRST_REST * 2**attempts))
+            try:
+                if last is None:
+                    return False
+                connection = await self._connected()
+                async with connection.begin():
+                    kept = select(AUDIT_LOG.c.mac).where(AUDIT_LOG.c.seq == last["seq"])
+                    return bool(await connection.scalar(kept) == last["mac"])
+            except (SQLAlchemyError, OSError) as again:
+                error, trouble = again, Trouble.PAUSE
+
+    def _settle(self, group: Sequence[Work]) -> None:
+        """Take note that a group is committed, and tell whoever waits."""
+        if self.trouble:
+            self.trouble = ""
+            self._troubled("")
+        self._trail.commit()
+        for scribe in {id(work.scribe): work.scribe for work in group}.values():
+            scribe.settle()
+        self.written += len(group)
+        for work in group:
+            work.done()
+
+    def _forget(self, group: Sequence[Work]) -> None:
+        self._trail.rollback()
+        for scribe in {id(work.scribe): work.scribe for work in group}.values():
+            scribe.forget()
+
+    def _refuse(self, work: Work, reason: str) -> None:
+        self.refused += 1
+        work.refused(reason)
+
+    def _came_too_late(self, work: Work) -> bool:
+        """Refuse what must not be kept waiting by trouble; the rest is kept."""
+        if work.fleeting and self.trouble:
+            self._refuse(work, self.trouble)
+            return True
+        return False
+
+    def _note_trouble(self, reason: str) -> None:
+        if self.trouble:
+            return
+        log.error("nothing can be stored", reason=reason, waiting=len(self))
+        self.trouble = reason
+        self._troubled(reason)
+        self._waiting = deque(work for work in self._waiting if not self._came_too_late(work))
+
+    def _sentence(self, error: Exception) -> str:
+        return str(error) if isinstance(error, Impossible) else sentence(error, self._engine.url)
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def _hang_up(self) -> None:
+        """Give the connection back; one that cannot even be closed is dropped."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, OSError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await connection.close()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that a cancellation does not tear in half: it comes through when the work is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=LAST_WORD)
+        task.cancel()
+        raise

@@ -1,0 +1,86 @@
+"""Units of work: typed commands that change what is stored, all together or not at all."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from bus.message import Event, Request
+from lts.domain.market import Instrument
+
+
+class PutInstrument(msgspec.Struct, frozen=True, tag=True):
+    """Make an instrument known, or give it other rules."""
+
+    instrument: Instrument
+
+
+class PutUser(msgspec.Struct, frozen=True, tag=True):
+    """Make a user known, without a login."""
+
+    name: str
+
+
+class AssetSettings(msgspec.Struct, frozen=True):
+    """One instrument in a portfolio: who decides about it, with what parameters, and who executes."""
+
+    instrument: str
+    broker: str
+    strategy: str
+    params: Mapping[str, Any] = {}
+
+
+class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
+    """Open a portfolio with its cash, or give one that is open other settings.
+
+    Owner, currency and cash apply when it is opened. For one that is open already, another owner
+    or currency is refused, and the cash is left as it has become.
+    """
+
+    name: str
+    owner: str
+    currency: str
+    cash: Decimal
+    plugin: str
+    params: Mapping[str, Any] = {}
+    assets: tuple[AssetSettings, ...] = ()
+
+
+class RecordCharge(msgspec.Struct, frozen=True, tag=True):
+    """Bill a user, once under each reference; a charge that was made already stands."""
+
+    user: str
+    kind: str
+    reference: str
+    amount: Decimal
+    currency: str
+    at: int
+    portfolio: str | None = None
+
+
+class KeepSamples(msgspec.Struct, frozen=True, tag=True):
+    """Keep one sample of each of several series, taken at one instant."""
+
+    at: int
+    values: Mapping[str, float]
+
+
+Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples
+
+
+class Performed(Event):
+    """All commands of the unit are on disk."""
+
+
+class NotPerformed(Event):
+    """None of the unit's commands was carried out, for this reason."""
+
+    reason: str
+
+
+class Perform(Request[Performed | NotPerformed]):
+    """Commands a unit of work, in the name of somebody: a user, or an actor of the system."""
+
+    commands: tuple[Command, ...]
+    who: str

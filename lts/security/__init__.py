@@ -1,0 +1,1 @@
+"""Keys and where they come from, and what is done with them: sealing, authenticating, signing, vaults."""

@@ -1,0 +1,254 @@
+"""Every constraint of every table refuses the row that it is there to refuse, on both engines.
+
+The constraints are those of the metadata: one without a row here that violates it fails the test.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actors.persistence.rows import metadata
+from actors.persistence.troubles import Trouble, classify
+
+pytestmark = pytest.mark.requirement("INT-5.1", "INT-5.3", "INT-008")
+
+Values = dict[str, Any]
+
+ONE = Decimal(1)
+AUDIT = {
+    "at": 1, "who": "ann", "cause": 1, "action": "insert", "entity": "users", "row_key": "[1]",
+    "before": None, "after": "{}", "key_id": "k", "mac": bytes(32),
+}  # fmt: skip
+SEAL = {
+    "kind": "segment", "first_seq": 1, "last_seq": 1, "root": bytes(32), "previous": bytes(32), "at": 1,
+    "key_id": "k", "signature": bytes(64),
+}  # fmt: skip
+CONTRACT = {"currency": "USD", "tick_size": ONE, "lot_size": ONE, "multiplier": ONE, "min_notional": ONE}
+ORDER = {
+    "portfolio_id": 1, "instrument": "BTC/USD", "broker": "paper", "side": "buy", "quantity": ONE,
+    "type": "limit", "limit_price": ONE, "time_in_force": "gtc", "created_at": 1, "status": "accepted",
+    "filled": ONE, "cause": 1,
+}  # fmt: skip
+EVENT = {
+    "portfolio_id": 1, "client_order_id": "main-btc-1", "status": "filled", "at": 1, "reason": "",
+    "exec_id": "1",
+}  # fmt: skip
+FILL = {
+    "broker": "paper", "portfolio_id": 1, "client_order_id": "main-btc-1", "instrument": "BTC/USD",
+    "side": "buy", "quantity": ONE, "price": ONE, "fee": ONE, "currency": "USD", "at": 1,
+}  # fmt: skip
+POSITION = {
+    "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
+    "round_trips": 1, "at": 1,
+}  # fmt: skip
+POSTING = {
+    "portfolio_id": 1,
+    "booking": "fill 1",
+    "account": "cash",
+    "currency": "USD",
+    "amount": ONE,
+    "at": 1,
+}
+SAMPLE = {
+    "series": "equity", "resolution": 60, "samples": 1, "first": 1.0, "lowest": 1.0, "highest": 1.0,
+    "last": 1.0, "total": 1.0,
+}  # fmt: skip
+CHARGE = {
+    "user_id": 1, "portfolio_id": 1, "kind": "trade", "amount": ONE, "currency": "USD", "at": 1,
+    "detail": b"sealed",
+}  # fmt: skip
+PORTFOLIO = {"owner_id": 1, "currency": "USD", "plugin": "fixed", "params": b"sealed", "opened_at": 1}
+ASSET = {"portfolio_id": 1, "broker": "paper", "strategy": "cross", "params": b"sealed"}
+KEY = {
+    "purpose": "mac",
+    "wrapped": b"wrapped",
+    "node_key": "n",
+    "public": None,
+    "created_at": 1,
+    "retired_at": 2,
+}
+
+# Of each table a row that is stored, and another that could be: what is wrong with a row is then the change.
+ROWS: dict[str, tuple[Values, Values]] = {
+    "data_keys": (KEY | {"id": "a"}, KEY | {"id": "b"}),
+    "audit_log": (AUDIT | {"seq": 1}, AUDIT | {"seq": 2}),
+    "audit_seal": (SEAL | {"number": 1}, SEAL | {"number": 2}),
+    "users": (
+        {"id": 1, "name": "ann", "active": True, "created_at": 1},
+        {"id": 2, "name": "bob", "active": False, "created_at": 1},
+    ),
+    "instruments": (CONTRACT | {"symbol": "BTC/USD"}, CONTRACT | {"symbol": "ETH/USD"}),
+    "portfolios": (PORTFOLIO | {"id": 1, "name": "main"}, PORTFOLIO | {"id": 2, "name": "side"}),
+    "assets": (ASSET | {"instrument": "BTC/USD"}, ASSET | {"instrument": "ETH/USD"}),
+    "orders": (ORDER | {"client_order_id": "main-btc-1"}, ORDER | {"client_order_id": "main-btc-2"}),
+    "order_events": (EVENT | {"seq": 1}, EVENT | {"seq": 2}),
+    "fills": (FILL | {"exec_id": "1"}, FILL | {"exec_id": "2"}),
+    "positions": (POSITION | {"instrument": "BTC/USD"}, POSITION | {"instrument": "ETH/USD"}),
+    "ledger_entries": (POSTING | {"line": 0}, POSTING | {"line": 1}),
+    "trading_states": (
+        {"scope": "system", "state": "halted", "reason": "", "at": 1},
+        {"scope": "ann", "state": "active", "reason": "", "at": 1},
+    ),
+    "feed_progress": ({"source": "a", "moments": 0, "at": 1}, {"source": "b", "moments": 0, "at": 1}),
+    "statistics": (SAMPLE | {"at": 1}, SAMPLE | {"at": 2}),
+    "billing_records": (CHARGE | {"id": 1, "reference": "1"}, CHARGE | {"id": 2, "reference": "2"}),
+}
+BEFOREHAND: dict[str, Values] = {
+    "assets": CONTRACT | {"symbol": "ETH/USD"},
+    "positions": CONTRACT | {"symbol": "ETH/USD"},
+}
+
+AGAINST_CHECKS: dict[str, list[Values]] = {
+    "ck_data_keys_purpose": [{"purpose": "guess"}],
+    "ck_audit_log_seq": [{"seq": 0}, {"seq": -1}],
+    "ck_audit_log_action": [{"action": "forget"}],
+    "ck_audit_log_mac": [{"mac": bytes(31)}, {"mac": b""}],
+    "ck_audit_seal_number": [{"number": 0}],
+    "ck_audit_seal_kind": [{"kind": "guess"}],
+    "ck_audit_seal_previous": [{"previous": bytes(33)}],
+    "ck_instruments_tick_size": [{"tick_size": Decimal(0)}, {"tick_size": Decimal("-0.5")}],
+    "ck_instruments_lot_size": [{"lot_size": Decimal(0)}],
+    "ck_instruments_multiplier": [{"multiplier": Decimal(-1)}],
+    "ck_instruments_min_notional": [{"min_notional": Decimal("-1E-30")}],
+    "ck_orders_side": [{"side": "hold"}, {"side": "BUY"}],
+    "ck_orders_type": [{"type": "iceberg"}],
+    "ck_orders_time_in_force": [{"time_in_force": "day"}],
+    "ck_orders_status": [{"status": "gone"}, {"status": ""}],
+    "ck_orders_quantity": [{"quantity": Decimal(0)}, {"quantity": Decimal("-1E+30")}],
+    "ck_orders_filled": [{"filled": Decimal(-1)}],
+    "ck_order_events_seq": [{"seq": 0}],
+    "ck_order_events_status": [{"status": "gone"}],
+    "ck_fills_side": [{"side": "hold"}],
+    "ck_fills_quantity": [{"quantity": Decimal(0)}],
+    "ck_positions_multiplier": [{"multiplier": Decimal(0)}],
+    "ck_positions_round_trips": [{"round_trips": -1}],
+    "ck_ledger_entries_line": [{"line": -1}],
+    "ck_trading_states_state": [{"state": "paused"}],
+    "ck_feed_progress_moments": [{"moments": -1}],
+    "ck_statistics_resolution": [{"resolution": -1}],
+    "ck_statistics_samples": [{"samples": 0}],
+    "ck_billing_records_kind": [{"kind": "gift"}],
+}
+NOBODY: Values = {
+    "users.id": 99,
+    "portfolios.id": 99,
+    "instruments.symbol": "?",
+    "orders.client_order_id": "?",
+}
+
+TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+
+
+def violations(table: Table) -> Iterator[tuple[str, Values]]:
+    """Yields what each constraint forbids, as its kind and name, and the change that makes a good row bad."""
+    stored, _ = ROWS[table.name]
+    for constraint in table.constraints:
+        name = str(constraint.name)
+        match constraint:
+            case PrimaryKeyConstraint() | UniqueConstraint():
+                yield name, {column.name: stored[column.name] for column in constraint.columns}
+            case ForeignKeyConstraint(elements=[key]):
+                yield name, {key.parent.name: NOBODY[key.target_fullname]}
+            case CheckConstraint():
+                for change in AGAINST_CHECKS[name]:
+                    yield name, change
+            case _:
+                raise AssertionError(f"nothing here violates {name}")
+    for column in table.columns:
+        if not column.nullable and column.identity is None:  # an identity is given, not taken
+            yield f"{table.name}.{column.name} NOT NULL", {column.name: None}
+
+
+async def insert(connection: AsyncConnection, table: Table, row: Values) -> None:
+    async with connection.begin():
+        await connection.execute(table.insert(), [row])
+
+
+async def fill_tables(connection: AsyncConnection) -> None:
+    for table in metadata.sorted_tables:
+        await insert(connection, table, ROWS[table.name][0])
+
+
+@TABLES
+async def test_each_constraint_refuses_the_row_that_violates_it(
+    table: Table, writing: AsyncConnection
+) -> None:
+    await fill_tables(writing)
+    if table.name in BEFOREHAND:
+        await insert(writing, metadata.tables["instruments"], BEFOREHAND[table.name])
+    good = ROWS[table.name][1]
+    for name, change in violations(table):
+        with pytest.raises(IntegrityError) as refusal:
+            await insert(writing, table, good | change)
+            pytest.fail(f"{name} let {change} pass")
+        assert classify(refusal.value) is Trouble.CONSTRAINT
+        assert_blames(name, refusal.value)
+    await insert(writing, table, good)  # with nothing changed it is accepted: it was the change
+
+
+def assert_blames(name: str, error: IntegrityError) -> None:
+    """The refusal is for the reason that was meant, as far as an engine says so."""
+    said = str(error.orig)
+    if "FOREIGN KEY constraint failed" in said:  # SQLite does not say which
+        assert name.startswith("fk_")
+    elif "UNIQUE constraint failed" in said:  # SQLite names the columns
+        assert name.startswith(("pk_", "uq_"))
+    elif name.endswith(" NOT NULL"):
+        column = name.removesuffix(" NOT NULL").partition(".")[2]
+        assert "null" in said.lower()
+        assert column in said
+    else:
+        assert name in said
+
+
+@TABLES
+async def test_what_others_refer_to_cannot_be_deleted_from_under_them(
+    table: Table, writing: AsyncConnection
+) -> None:
+    await fill_tables(writing)
+    await remove_all_but(writing, {table.name, *ancestors(table)})
+    for key in table.foreign_keys:
+        if key.ondelete == "RESTRICT":
+            with pytest.raises(IntegrityError):
+                async with writing.begin():
+                    await writing.execute(key.column.table.delete())
+
+
+def ancestors(table: Table) -> set[str]:
+    parents = {key.column.table for key in table.foreign_keys}
+    return {parent.name for parent in parents} | {name for one in parents for name in ancestors(one)}
+
+
+async def remove_all_but(connection: AsyncConnection, kept: set[str]) -> None:
+    async with connection.begin():
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in kept:
+                await connection.execute(table.delete())
+
+
+async def test_the_assets_of_a_portfolio_go_with_it(writing: AsyncConnection) -> None:
+    await fill_tables(writing)
+    assets, portfolios = metadata.tables["assets"], metadata.tables["portfolios"]
+    await remove_all_but(writing, {"assets", *ancestors(assets)})
+    async with writing.begin():
+        await writing.execute(portfolios.delete())
+        assert (await writing.execute(assets.select())).all() == []
+
+
+def test_every_table_and_every_check_has_its_example() -> None:
+    checks = {
+        str(one.name)
+        for table in metadata.sorted_tables
+        for one in table.constraints
+        if isinstance(one, CheckConstraint)
+    }
+    assert checks == AGAINST_CHECKS.keys()
+    assert metadata.tables.keys() == ROWS.keys()
+    assert all(row.keys() == set(metadata.tables[name].columns.keys()) for name in ROWS for row in ROWS[name])
+    restricting = {key.ondelete for table in metadata.sorted_tables for key in table.foreign_keys}
+    assert restricting == {"RESTRICT", "CASCADE"}
