@@ -12,13 +12,10 @@ from actors.desk import Desk
 from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
-from actors.persistence.actor import Persistence
-from actors.persistence.entry import Tariff
-from actors.persistence.storage import Storage
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.tape import Tape
-from bus import Accepted, Bus, Driver, LiveDriver, Livelock, ReplayDriver, Supervision
+from bus import Accepted, Actor, Bus, Driver, LiveDriver, Livelock, ReplayDriver, Supervision
 from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
@@ -97,6 +94,14 @@ class NotStarted(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class Keeper:
+    """The actor that keeps everything, as `lts.live` names it: a backtest need not even import it."""
+
+    actor_class: type[Actor[Any]]
+    params: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Extras:
     """What a session has beside the plan."""
 
@@ -110,8 +115,8 @@ class Extras:
     """Whether it runs until its feeds end: one that never does is refused."""
     watched: bool = False
     """Whether somebody looks on: keeps a blotter."""
-    storage: Storage | None = None
-    """Where everything is kept; None keeps it in memory, for as long as the session lasts."""
+    keeper: Keeper | None = None
+    """Who keeps everything on disk; None keeps it in memory, for as long as the session lasts."""
 
 
 class System:
@@ -125,6 +130,7 @@ class System:
         self.stored: StorageReported | None = None
         """The storage as it was found."""
         self.elapsed_s = 0.0
+        self._bars_before = 0
 
     async def start(self) -> None:
         """Bring every actor up.
@@ -137,11 +143,13 @@ class System:
         try:
             await self._open_journal()
             self._spawn_residents()
+            await self.bus.started()  # what the desk found out about its orders, brokers are to know
             await self._start_core()
             await self.bus.started()
             self._check_start()
             if self.extras.to_the_end:
                 await self._check_end()
+            self._bars_before, _ = await self.progress()
         except BaseException:
             await self.bus.stop()
             raise
@@ -170,12 +178,12 @@ class System:
         )
 
     async def bars(self) -> int:
-        """Return how many bars the feeds have published."""
+        """Return how many bars the feeds have published in this session."""
         bars, _ = await self.progress()
-        return bars
+        return bars - self._bars_before
 
     async def progress(self) -> tuple[int, int | None]:
-        """Return how many bars the feeds have published, and of how many; None where there is no end."""
+        """Return how many bars of the feeds are behind us, and of how many; None where there is no end."""
         taped = self._runs("tape")
         feeds = [feed for feed in self.plan.feeds if taped or self._runs(f"feed/{feed.name}")]
         reports = [await self.console.ask(GetFeedProgress(feed.instrument)) for feed in feeds]
@@ -215,10 +223,11 @@ class System:
     async def _open_journal(self) -> None:
         """Bring up who remembers: the others are born from what it knows."""
         self.console = self._spawn(Console, None, "console")
-        if self.extras.storage is None:
+        keeper = self.extras.keeper
+        if keeper is None:
             self._spawn(MemoryJournal, None, "journal", supervision=ONCE)
             return
-        self._spawn(Persistence, self.extras.storage, "persistence", supervision=ONCE)
+        self._spawn(keeper.actor_class, keeper.params, "persistence", supervision=ONCE)
         await self.bus.started()
         self._check_start()
         self.stored = await self.console.ask(GetStorage())
@@ -312,18 +321,4 @@ def registration(plan: SystemPlan) -> tuple[Command, ...]:
             )
             for portfolio in plan.portfolios
         ),
-    )
-
-
-def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
-    """Return where a live system keeps everything: as the plan says, or in another directory."""
-    billing = plan.billing
-    return Storage(
-        state_dir or plan.node.state_dir,
-        plan.database.url,
-        plan.node.key_source,
-        plan.node.key_file,
-        plan.database.pool_size,
-        plan.database.statement_timeout_s,
-        None if billing is None else Tariff(billing.currency, billing.per_trade),
     )

@@ -206,7 +206,7 @@ class Persistence(Actor[Storage]):
 
     def _follow(self, done: dict[str, Stored]) -> None:
         if done:
-            self.writer.put(Work(done, self.progress, "persistence", 0))
+            self.writer.put(Work(done, self.progress, "persistence", 0, patient=True))
 
     def _recall(self, read: Callable[[], Awaitable[T]], answer: Callable[[T], R]) -> Later[R]:
         """Read when all is written that stands in the lane now."""

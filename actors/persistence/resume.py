@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import column
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actors.persistence.chain import audit_pages, is_authentic, stored_seal, untyped
 from actors.persistence.head import Head, read_head, write_head
 from actors.persistence.keyring import DataKeys
+from actors.persistence.pages import audit_pages, is_authentic, stored_seal, untyped
 from actors.persistence.seals import Seal, Sealer
 from lts.refusal import Refused
 

@@ -47,6 +47,8 @@ class Work:
     """Called after the commit."""
     refused: Callable[[str], None] = _nothing
     """Called with the reason when it cannot be committed, whatever is tried."""
+    patient: bool = False
+    """Whether it may wait for company rather than be written at once."""
     fleeting: bool = False
     """Whether it is refused rather than kept waiting while nothing can be stored."""
 

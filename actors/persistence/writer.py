@@ -33,6 +33,8 @@ log = structlog.get_logger("persistence")
 AUDIT_LOG = table_of(AuditRow)
 GROUP = 512
 """Pieces of work in one transaction, at most."""
+LINGER = 0.1
+"""Seconds that patient work waits for company."""
 PATIENCE = 30.0
 """Seconds that a transaction may take."""
 FIRST_REST, LONGEST_REST = 0.05, 2.0
@@ -79,7 +81,8 @@ class Writer:
             self._refuse(work, self.trouble)
         else:
             self._waiting.append(work)
-            self._news.set()
+            if not work.patient:
+                self._news.set()
 
     async def flushed(self) -> None:
         """Wait until all that has been put so far is committed or refused."""
@@ -91,7 +94,7 @@ class Writer:
         """Write for as long as the actor lives."""
         while True:
             await self._next()
-            if self._waiting:
+            while self._waiting:
                 await _to_its_end(self._write(self._take()))
             if self._sealer.due(self._system.now()):
                 await _to_its_end(self.seal())
@@ -116,13 +119,13 @@ class Writer:
         return [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
 
     async def _next(self) -> None:
-        if not self._waiting:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(1.0):
-                    await self._news.wait()
-            except TimeoutError:
-                return
+        """Wait until something cannot wait, or until it is time to look."""
+        try:
+            async with asyncio.timeout(LINGER):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
 
     async def _write(self, works: Sequence[Work]) -> None:
         """Commit all of these, or as many as can be."""

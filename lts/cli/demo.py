@@ -22,7 +22,8 @@ from lts.cli.session import Session, Watch
 from lts.cli.view import View, Viewer
 from lts.config.file import read_system
 from lts.domain.outcome import Outcome
-from lts.main import Extras, System, storage_of
+from lts.live import keeper, storage_of
+from lts.main import Extras, System
 
 SYSTEM = Path(lts.__file__).parent / "samples/demo.toml"
 FRAME = 0.25
@@ -61,7 +62,7 @@ def demo(
     plan = read_system(SYSTEM)
     storage = storage_of(plan, state_dir)
     ended = Session(
-        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, storage=storage)),
+        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(storage))),
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         System.outcome,
         None if json else _watch(f"lts demo  {speed:g} × real time"),

@@ -11,7 +11,8 @@ from lts.cli.options import Json, Speed, StateDir, pace
 from lts.cli.report import say, summary
 from lts.cli.session import Session
 from lts.config.file import read_system
-from lts.main import Extras, System, driver_for, storage_of
+from lts.live import keeper, storage_of
+from lts.main import Extras, System, driver_for
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -42,7 +43,7 @@ def run(
     """
     plan = read_system(config)
     storage = storage_of(plan, state_dir)
-    extras = Extras(record=record, to_the_end=until_end, storage=storage)
+    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(storage))
     ended = Session(
         System(plan, driver_for(plan, pace(speed)), extras),
         SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),

@@ -173,15 +173,14 @@ class VaultReader:
         # The first byte of the next chunk says that this one is not the last.
         sealed = self._ahead + _take(self._file, CHUNK + _TAG + 1 - len(self._ahead))
         self._ahead = sealed[CHUNK + _TAG :]
-        self._ended = not self._ahead
+        last = not self._ahead
         try:
-            nonce = _nonce(self._chunks, last=self._ended)
-            plaintext = self._cipher.decrypt(nonce, sealed[: CHUNK + _TAG], None)
+            plaintext = self._cipher.decrypt(_nonce(self._chunks, last=last), sealed[: CHUNK + _TAG], None)
         except InvalidTag:
-            self._ended = False
             self._damage = f"it was changed or cut short after the first {self._chunks * CHUNK} bytes in it"
             raise Unsealable(self._damage) from None
         self._chunks += 1
+        self._ended = last
         return plaintext
 
 

@@ -278,6 +278,14 @@ def test_what_comes_before_the_damage_is_right_and_nothing_comes_after_it(small_
             reader.read(1)
 
 
+def test_a_vault_cut_short_never_seems_to_end(small_chunks: int) -> None:
+    reader = VaultReader(io.BytesIO(made(some_bytes(64))[:-small_chunks]), lambda _: KEY)
+    assert reader.read(32) == some_bytes(64)[:32]
+    for _ in range(5):
+        with pytest.raises(Unsealable, match="changed or cut short after the first 32 bytes in it"):
+            reader.read(1)
+
+
 # --- What was never finished ----------------------------------------------------------------------
 
 

@@ -1,0 +1,138 @@
+"""The books: what must hold between the rows, whoever wrote them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actors.persistence.findings import Findings
+from actors.persistence.page import table_of
+from actors.persistence.pages import PAGE
+from actors.persistence.rows import FillRow, OrderEventRow
+from lts.domain.fills import Fill
+from lts.domain.money import ONE, ZERO, plain, unrounded
+from lts.domain.orders import Side
+from lts.domain.positions import Position
+
+_EVENTS, _FILLS = table_of(OrderEventRow), table_of(FillRow)
+_AMOUNTS = ("multiplier", "quantity", "cost", "realised", "fees")
+
+Stored = Mapping[str, Any]
+
+
+class Books:
+    """Bookings sum to zero, orders are as filled as their fills, positions are the fold of their fills.
+
+    `watch` is shown every row, those of a booking one after the other; then `close` compares.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._booking: tuple[Any, Any] = (None, None)
+        self._sums: dict[str, Decimal] = {}
+        self._off: dict[str, Decimal] = {}
+        """By order, the quantity said to be filled that no fill accounts for, while it is not zero."""
+        self._fills = 0
+        self._held: dict[tuple[Any, Any], Position] = {}
+        self._watchers: dict[str, Callable[[Stored], None]] = {
+            "orders": lambda row: self._fill(row["client_order_id"], Decimal(row["filled"])),
+            "fills": self._watch_fill,
+            "positions": self._watch_position,
+            "ledger_entries": self._watch_posting,
+        }
+
+    def watch(self, name: str, row: Stored) -> None:
+        """Take in a row of a table; what is no number there has another image, and was found by it."""
+        watcher = self._watchers.get(name)
+        if watcher:
+            try:
+                unrounded(watcher)(row)
+            except (ArithmeticError, TypeError, ValueError):
+                self._findings.add(f"{name} {[*row.values()][:3]} has an amount that is none")
+
+    async def close(self, connection: AsyncConnection) -> None:
+        """Compare what was gathered."""
+        self._balance((None, None))
+        for order_id, off in self._off.items():
+            self._findings.add(f"orders {order_id}: filled and its fills differ by {plain(off)}")
+        await self._fold(connection)
+
+    def _watch_fill(self, row: Stored) -> None:
+        self._fills += 1
+        self._fill(row["client_order_id"], -Decimal(row["quantity"]))
+
+    def _fill(self, order_id: str, quantity: Decimal) -> None:
+        off = self._off.pop(order_id, ZERO) + quantity
+        if off:
+            self._off[order_id] = off
+
+    def _watch_posting(self, row: Stored) -> None:
+        booking = (row["portfolio_id"], row["booking"])
+        if booking != self._booking:
+            self._balance(booking)
+        currency = row["currency"]
+        self._sums[currency] = self._sums.get(currency, ZERO) + Decimal(row["amount"])
+
+    def _balance(self, following: tuple[Any, Any]) -> None:
+        for currency, left_over in self._sums.items():
+            if left_over:
+                self._findings.add(f"the booking {self._booking} is off by {plain(left_over)} {currency}")
+        self._booking, self._sums = following, {}
+
+    def _watch_position(self, row: Stored) -> None:
+        amounts = {
+            name: Decimal(row[name]) for name in ("multiplier", "quantity", "cost", "realised", "fees")
+        }
+        key = (row["portfolio_id"], row["instrument"])
+        flat = Position(str(key[0]), key[1], round_trips=row["round_trips"])
+        self._held[key] = msgspec.structs.replace(flat, **amounts)
+
+    async def _fold(self, connection: AsyncConnection) -> None:
+        """Fold all fills, in the order in which they were journalled, and compare the positions."""
+        seq = _EVENTS.c.seq
+        of_fill = and_(*(_EVENTS.c[name] == _FILLS.c[name] for name in ("client_order_id", "exec_id")))
+        query = select(seq, *_FILLS.columns).select_from(_EVENTS.join(_FILLS, of_fill))
+        query = query.order_by(seq).limit(PAGE)
+        folded: dict[tuple[Any, Any], Position] = {}
+        count = after = 0
+        while True:
+            page = (await connection.execute(query.where(seq > after))).all()
+            self._fold_page(folded, page)
+            count += len(page)
+            if len(page) < PAGE:
+                break
+            after = page[-1][0]
+        if count != self._fills:
+            self._findings.add(f"there are {self._fills} fills, and order events tell of {count}")
+        for key in folded.keys() | self._held.keys():
+            if folded.get(key) != self._held.get(key):
+                self._findings.add(f"positions {list(key)} is not what its fills lead to")
+
+    @unrounded
+    def _fold_page(self, folded: dict[tuple[Any, Any], Position], page: Sequence[Any]) -> None:
+        for row in page:
+            key = (row.portfolio_id, row.instrument)
+            before = folded.get(key)
+            if before is None:
+                held = self._held.get(key)
+                before = Position(str(key[0]), key[1], held.multiplier if held else ONE)
+            folded[key] = before.fold(_fill_of(row))
+
+
+def _fill_of(row: Any) -> Fill:
+    return Fill(
+        portfolio=str(row.portfolio_id),
+        instrument=row.instrument,
+        broker=row.broker,
+        client_order_id=row.client_order_id,
+        exec_id=row.exec_id,
+        side=Side(row.side),
+        quantity=row.quantity,
+        price=row.price,
+        fee=row.fee,
+        currency=row.currency,
+        at=row.at,
+    )
