@@ -15,7 +15,7 @@ from actors.journal import MemoryJournal
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.tape import Tape
-from bus import Accepted, Actor, Bus, Driver, LiveDriver, Livelock, ReplayDriver, Supervision
+from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit

@@ -53,9 +53,9 @@ class Exact(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the amount, the same Decimal from both engines."""
-        if value is None or dialect.name != "sqlite":
-            return value  # type: ignore[no-any-return]  # asyncpg's is a Decimal already
-        return Decimal(value)
+        if value is None:
+            return None
+        return Decimal(value if dialect.name == "sqlite" else plain(value))
 
 
 def sealed_column() -> MappedColumn[Any]:

@@ -1,5 +1,6 @@
 """The engine: one a database URL, with everything that a connection must be set to."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,17 @@ from bus.clock import SECOND, SystemClock
 from lts.refusal import Refused
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_FORMS = "write sqlite:////path/to/file or postgresql://user@host/name"
 _LOCK_SECONDS = 5
 _CONNECT_SECONDS = 10
 _IDLE_SECONDS = 60
+_SETTINGS = (
+    f"busy_timeout = {_LOCK_SECONDS * 1000}",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "trusted_schema = OFF",
+)
 _STEPS = 20_000  # of SQLite's machine, about a millisecond: how often it looks at the clock
 
 
@@ -62,9 +71,6 @@ def parse(url: str) -> URL:
     return parsed
 
 
-_FORMS = "write sqlite:////path/to/file or postgresql://user@host/name"
-
-
 class _SQLite:
     """What SQLite must be told on each connection, and at the beginning of each transaction."""
 
@@ -82,29 +88,40 @@ class _SQLite:
         event.listen(engine, "after_cursor_execute", self._stop_timing)
 
     def _find_file(self, _dialect: Dialect, _entry: ConnectionPoolEntry, where: list[Any], _: Any) -> None:
-        """See to the file before SQLite does, which would make one that everybody can read."""
+        """See to the file before SQLite does: it would make one that everybody can read.
+
+        A file that is there is not opened to look at it: closing it would drop SQLite's locks
+        (https://sqlite.org/howtocorrupt.html, 2.2).
+        """
+        if str(where[0]).startswith((":memory:", "file:")):
+            return
         path = Path(where[0])
         try:
-            if str(where[0]).startswith((":memory:", "file:")) or path.exists():
-                return
-            if not self._create:
+            if path.exists():
+                if not (path.is_file() and os.access(path, os.R_OK)):
+                    raise Refused(
+                        f"the database {path} cannot be opened: is it a file that this user may read?"
+                    )
+            elif not self._create:
                 raise Refused(
                     f"there is no database at {path}: name another, or make it with `lts db upgrade`"
                 )
-            path.touch(mode=0o600)
+            else:
+                path.touch(mode=0o600)
         except OSError as error:
             raise Refused(f"no database can be opened or made at {path}: {error.strerror}") from None
 
     def _set_up(self, connection: Any, entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself: `_begin` does
         entry.info["until"] = None
-        connection.run_async(lambda driver: driver.set_progress_handler(self._watch(entry.info), _STEPS))
-        _run(connection, f"PRAGMA busy_timeout = {_LOCK_SECONDS * 1000}")
-        _run(connection, "PRAGMA journal_mode = WAL")
-        _run(connection, "PRAGMA synchronous = FULL")
-        _run(connection, "PRAGMA foreign_keys = ON")
-        _run(connection, "PRAGMA trusted_schema = OFF")
-        self._allow_changes(connection, entry.info, allowed=False)
+        try:
+            connection.isolation_level = None  # the driver begins nothing by itself: `_begin` does
+            connection.run_async(lambda driver: driver.set_progress_handler(self._watch(entry.info), _STEPS))
+            for setting in _SETTINGS:
+                _run(connection, f"PRAGMA {setting}")
+            self._allow_changes(connection, entry.info, allowed=False)
+        except BaseException:
+            connection.close()  # nobody else knows of it yet
+            raise
 
     def _begin(self, connection: Connection) -> None:
         writes = guard.writes(connection)

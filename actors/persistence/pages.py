@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnClause, Select, column, select, table
+from sqlalchemy import ColumnClause, ColumnElement, Select, column, select, table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.images import canonical
@@ -28,6 +28,14 @@ _FORMS = {
 def untyped(name: str, names: Sequence[str]) -> Select[*tuple[Any, ...]]:
     """Return a query for columns as the driver gives them: whatever is there can be read."""
     return select(*[column(each) for each in names]).select_from(table(name))
+
+
+def behind(columns: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row comes after these values, in the order of these columns."""
+    behind_them: ColumnElement[bool] = (
+        columns[0] > values[0] if len(columns) == 1 else tuple_(*columns) > tuple(values)
+    )
+    return behind_them
 
 
 async def audit_pages(

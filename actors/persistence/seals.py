@@ -5,6 +5,7 @@ from asyncio import Future
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Protocol
 
 import msgspec
@@ -98,6 +99,8 @@ class Sealer:
         self._lost: Seal | None = None
         """One that was written and forgotten; it may have been committed after all."""
         self._confirming: Future[None] | None = None
+        self._file = Lock()
+        self._ordered = self._written = 0
 
     @property
     def number(self) -> int:
@@ -113,6 +116,11 @@ class Sealer:
     def last_seq(self) -> int:
         """The last audit row that is committed."""
         return self.sealed_through + len(self._macs)
+
+    @property
+    def pending(self) -> Seal | None:
+        """The seal that is being committed."""
+        return self._pending
 
     @property
     def unsealed(self) -> int:
@@ -148,7 +156,7 @@ class Sealer:
     async def store(self, connection: AsyncConnection, seal: Seal) -> None:
         """Announce a seal in the head file, and insert it."""
         await self.confirmed()
-        await asyncio.to_thread(write_head, self._head_path, self.head())
+        await self._have_head_written()
         await connection.execute(AUDIT_SEAL.insert(), msgspec.structs.asdict(seal))
 
     async def find_lost(self, connection: AsyncConnection) -> None:
@@ -171,9 +179,7 @@ class Sealer:
         self.last = seal
         if seal.kind == "segment":
             self._cut(seal.last_seq)
-        self._confirming = asyncio.get_running_loop().run_in_executor(
-            None, write_head, self._head_path, self.head()
-        )
+        self._confirming = self._have_head_written()
 
     def forget(self) -> None:
         """Take note that the seal was not committed, as far as anybody knows."""
@@ -199,6 +205,19 @@ class Sealer:
             self._keys.signing
         )
         return self._pending
+
+    def _have_head_written(self) -> Future[None]:
+        """Write the head as it is now, in a thread; one that is still being written never overtakes it."""
+        self._ordered += 1
+        order, head = self._ordered, self.head()
+
+        def write() -> None:
+            with self._file:
+                if order > self._written:
+                    write_head(self._head_path, head)
+                    self._written = order
+
+        return asyncio.get_running_loop().run_in_executor(None, write)
 
     def _cut(self, through: int) -> None:
         """Drop what is sealed; what came since is kept."""

@@ -1,15 +1,16 @@
 """Stock-taking: each audited table, row by row, against what the audit says is there."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, column, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.findings import Findings
 from actors.persistence.history import image_digest
 from actors.persistence.images import audited_tables, image_of, row_key_of, stored_image_of
-from actors.persistence.pages import PAGE, untyped
+from actors.persistence.pages import PAGE, behind, untyped
 
 Stored = Mapping[str, Any]
 Watcher = Callable[[str, Stored], None]
@@ -57,16 +58,15 @@ async def _rows(connection: AsyncConnection, table: Table, *, as_stored: bool) -
     """Yield the rows in the order of the primary key, a page at a time."""
     names = [each.name for each in table.columns]
     query: Select[*tuple[Any, ...]] = untyped(table.name, names) if as_stored else select(*table.columns)
-    own = [column(each.name) if as_stored else each for each in table.primary_key]
-    position: ColumnElement[Any] = own[0] if len(own) == 1 else tuple_(*own)
+    own: list[ColumnElement[Any]] = [column(each.name) if as_stored else each for each in table.primary_key]
     query = query.order_by(*own).limit(PAGE)
-    after: Any = None
+    position = itemgetter(*(names.index(each.name) for each in table.primary_key))
+    page = (await connection.execute(query)).all()
     while True:
-        page = (await connection.execute(query if after is None else query.where(position > after))).all()
         for found in page:
             yield dict(zip(names, found, strict=True))
         if len(page) < PAGE:
             return
-        last = dict(zip(names, page[-1], strict=True))
-        values = [last[each.name] for each in table.primary_key]
-        after = values[0] if len(values) == 1 else tuple_(*values)
+        last = position(page[-1])
+        last = last if len(own) > 1 else (last,)
+        page = (await connection.execute(query.where(behind(own, last)))).all()

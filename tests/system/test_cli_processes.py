@@ -54,6 +54,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    """The systems and the data that come with the package, where a run may keep its state beside them."""
+    directory = tmp_path / "samples"
+    directory.mkdir()
+    for file in filter(Path.is_file, SAMPLES.iterdir()):
+        (directory / file.name).symlink_to(file)
+    return directory
+
+
+@pytest.fixture
 def busy(tmp_path: Path) -> Callable[[float], Path]:
     """Writes a system whose strategy computes for so many seconds at every bar."""
 
@@ -93,7 +103,7 @@ def test_the_demo_trades_for_two_owners_and_ends_by_itself(
     assert result["orders"] > 10
     assert result["fills"] > 10
     assert result["events"] > 100
-    assert (result["database"], result["url"]) == (None, None)
+    assert (result["database"], result["url"]) == (str(tmp_path / "lts-demo/lts.db"), None)
     assert len({portfolio["owner"] for portfolio in result["portfolios"]}) == 2
     for portfolio in result["portfolios"]:
         assert {"name", "owner", "cash", "equity", "positions"} <= set(portfolio)
@@ -118,9 +128,9 @@ def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Pop
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_stays_up_after_its_feeds_until_a_signal(
-    start: Callable[..., subprocess.Popen[str]], number: signal.Signals
+    start: Callable[..., subprocess.Popen[str]], samples: Path, number: signal.Signals
 ) -> None:
-    process = start("run", "--config", SAMPLES / "btcusd.toml", "--speed", "max", "--json")
+    process = start("run", "--config", samples / "btcusd.toml", "--speed", "max", "--json")
     wait_for(process, "feeds ended")
     assert process.poll() is None
     process.send_signal(number)
@@ -130,8 +140,10 @@ def test_a_run_stays_up_after_its_feeds_until_a_signal(
     assert "system stopping" in err
 
 
-def test_a_signal_ends_a_run_that_waits_for_its_next_bar(start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("run", "--config", SAMPLES / "sp500.toml", "--until-end", "--json")
+def test_a_signal_ends_a_run_that_waits_for_its_next_bar(
+    start: Callable[..., subprocess.Popen[str]], samples: Path
+) -> None:
+    process = start("run", "--config", samples / "sp500.toml", "--until-end", "--json")
     wait_for(process, "system started")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)

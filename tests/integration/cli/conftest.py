@@ -63,9 +63,13 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def samples() -> Path:
-    """The systems and the data that come with the package."""
-    return SAMPLES
+def samples(tmp_path: Path) -> Path:
+    """The systems and the data that come with the package, where a run may keep its state beside them."""
+    directory = tmp_path / "samples"
+    directory.mkdir()
+    for file in filter(Path.is_file, SAMPLES.iterdir()):
+        (directory / file.name).symlink_to(file)
+    return directory
 
 
 @pytest.fixture

@@ -109,11 +109,15 @@ async def test_a_reader_sees_one_moment_while_others_write(engine: AsyncEngine) 
 async def test_what_fails_halfway_leaves_nothing(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         with guard.unit(connection), pytest.raises(DBAPIError):
-            async with connection.begin():
-                await connection.execute(insert(TradingStateRow), [HALTED])
-                await connection.execute(insert(TradingStateRow), [HALTED])
+            await write_twice(connection)
     async with engine.connect() as connection:
         assert (await connection.execute(select(TradingStateRow.scope))).all() == []
+
+
+async def write_twice(connection: AsyncConnection) -> None:
+    async with connection.begin():
+        await connection.execute(insert(TradingStateRow), [HALTED])
+        await connection.execute(insert(TradingStateRow), [HALTED])
 
 
 async def test_a_statement_that_never_ends_is_broken_off(
@@ -200,31 +204,20 @@ async def test_connections_are_shared_and_closed_at_the_end(database: str, engin
     assert "Connections in pool: 0" in engine.pool.status()
 
 
-@pytest.mark.usefixtures("on_sqlite")
-async def test_only_its_owner_may_read_a_new_database(engine: AsyncEngine, tmp_path: Path) -> None:
-    async with engine.connect() as connection:
-        with guard.unit(connection):
-            async with connection.begin():
-                await connection.execute(insert(TradingStateRow), [HALTED])
-        fresh = tmp_path / "fresh.db"
-        assert {path.name for path in tmp_path.iterdir()} == {"lts.db", "lts.db-wal", "lts.db-shm"}
-    assert not fresh.exists()
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("create", [True, False])
-async def test_a_file_that_is_not_there_is_made_only_if_it_may_be(
-    create: bool, tmp_path: Path, engine_at: MakeEngine
-) -> None:
+async def test_only_its_owner_may_read_a_new_file(tmp_path: Path, engine_at: MakeEngine) -> None:
+    await schema.prepare(engine_at(f"sqlite:///{tmp_path / 'new.db'}"))
+    assert modes(tmp_path) == dict.fromkeys(("new.db", "new.db-wal", "new.db-shm"), 0o600)
+
+
+async def test_a_file_is_not_made_where_one_is_expected(tmp_path: Path, engine_at: MakeEngine) -> None:
     path = tmp_path / "new.db"
-    engine = engine_at(f"sqlite:///{path}", create=create)
-    if create:
-        await schema.prepare(engine)
-        modes = {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
-        assert modes == {0o600}  # of the write-ahead log, too
-    else:
-        with pytest.raises(Refused, match=f"there is no database at {path}"):
-            await schema.check(engine)
-        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Refused, match=f"there is no database at {path}"):
+        await schema.check(engine_at(f"sqlite:///{path}", create=False))
+    assert modes(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -252,7 +245,7 @@ async def test_a_server_that_is_not_there_is_told_in_a_sentence_without_the_pass
 @pytest.mark.usefixtures("on_postgresql")
 async def test_a_database_that_the_server_does_not_have_is_told(database: str, engine_at: MakeEngine) -> None:
     other = make_url(database).set(database="nothing").render_as_string(hide_password=False)
-    with pytest.raises(Refused, match="PostgreSQL database nothing at .* does not exist: make it"):
+    with pytest.raises(Refused, match=r"PostgreSQL database nothing at .* does not exist: make it"):
         await schema.check(engine_at(other))
 
 
@@ -261,6 +254,12 @@ async def test_a_user_that_the_server_does_not_know_is_told(database: str, engin
     other = make_url(database).set(username="stranger").render_as_string(hide_password=False)
     with pytest.raises(Refused, match="refuses the user or the password"):
         await schema.check(engine_at(other))
+
+
+def damage(path: Path) -> None:
+    """Overwrite what follows the header of the first page."""
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes([0xFF]) * 3996 + content[4096:])
 
 
 class TestFiles:
@@ -286,9 +285,7 @@ class TestFiles:
     @pytest.mark.usefixtures("on_sqlite")
     async def test_damage(self, database: str, engine_at: MakeEngine) -> None:
         path = Path(make_url(database).database or "")
-        content = bytearray(path.read_bytes())
-        content[100:4096] = bytes([0xFF]) * 3996  # what follows the header of the first page
-        path.write_bytes(content)
+        damage(path)
         with pytest.raises(Refused, match=f"{path} is damaged .*: restore a backup"):
             await schema.check(engine_at(database))
 
@@ -305,8 +302,10 @@ class TestFiles:
         async with engine.connect() as connection:
             pages = await asked(connection, "PRAGMA page_count")
             await (await driver(connection)).execute(f"PRAGMA max_page_count = {pages}")
-            with guard.unit(connection), pytest.raises(OperationalError) as full:
-                async with connection.begin():
+            with guard.unit(connection):
+                transaction = await connection.begin()
+                with pytest.raises(OperationalError) as full:
                     await connection.execute(insert(TradingStateRow), [HALTED | {"reason": "long" * 10_000}])
+                await transaction.rollback()
         assert classify(full.value) is Trouble.PAUSE
         assert "no room left" in sentence(full.value, engine.url)

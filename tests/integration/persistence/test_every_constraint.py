@@ -169,6 +169,14 @@ async def insert(connection: AsyncConnection, table: Table, row: Values) -> None
         await connection.execute(table.insert(), [row])
 
 
+async def refusal_of(connection: AsyncConnection, table: Table, row: Values) -> IntegrityError | None:
+    try:
+        await insert(connection, table, row)
+    except IntegrityError as error:
+        return error
+    return None
+
+
 async def fill_tables(connection: AsyncConnection) -> None:
     for table in metadata.sorted_tables:
         await insert(connection, table, ROWS[table.name][0])
@@ -183,11 +191,10 @@ async def test_each_constraint_refuses_the_row_that_violates_it(
         await insert(writing, metadata.tables["instruments"], BEFOREHAND[table.name])
     good = ROWS[table.name][1]
     for name, change in violations(table):
-        with pytest.raises(IntegrityError) as refusal:
-            await insert(writing, table, good | change)
-            pytest.fail(f"{name} let {change} pass")
-        assert classify(refusal.value) is Trouble.CONSTRAINT
-        assert_blames(name, refusal.value)
+        refusal = await refusal_of(writing, table, good | change)
+        assert refusal is not None, (name, change)
+        assert classify(refusal) is Trouble.CONSTRAINT
+        assert_blames(name, refusal)
     await insert(writing, table, good)  # with nothing changed it is accepted: it was the change
 
 

@@ -39,7 +39,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "the file claims to be elsewhere": (
         "[[instrument]]",
         'file = "/etc/x.toml"\n[[instrument]]',
-        ("unknown key 'file'; known: broker,",),
+        ("unknown key 'file'; known: ",),
     ),
     "a limit is mistyped": (
         "max_exposure",
