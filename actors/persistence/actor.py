@@ -6,7 +6,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from actors.persistence.cache import Stored
+from actors.persistence.insertion import Stored
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.page import Form, Page

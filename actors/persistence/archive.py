@@ -158,7 +158,8 @@ class Archive:
         if table:
             yield table.page()
             sums[table.name] = table.sum()
-        if list(sums.items()) != list(self.manifest.tables.items()) or payload.sha256 != self.manifest.payload:
+        said = self.manifest
+        if (list(sums.items()), payload.sha256) != (list(said.tables.items()), said.payload):
             raise ValueError("it does not hold what its manifest says")
 
 

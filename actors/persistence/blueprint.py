@@ -1,12 +1,16 @@
 """The blueprint of a revision: its tables as a backup has them, the same on both engines."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     Float,
     Integer,
     LargeBinary,
@@ -20,7 +24,7 @@ from sqlalchemy import (
     table,
 )
 
-from actors.persistence import schema
+from actors.persistence import migrations, schema
 from actors.persistence.columns import Exact
 from actors.persistence.engine import make_engine
 from actors.persistence.rows import metadata
@@ -28,6 +32,7 @@ from actors.persistence.rows import metadata
 Kind = Literal["text", "integer", "real", "boolean", "bytes"]
 """What a column holds; an exact decimal is a text."""
 
+_MIGRATIONS = Path(migrations.__file__).parent
 VERSION_TABLE = "alembic_version"
 _KINDS: dict[type[Any], Kind] = {
     Exact: "text",
@@ -55,10 +60,8 @@ class TablePlan(msgspec.Struct, frozen=True):
     def query(self, backend: str) -> Select[*tuple[Any, ...]]:
         """Return what reads the table in one order, whichever engine sorts it."""
         clause = self.clause()
-        order = [
-            clause.c[name].collate("C") if backend == "postgresql" and self.columns[name] == "text" else clause.c[name]
-            for name in self.key
-        ]
+        texts = {name for name in self.key if self.columns[name] == "text" and backend == "postgresql"}
+        order = (clause.c[name].collate("C") if name in texts else clause.c[name] for name in self.key)
         return select(clause).order_by(*order)
 
 
@@ -78,6 +81,14 @@ async def blueprint_of(revision: str) -> tuple[TablePlan, ...]:
     finally:
         await engine.dispose()
     return _planned(found.sorted_tables)
+
+
+def build(connection: Connection, revision: str) -> None:
+    """Make the tables of a revision in an empty database, within the transaction that has begun."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _planned(tables: Iterable[Table]) -> tuple[TablePlan, ...]:

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Stored = dict[str, Any]
-"""A row as column names and Python values; it is replaced, never changed."""
+from actors.persistence.insertion import Stored
 
 SLICE = 500
 """Keys in one query, at most."""

@@ -40,8 +40,8 @@ class Chain:
                 self.seals += 1
                 try:
                     seal = stored_seal(row)
-                except ValueError:
-                    self._findings.add(f"the seal {row[0]} does not have the form of one")
+                except ValueError as error:
+                    self._findings.add(str(error))
                 else:
                     await self._add(seal, connection)
         if await connection.scalar(select(func.count()).select_from(table("audit_seal"))) != self.seals:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.persistence.cache import Stored
+from actors.persistence.insertion import Stored
 from actors.persistence.page import Form, Page
 from actors.persistence.rows import (
     BillingRecordRow,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actors.persistence.cache import RowCache, Stored
+from actors.persistence.cache import RowCache
 from actors.persistence.entry import EVENTS, ORDERS, POSITIONS, STATES, Entry, Fact, Tariff
+from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
 from actors.persistence.rows import InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work

@@ -58,7 +58,7 @@ class DataKeys:
         opened: list[tuple[StoredKey, Key]] = []
         for row in rows:
             try:
-                stored = msgspec.convert(row, StoredKey)
+                stored = msgspec.convert(row, StoredKey, builtin_types=(bytes,))
                 opened.append((stored, _opened(stored, node_keys)))
             except (ValueError, LookupError, Unsealable) as error:
                 self.faults.append(f"the data key {row['id']} cannot be used: {error}")
@@ -133,7 +133,7 @@ def new_key_row(purpose: Purpose, node_key: NodeKey, now: int) -> dict[str, Any]
 
 def rewrapped(row: Mapping[str, Any], node_keys: NodeKeys) -> dict[str, Any]:
     """Return a row of `data_keys` with the same key in it, wrapped by the current node key."""
-    stored = msgspec.convert(row, StoredKey)
+    stored = msgspec.convert(row, StoredKey, builtin_types=(bytes,))
     current = node_keys.current
     wrapped = wrap(current, _opened(stored, node_keys).secret, _context(stored))
     return {**row, "wrapped": wrapped, "node_key": current.id}

@@ -15,6 +15,7 @@ FORMAT = 1
 LONGEST = 1 << 20
 """Bytes in a manifest, at most."""
 
+_NO_BACKUP = "is no backup, or its beginning is damaged; name a file that `lts db backup` made"
 _LONGEST_COUNT = 10**18
 _ANY_DIGEST = "0" * 64
 
@@ -94,10 +95,10 @@ def read(text: bytes, signature: bytes, node_keys: NodeKeys, where: str) -> tupl
     try:
         opening = msgspec.json.decode(text, type=_Opening)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused(f"{where}: is no backup, or its beginning is damaged; name one that `lts db backup` made") from None
+        raise Refused(f"{where}: {_NO_BACKUP}") from None
     if opening.lts_backup != FORMAT:
         raise Refused(
-            f"{where}: has format {opening.lts_backup}, which LTS {opening.lts} wrote; restore it with that version"
+            f"{where}: has the format {opening.lts_backup}, of LTS {opening.lts}; restore it with that"
         )
     try:
         node_key = node_keys.of(opening.node_key)

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam
 
-from actors.persistence.cache import Stored
 from actors.persistence.images import image_of, row_key_of
+from actors.persistence.insertion import Stored
 from actors.persistence.rows import Row
 from actors.persistence.work import Batch, Work
 

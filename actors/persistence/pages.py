@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnClause, ColumnElement, Select, column, select, table, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +17,8 @@ ROW = ("seq", "at", "who", "cause", "action", "entity", "row_key", "before", "af
 """The columns of an audit row; the MAC is over all others, in this order."""
 
 _SEAL = Seal.__struct_fields__
-_FORMS = {
+_SEAL_FORM = (int, str, int, int, bytes, bytes, int, str, bytes)
+_ROW_FORMS = {
     (int, int, str, int, str, str, str, before, after, str, bytes)
     for before in (str, type(None))
     for after in (str, type(None))
@@ -60,7 +60,7 @@ async def seal_pages(connection: AsyncConnection, after: int | None = None) -> A
 
 def is_authentic(row: Sequence[Any], macs: Mapping[str, MacKey]) -> bool:
     """Whether an audit row is as it was written, by a holder of the MAC key that it names."""
-    if tuple(map(type, row)) not in _FORMS:
+    if tuple(map(type, row)) not in _ROW_FORMS:
         return False
     key = macs.get(row[9])
     return key is not None and key.matches(canonical(row[:10]), row[10])
@@ -68,7 +68,9 @@ def is_authentic(row: Sequence[Any], macs: Mapping[str, MacKey]) -> bool:
 
 def stored_seal(row: Sequence[Any]) -> Seal:
     """Return what a row of `audit_seal` says; ValueError if it does not have the form of one."""
-    return msgspec.convert(dict(zip(_SEAL, row, strict=True)), Seal)
+    if tuple(map(type, row)) != _SEAL_FORM or row[1] not in {"segment", "retention"}:
+        raise ValueError(f"the seal {row[0]!r} does not have the form of one")
+    return Seal(*row)
 
 
 async def _pages(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam
 
-from actors.persistence.cache import RowCache, Stored
+from actors.persistence.cache import RowCache
+from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
 from actors.persistence.rows import FeedProgressRow
 from actors.persistence.work import Batch, Work

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actors.persistence.cache import Stored
+from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
 from actors.persistence.rows import (
     FeedProgressRow,

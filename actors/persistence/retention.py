@@ -72,9 +72,7 @@ class Retention:
             history = History(connection, keys.macs, chain, findings, through=through)
             await findings.look("the audit", history.read())
         for finding in findings.sentences:
-            raise Refused(
-                f"nothing is dropped from the audit, which was changed: {finding}; run `lts db verify`"
-            )
+            raise Refused(f"nothing was dropped from the audit: {finding}; run `lts db verify`")
         left, seen = await _last_images(connection, through)
         return cls(sealer, left, seen, chain.dropped_through, through)
 

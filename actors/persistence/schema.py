@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -25,7 +26,13 @@ _TOLD = 3  # differences in one sentence
 
 def head() -> str:
     """Return the revision that this version of LTS works with."""
-    return _scripts().get_current_head() or ""
+    return revisions()[-1]
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Return all revisions, the first one first; each follows on the one before."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
 
 
 async def current(engine: AsyncEngine) -> str | None:
@@ -94,8 +101,7 @@ def _revision(connection: Connection) -> str | None:
         raise Refused(f"{name} holds tables of something else: name an empty database, or none")
     number = column("version_num", String)
     found = connection.scalars(select(number).select_from(table(_VERSION_TABLE, number))).all()
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if unknown := sorted(set(found) - known):
+    if unknown := sorted(set(found) - set(revisions())):
         raise Refused(
             f"{name} was made by another version of LTS, which has a revision {', '.join(unknown)}: "
             "use that version, or restore a backup made with this one"
@@ -103,10 +109,6 @@ def _revision(connection: Connection) -> str | None:
     if not found and tables != {_VERSION_TABLE}:
         raise Refused(f"{name} holds tables and no revision: restore a backup, or name an empty database")
     return found[0] if found else None
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

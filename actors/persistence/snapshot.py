@@ -47,7 +47,7 @@ class Snapshot:
 
     @property
     def fits(self) -> bool:
-        """Whether the audit ends where the head file says; otherwise somebody changed the one or the other."""
+        """Whether the audit ends where the head file says: if not, somebody changed one of them."""
         if self.head is None:
             return not self.last_seq
         return self.seal_hash in {self.head.hash, self.head.announced}
@@ -144,5 +144,6 @@ async def _check(taken: Snapshot, name: str) -> None:
     if found != wanted:
         differs = min(name for name in found | wanted if found.get(name) != wanted.get(name))
         raise Refused(
-            f"{name} was changed since revision {taken.revision} (table {differs}): undo that, or restore a backup"
+            f"{name} was changed since revision {taken.revision} (table {differs}): undo that, "
+            "or restore a backup"
         )

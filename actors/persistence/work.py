@@ -8,6 +8,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.auditing import AuditTrail
+from actors.persistence.insertion import Stored, insertion
 
 
 @dataclass(slots=True)
@@ -20,15 +21,18 @@ class Batch:
     """System time, in UTC nanoseconds."""
     rows: int = 0
 
-    async def execute(self, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
+    async def execute(self, statement: Any, rows: Sequence[Stored]) -> None:
         """Execute a statement for each of the rows, in one go."""
         if rows:
             await self.connection.execute(statement, rows)
             self.rows += len(rows)
 
-    async def insert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows, in one go."""
-        await self.execute(table.insert(), rows)
+    async def insert(self, table: Table, rows: Sequence[Stored]) -> None:
+        """Insert rows, whole ones, in one go."""
+        if rows:
+            form = insertion(table, self.connection.dialect)
+            await self.connection.exec_driver_sql(form.text, form.parameters(rows))
+            self.rows += len(rows)
 
 
 def _nothing(*_: Any) -> None:

@@ -12,6 +12,7 @@ from lts import logs
 from lts.cli.bench.ask import measure_ask
 from lts.cli.bench.backtest import measure_backtest
 from lts.cli.bench.bus import measure_bus
+from lts.cli.bench.orders import measure_orders
 from lts.cli.bench.scale import SIZES, measure_scale
 from lts.cli.bench.targets import table
 from lts.cli.options import Json
@@ -35,13 +36,16 @@ Bars = Annotated[int, Option(min=100, help="Generated bars.")]
 Portfolios = Annotated[int, Option(min=SIZES[0], help="Portfolios of the largest system.")]
 Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")]
 
-ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS = 7, 200, 100_000, 5_000, 100_000, 10_000
+Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
+
+ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
 
 MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "bus": measure_bus,
     "ask": measure_ask,
     "backtest": measure_backtest,
     "scale": measure_scale,
+    "orders": measure_orders,
 }
 
 
@@ -65,6 +69,7 @@ def everything(
         "ask": (rounds, ASKS),
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
+        "orders": (rounds, ORDERS),
     }
     reports = {}
     spawning = get_context("spawn")
@@ -95,6 +100,12 @@ def ask(json: Json = False, rounds: Rounds = ROUNDS, asks: Asks = ASKS) -> None:
 def backtest(json: Json = False, rounds: Rounds = ROUNDS, bars: Bars = BARS) -> None:
     """Bars: a moving-average cross with all its orders, fills and ledger; loading is timed apart."""
     _measure("backtest", json, rounds, bars)
+
+
+@app.command()
+def orders(json: Json = False, rounds: Rounds = ROUNDS, orders: Orders = ORDERS) -> None:
+    """Orders: durable and audited, beside the same rows written bare; on PostgreSQL, too, if there is one."""
+    _measure("orders", json, rounds, orders)
 
 
 @app.command()

@@ -9,10 +9,12 @@ from rich.table import Table
 from lts.cli.bench.ask import AskReport
 from lts.cli.bench.backtest import BacktestReport
 from lts.cli.bench.bus import BusReport
+from lts.cli.bench.orders import EngineReport, OrdersReport
 from lts.cli.bench.scale import ScaleReport
 
 MEGABYTE = 1_000_000
 TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000, 4.0
+ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
 SAME = (0.75, 1.25)
 
 
@@ -40,7 +42,8 @@ def table(name: str, report: Any) -> Table:
 
 def figures(report: Any) -> Iterator[Figure]:
     """The lines of a report; ratios are to a bare call."""
-    yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
+    if not isinstance(report, OrdersReport):
+        yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
     match report:
         case BusReport():
             yield from _of_the_bus(report)
@@ -55,6 +58,10 @@ def figures(report: Any) -> Iterator[Figure]:
             yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
         case ScaleReport():
             yield from _of_scale(report)
+        case OrdersReport():
+            yield from _of_orders("SQLite", report.sqlite)
+            if report.postgresql is not None:
+                yield from _of_orders("PostgreSQL", report.postgresql)
 
 
 def _of_the_bus(report: BusReport) -> Iterator[Figure]:
@@ -82,6 +89,14 @@ def _of_scale(report: ScaleReport) -> Iterator[Figure]:
         yield Figure(f"{size}: an event", f"{each.event_ns / 1000:.1f} µs, {each.ratio_to_call:.0f}×")
         yield Figure(f"{size}: a portfolio", f"{each.bytes_each:,} B")
         yield Figure(f"{size}: to start", f"{each.start_s:.1f} s")
+
+
+def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
+    speed, ratio = report.orders_per_s, report.ratio_to_core
+    yield Figure(f"{engine}: orders a second", f"{speed:,}", f"≥ {ORDERS_PER_S:,}", speed >= ORDERS_PER_S)
+    yield Figure(f"{engine}: of bare Core", f"{ratio:.0%}", f"≥ {OF_CORE:.0%}", ratio >= OF_CORE)
+    yield _at_most(f"{engine}: to the answer, p99 at 1,000 orders/s", report.p99_ms, COMMIT_MS, " ms")
+    yield Figure(f"{engine}: to the answer, p50", f"{report.p50_ms:.2f} ms")
 
 
 def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:

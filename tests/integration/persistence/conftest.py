@@ -29,7 +29,7 @@ asyncpg: Any = importlib.import_module("asyncpg")  # which has no types
 _numbers = count(1)
 _EVERYTHING = ", ".join(metadata.tables)
 _FINGERPRINT = """
-    SELECT (SELECT array_agg(oid ORDER BY oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace)::text
+    SELECT (SELECT array_agg(oid ORDER BY oid) FROM pg_class WHERE relkind IN ('r', 'i', 'v', 'S'))::text
         || (SELECT array_agg(oid ORDER BY oid) FROM pg_constraint)::text
         || (SELECT array_agg(oid ORDER BY oid) FROM pg_trigger)::text
         || (SELECT count(*) FROM pg_attribute)::text || (SELECT max(version_num) FROM alembic_version)
@@ -75,8 +75,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(postgresql: str) -> Iterator[list[str]]:
-    """The databases of the server that have all tables and nothing in them, and that nobody uses."""
-    spare: list[str] = []
+    """The databases of the server with all tables: a template, and those that are empty and free."""
+    spare = [_make(postgresql)]
+    asyncio.run(_prepare(spare[0]))
     yield spare
     for url in spare:
         _drop(postgresql, url)
@@ -147,18 +148,16 @@ async def _prepare(url: str) -> None:
 
 
 @contextmanager
-def _lent(server: str, spare: list[str]) -> Iterator[str]:
+def _lent(server: str, prepared: list[str]) -> Iterator[str]:
     """Lend a database, for making one takes ten times as long as emptying it."""
-    if not spare:
-        spare.append(_make(server))
-        asyncio.run(_prepare(spare[0]))
-    url = spare.pop()
+    template, *spare = prepared
+    url = prepared.pop() if spare else _make(server, make_url(template).database)
     was = asyncio.run(_execute(url, _FINGERPRINT))
     yield url
     asyncio.run(_execute(url, _OTHERS))
     if _is_as_it_was(url, was):
         asyncio.run(_execute(url, f"TRUNCATE {_EVERYTHING} RESTART IDENTITY"))
-        spare.append(url)
+        prepared.append(url)
     else:
         _drop(server, url)
 
@@ -170,9 +169,9 @@ def _is_as_it_was(url: str, was: Any) -> bool:
         return False
 
 
-def _make(server: str) -> str:
+def _make(server: str, template: str | None = "template1") -> str:
     name = f"lts_{os.getpid()}_{next(_numbers)}"
-    asyncio.run(_execute(server, f"CREATE DATABASE {name} STRATEGY FILE_COPY"))
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 

@@ -18,6 +18,9 @@ from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("INT-006", "INT-5.3")
 
+ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+
 MakeEngine = Callable[..., AsyncEngine]
 HALTED = {"scope": "system", "state": "halted", "reason": "", "at": 1}
 ENDLESS = {
@@ -36,19 +39,7 @@ async def asked(connection: AsyncConnection, statement: str) -> Any:
     return found[0][0]
 
 
-@pytest.fixture
-def on_sqlite(backend: str) -> None:
-    if backend != "sqlite":
-        pytest.skip("it is about SQLite")
-
-
-@pytest.fixture
-def on_postgresql(backend: str) -> None:
-    if backend != "postgresql":
-        pytest.skip("it is about PostgreSQL")
-
-
-@pytest.mark.usefixtures("on_sqlite")
+@ON_SQLITE
 async def test_each_connection_of_sqlite_is_durable_and_checks_foreign_keys(engine: AsyncEngine) -> None:
     async with engine.connect() as one, engine.connect() as another:
         for connection in (one, another):
@@ -59,7 +50,7 @@ async def test_each_connection_of_sqlite_is_durable_and_checks_foreign_keys(engi
             assert await asked(connection, "PRAGMA trusted_schema") == 0
 
 
-@pytest.mark.usefixtures("on_sqlite")
+@ON_SQLITE
 async def test_even_the_driver_cannot_change_anything_outside_of_a_unit(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         with guard.unit(connection):
@@ -72,7 +63,7 @@ async def test_even_the_driver_cannot_change_anything_outside_of_a_unit(engine: 
             assert await asked(connection, "PRAGMA query_only") == 1
 
 
-@pytest.mark.usefixtures("on_postgresql")
+@ON_POSTGRESQL
 async def test_transactions_of_postgresql_read_a_snapshot_or_are_serializable(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         for writes in (False, True, False):
@@ -133,7 +124,7 @@ async def test_a_statement_that_never_ends_is_broken_off(
         assert await connection.scalar(text("SELECT 1")) == 1
 
 
-@pytest.mark.usefixtures("on_sqlite")
+@ON_SQLITE
 async def test_sqlite_has_one_writer_and_the_next_one_is_told_to_try_again(engine: AsyncEngine) -> None:
     async with engine.connect() as one, engine.connect() as another:
         await (await driver(another)).execute("PRAGMA busy_timeout = 20")
@@ -147,7 +138,7 @@ async def test_sqlite_has_one_writer_and_the_next_one_is_told_to_try_again(engin
                 await another.execute(insert(TradingStateRow), [HALTED])
 
 
-@pytest.mark.usefixtures("on_postgresql")
+@ON_POSTGRESQL
 async def test_writers_of_postgresql_that_cross_are_told_to_try_again(
     database: str, engine_at: MakeEngine
 ) -> None:
@@ -167,7 +158,7 @@ async def test_writers_of_postgresql_that_cross_are_told_to_try_again(
     assert classify(crossed.value) is Trouble.RETRY
 
 
-@pytest.mark.usefixtures("on_postgresql")
+@ON_POSTGRESQL
 async def test_a_lost_connection_is_noticed_and_the_pool_recovers(engine: AsyncEngine) -> None:
     async with engine.connect() as lost, engine.connect() as other:
         number = await lost.scalar(text("SELECT pg_backend_pid()"))
@@ -242,14 +233,14 @@ async def test_a_server_that_is_not_there_is_told_in_a_sentence_without_the_pass
     assert host in str(refusal.value)
 
 
-@pytest.mark.usefixtures("on_postgresql")
+@ON_POSTGRESQL
 async def test_a_database_that_the_server_does_not_have_is_told(database: str, engine_at: MakeEngine) -> None:
     other = make_url(database).set(database="nothing").render_as_string(hide_password=False)
     with pytest.raises(Refused, match=r"PostgreSQL database nothing at .* does not exist: make it"):
         await schema.check(engine_at(other))
 
 
-@pytest.mark.usefixtures("on_postgresql")
+@ON_POSTGRESQL
 async def test_a_user_that_the_server_does_not_know_is_told(database: str, engine_at: MakeEngine) -> None:
     other = make_url(database).set(username="stranger").render_as_string(hide_password=False)
     with pytest.raises(Refused, match="refuses the user or the password"):
@@ -282,14 +273,14 @@ class TestFiles:
         with pytest.raises(Refused, match=f"made at {path}: No such file or directory"):
             await schema.prepare(engine_at(f"sqlite:///{path}"))
 
-    @pytest.mark.usefixtures("on_sqlite")
+    @ON_SQLITE
     async def test_damage(self, database: str, engine_at: MakeEngine) -> None:
         path = Path(make_url(database).database or "")
         damage(path)
         with pytest.raises(Refused, match=f"{path} is damaged .*: restore a backup"):
             await schema.check(engine_at(database))
 
-    @pytest.mark.usefixtures("on_sqlite")
+    @ON_SQLITE
     async def test_read_only(self, database: str, engine_at: MakeEngine) -> None:
         path = make_url(database).database
         engine = engine_at(f"sqlite:///file:{path}?mode=ro&uri=true")
@@ -297,7 +288,7 @@ class TestFiles:
         with pytest.raises(Refused, match="cannot be written: make the file and its directory writable"):
             await schema.downgrade(engine, "base")
 
-    @pytest.mark.usefixtures("on_sqlite")
+    @ON_SQLITE
     async def test_no_room(self, engine: AsyncEngine) -> None:
         async with engine.connect() as connection:
             pages = await asked(connection, "PRAGMA page_count")
