@@ -155,7 +155,7 @@ class Dispatcher:
         try:
             for at, place, event in islice(steps, SPRINT):
                 try:
-                    targets = tables[event.__class__][event.key]
+                    targets = tables[type(event)][event.key]
                 except KeyError:
                     return at, place, event
                 if at >= self.alarm:
@@ -174,6 +174,8 @@ class Dispatcher:
                 except FAULTS as error:
                     self.failed(cell, event, error)
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], event)
+                if entries:
+                    self._walk()
                 if entries or ready or self.open_work:
                     self.settle(limit)
                     if self.open_work:

@@ -1,7 +1,8 @@
 """A portfolio's worth from close to close."""
 
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise, repeat
+from itertools import pairwise
 
 from lts.domain.fills import Fill
 from lts.domain.market import Bar
@@ -71,8 +72,8 @@ class Valuation:
         last = closes[-1]
         held = units.get(last.instrument, 0.0)
         self._marks[last.instrument] = last.close
-        self._curve.times.extend([bar.closed_at for bar in closes])
+        self._curve.times.fromlist([bar.closed_at for bar in closes])
         if held:
-            self._curve.values.extend([cash + held * bar.close for bar in closes])
+            self._curve.values.fromlist([cash + held * bar.close for bar in closes])
         else:
-            self._curve.values.extend(repeat(cash, len(closes)))
+            self._curve.values.extend(array("d", [cash]) * len(closes))
