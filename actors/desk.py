@@ -217,6 +217,7 @@ class Desk(Actor[None]):
 
 def _sane(report: ExecutionReport) -> bool:
     """Whether a fill's amounts are numbers that a ledger can hold."""
-    amounts = (report.price, report.quantity, report.fee)
-    finite = all(amount is not None and amount.is_finite() for amount in amounts)
-    return finite and report.quantity is not None and report.quantity > 0
+    price, quantity = report.price, report.quantity
+    if price is None or quantity is None:
+        return False
+    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0
