@@ -150,7 +150,7 @@ class Desk(Actor[None]):
         return record.status.is_open and record.status is not _PENDING_CANCEL
 
     def _objection_to(self, record: OrderRecord) -> str:
-        if not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):
+        if self.halted and not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):
             return "trading was halted before the order was sent"
         if record.order.client_order_id in self.unwanted:
             return "cancelled before it was sent"
