@@ -120,11 +120,7 @@ class RiskGate(Actor[RiskPlan]):
             return f"duplicate of {order.client_order_id}"
         if instrument is None:
             return f"unknown instrument {order.instrument}"
-        if not _is_positive(order.quantity):
-            return f"the quantity {order.quantity} is not a positive number"
-        if order.limit_price is not None and not _is_positive(order.limit_price):
-            return f"the limit price {order.limit_price} is not a positive number"
-        if objection := self._objection_to_price_of(order.instrument):
+        if objection := _objection_to_amounts_of(order) or self._objection_to_price_of(order.instrument):
             return objection
         return next(self._broken_limits(order, instrument), "") if self.limited else ""
 
@@ -183,6 +179,15 @@ class RiskGate(Actor[RiskPlan]):
         if portfolio not in self.throttles:
             self.throttles[portfolio] = Throttle(float(self.params.max_messages_per_s or 0))
         return self.throttles[portfolio]
+
+
+def _objection_to_amounts_of(order: Order) -> str:
+    """Why what an order says cannot be traded; empty if it can."""
+    if not _is_positive(order.quantity):
+        return f"the quantity {order.quantity} is not a positive number"
+    if order.limit_price is not None and not _is_positive(order.limit_price):
+        return f"the limit price {order.limit_price} is not a positive number"
+    return ""
 
 
 def _is_positive(amount: Decimal) -> bool:

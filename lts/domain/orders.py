@@ -247,7 +247,7 @@ def client_order_id(portfolio: str, asset: str, sequence: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _prefix(portfolio: str, asset: str, room: int) -> str:
-    """What comes before the sequence: the names if they can be read and there is room, else a hash of them."""
+    """What comes before the sequence: the names if that can be read and fits, else a hash of them."""
     names = f"{portfolio}-{asset}"
     if _PLAIN_NAMES.fullmatch(names) and "-" not in asset and len(names) < room:
         return f"{names}-"

@@ -109,7 +109,5 @@ class Broker(Plugin[P], Generic[P]):
     ) -> None:
         broker, now = self.assignment.broker, self.clock.now()
         self.publish(
-            ExecutionReport(
-                broker, client_order_id, kind, now, "", None, None, ZERO, reason, venue_order_id
-            )
+            ExecutionReport(broker, client_order_id, kind, now, "", None, None, ZERO, reason, venue_order_id)
         )
