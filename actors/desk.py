@@ -168,7 +168,7 @@ class Desk(Actor[None]):
         return record.status.is_open and record.status is not _PENDING_CANCEL
 
     def _objection_to(self, record: OrderRecord) -> str:
-        if not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):
+        if self.halted and not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):
             return "trading was halted before the order was sent"
         if record.order.client_order_id in self.unwanted:
             return "cancelled before it was sent"
@@ -235,6 +235,7 @@ class Desk(Actor[None]):
 
 def _sane(report: ExecutionReport) -> bool:
     """Whether a fill's amounts are numbers that a ledger can hold."""
-    amounts = (report.price, report.quantity, report.fee)
-    finite = all(amount is not None and amount.is_finite() for amount in amounts)
-    return finite and report.quantity is not None and report.quantity > 0
+    price, quantity = report.price, report.quantity
+    if price is None or quantity is None:
+        return False
+    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0

@@ -120,10 +120,7 @@ class RiskGate(Actor[RiskPlan]):
             return f"duplicate of {order.client_order_id}"
         if instrument is None:
             return f"unknown instrument {order.instrument}"
-        for what, amount in (("quantity", order.quantity), ("limit price", order.limit_price)):
-            if amount is not None and not (amount.is_finite() and amount > 0):
-                return f"the {what} {amount} is not a positive number"
-        if objection := self._objection_to_price_of(order.instrument):
+        if objection := _objection_to_amounts_of(order) or self._objection_to_price_of(order.instrument):
             return objection
         return next(self._broken_limits(order, instrument), "") if self.limited else ""
 
@@ -184,15 +181,24 @@ class RiskGate(Actor[RiskPlan]):
         return self.throttles[portfolio]
 
 
+def _objection_to_amounts_of(order: Order) -> str:
+    """Why what an order says cannot be traded; empty if it can."""
+    if not _is_positive(order.quantity):
+        return f"the quantity {order.quantity} is not a positive number"
+    if order.limit_price is not None and not _is_positive(order.limit_price):
+        return f"the limit price {order.limit_price} is not a positive number"
+    return ""
+
+
+def _is_positive(amount: Decimal) -> bool:
+    return amount.is_finite() and amount > 0
+
+
 def _price(news: Bar | Quote | Trade) -> float:
     """The price by which an order is judged, as it came in."""
-    match news:
-        case Bar():
-            return news.close
-        case Quote():
-            return (news.bid + news.ask) / 2
-        case Trade():
-            return news.price
+    if isinstance(news, Bar):
+        return news.close
+    return news.price if isinstance(news, Trade) else (news.bid + news.ask) / 2
 
 
 def _reference(news: Bar | Quote | Trade) -> tuple[Decimal, int]:

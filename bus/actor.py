@@ -103,7 +103,7 @@ class Actor(Generic[P]):
         """
         dispatcher = self._dispatcher
         try:
-            table, enter = self._outlets[event.__class__]
+            table, enter = self._outlets[type(event)]
             targets = table[event.key]
         except KeyError:
             enter, targets = self.__first_with_this_key(event)

@@ -40,9 +40,8 @@ class SystemClock:
         """Return the wall time in UTC nanoseconds."""
         return time.time_ns()
 
-    def monotonic(self) -> int:
-        """Return nanoseconds since an arbitrary start, never running backwards."""
-        return time.monotonic_ns()
+    monotonic = staticmethod(time.monotonic_ns)
+    """Return nanoseconds since an arbitrary start, never running backwards."""
 
 
 async def pause(seconds: float) -> None:

@@ -155,7 +155,7 @@ class Dispatcher:
         try:
             for at, place, event in islice(steps, SPRINT):
                 try:
-                    targets = tables[event.__class__][event.key]
+                    targets = tables[type(event)][event.key]
                 except KeyError:
                     return at, place, event
                 if at >= self.alarm:
@@ -174,7 +174,7 @@ class Dispatcher:
                 except FAULTS as error:
                     self.failed(cell, event, error)
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], event)
-                if entries or ready or self.open_work:
+                if (entries and self._walk()) or ready or self.open_work:
                     self.settle(limit)
                     if self.open_work:
                         return None
@@ -231,8 +231,11 @@ class Dispatcher:
         if self.waiters.waiting and self.quiet:
             self.waiters.tell()
 
-    def _walk(self) -> None:
-        """Deliver a batch of the queue, in order. This is the hot loop of the whole system."""
+    def _walk(self) -> bool:
+        """Deliver a batch of the queue, in order, and return whether something is left.
+
+        This is the hot loop of the whole system.
+        """
         reader = self.queue.reader = iter(self.queue.entries)
         batch = islice(reader, BATCH)
         try:
@@ -251,6 +254,7 @@ class Dispatcher:
                     self._deliver(targets[targets.index((cell, handler)) + 1 :], message)
         finally:
             self.messages += self.queue.forget_read(reader)
+        return bool(self.queue.entries)
 
     def _deliver(self, targets: Targets, message: Any) -> None:
         for cell, handler in targets:

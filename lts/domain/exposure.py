@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from lts.domain.fills import Fill
-from lts.domain.money import ZERO, unrounded
+from lts.domain.money import UNROUNDED, ZERO, unrounded
 from lts.domain.orders import Order
 
 
@@ -26,20 +26,19 @@ class Exposure:
     def reserve(self, order: Order, quantity: Decimal | None = None) -> None:
         """Count on an order to trade, by all of its quantity or by what is left of it."""
         left = order.quantity if quantity is None else quantity
-        self._leaves[order.client_order_id] = (order.instrument, order.side.sign * left)
+        self._leaves[order.client_order_id] = (order.instrument, order.side.signed(left))
 
     def release(self, client_order_id: str) -> None:
         """Count no longer on an order."""
         self._leaves.pop(client_order_id, None)
 
-    @unrounded
     def fill(self, fill: Fill) -> None:
         """Turn what traded from a reservation into a position."""
-        traded = fill.side.sign * fill.quantity
-        self._positions[fill.instrument] = self._positions.get(fill.instrument, ZERO) + traded
+        symbol, traded = fill.instrument, fill.side.signed(fill.quantity)
+        self._positions[symbol] = UNROUNDED.add(self._positions.get(symbol, ZERO), traded)
         if fill.client_order_id in self._leaves:
             instrument, left = self._leaves[fill.client_order_id]
-            self._leaves[fill.client_order_id] = (instrument, left - traded)
+            self._leaves[fill.client_order_id] = (instrument, UNROUNDED.subtract(left, traded))
 
     def reduces(self, order: Order) -> bool:
         """Whether an order can only bring its position closer to zero, whatever else fills before it."""
@@ -67,7 +66,7 @@ class Exposure:
             value: the value of a quantity of an instrument, never negative.
         """
         ends: dict[str, list[Decimal]] = {symbol: [held, held] for symbol, held in self._positions.items()}
-        proposed = (order.instrument, order.side.sign * order.quantity)
+        proposed = (order.instrument, order.side.signed(order.quantity))
         for symbol, left in (*self._leaves.values(), proposed):
             end = ends.setdefault(symbol, [ZERO, ZERO])
             end[left > 0] += left

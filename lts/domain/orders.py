@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from lts.domain.money import ZERO, plain, unrounded
+from lts.domain.money import UNROUNDED, ZERO, plain, unrounded
 
 if TYPE_CHECKING:
     from lts.domain.fills import Fill
@@ -30,7 +30,14 @@ class Side(StrEnum):
     @property
     def sign(self) -> int:
         """+1 for a buy, -1 for a sale."""
-        return 1 if self is Side.BUY else -1
+        return 1 if self is _BUY else -1
+
+    def signed(self, quantity: Decimal) -> Decimal:
+        """Return a quantity with the sign of this side, exactly."""
+        return quantity if self is _BUY else quantity.copy_negate()
+
+
+_BUY = Side.BUY  # looked up once: reading it off the class takes longer than the comparison
 
 
 class OrderType(StrEnum):
@@ -187,7 +194,6 @@ class OrderRecord:
             )
         self._move(status, at)
 
-    @unrounded
     def book(self, fill: "Fill") -> str | None:
         """Book a fill and go to the state it leads to; return what is alarming about it, if anything.
 
@@ -202,7 +208,7 @@ class OrderRecord:
         if fill.client_order_id != order.client_order_id:
             raise ValueError(f"a fill of {fill.client_order_id} is not one of {order.client_order_id}")
         was = self.status
-        filled = self.filled + fill.quantity
+        filled = UNROUNDED.add(self.filled, fill.quantity)
         if was not in _CLOSED or was is _DENIED:
             self._move(_FILLED if filled >= order.quantity else _PARTIALLY_FILLED, fill.at)
         self.filled = filled
@@ -235,17 +241,15 @@ def client_order_id(portfolio: str, asset: str, sequence: int) -> str:
     read one way only (the asset without a hyphen), else a hash of the two names in their place.
     A sequence below 10¹¹ keeps the hashed form within 32 characters, too.
     """
-    readable, hashed = _prefixes(portfolio, asset)
-    number = f"{sequence:06d}"
-    if readable and len(readable) + len(number) <= _ID_LENGTH:
-        return readable + number
-    return hashed + number
+    number = str(sequence).zfill(6)
+    return _prefix(portfolio, asset, _ID_LENGTH - len(number)) + number
 
 
 @lru_cache(maxsize=4096)
-def _prefixes(portfolio: str, asset: str) -> tuple[str, str]:
-    """What comes before the sequence: readable (empty if it cannot be), and hashed."""
+def _prefix(portfolio: str, asset: str, room: int) -> str:
+    """What comes before the sequence: the names if that can be read and fits, else a hash of them."""
     names = f"{portfolio}-{asset}"
+    if _PLAIN_NAMES.fullmatch(names) and "-" not in asset and len(names) < room:
+        return f"{names}-"
     digest = sha256(f"{len(portfolio)}:{portfolio}{asset}".encode()).hexdigest()
-    plain = _PLAIN_NAMES.fullmatch(names) and "-" not in asset
-    return f"{names}-" if plain else "", f"{digest[:_HASH_LENGTH]}-"
+    return f"{digest[:_HASH_LENGTH]}-"

@@ -78,10 +78,9 @@ class Book:
             return False
         self.positions[fill.instrument] = after
         self._cash = float(self.cash)
+        self._units = {held: units for held, units in self._units.items() if held != fill.instrument}
         if after.quantity:
             self._units[fill.instrument] = float(after.quantity * after.multiplier)
-        else:
-            self._units.pop(fill.instrument, None)
         return True
 
     @unrounded
@@ -108,8 +107,11 @@ class Book:
         return profit
 
     def worth(self) -> tuple[float, dict[str, float]]:
-        """Return the cash, and by how much the value moves with each price, as floats: see `value`."""
-        return self._cash, dict(self._units)
+        """Return the cash, and by how much the value moves with each price, as floats: see `value`.
+
+        The dictionary stays as it is; another fill leads to another one.
+        """
+        return self._cash, self._units
 
     def value(self, marks: Mapping[str, float]) -> float:
         """Return the equity as a float, cheaply: for a sample of a curve, never for a booking.

@@ -8,9 +8,7 @@ import msgspec
 from bus.message import Event
 from lts.domain.fills import Fill
 from lts.domain.money import EXACT, ONE, ZERO, unrounded
-from lts.domain.orders import Side
 
-_BUY = Side.BUY  # looked up once: reading it off the class takes longer than the comparison
 _COST_STEP = Decimal("1E-50")  # where the cost of a part is rounded, so that sums of costs fit 100 digits
 
 
@@ -54,7 +52,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
         Whatever is rounded in `cost` is in `realised` too: the cost minus the realised profit is
         always exactly what was paid for the purchases minus what was received for the sales.
         """
-        traded = fill.quantity if fill.side is _BUY else -fill.quantity
+        traded = fill.side.signed(fill.quantity)
         quantity = self.quantity + traded
         cost = self.cost + traded * fill.price * self.multiplier
         realised, round_trips = self.realised, self.round_trips

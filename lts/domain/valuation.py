@@ -1,7 +1,8 @@
 """A portfolio's worth from close to close."""
 
-from collections.abc import Sequence
-from itertools import pairwise, repeat
+from array import array
+from collections.abc import Iterable
+from itertools import pairwise
 
 from lts.domain.fills import Fill
 from lts.domain.market import Bar
@@ -10,6 +11,9 @@ from lts.domain.portfolio import Book
 
 WAITING = 128
 """Closes that may wait to be valued together, which is several times faster than one by one."""
+
+Span = tuple[int, int, float, dict[str, float]]
+"""From which close to which, and what the book was worth: see `Book.worth`."""
 
 
 class Valuation:
@@ -50,29 +54,29 @@ class Valuation:
     def catch_up(self) -> None:
         """Value what was held at the closes that have been seen since the last time."""
         ends = (*self._spans, (len(self.closes), 0.0, {}))
-        one_instrument = len(self._book.positions) == 1
-        for (begin, cash, units), (end, _, _) in pairwise(ends):
-            if begin == end:
-                continue
-            if one_instrument:
-                self._value_one(self.closes[begin:end], cash, units)
-            else:
-                self._value_all(self.closes[begin:end], cash, units)
+        spans = [(begin, end, cash, units) for (begin, cash, units), (end, _, _) in pairwise(ends)]
+        if len(self._book.positions) == 1:
+            self._value_one(spans)
+        else:
+            self._value_all(spans)
         self._spans = [(0, *self._book.worth())]
         self.closes.clear()
 
-    def _value_all(self, closes: Sequence[Bar], cash: float, units: dict[str, float]) -> None:
+    def _value_all(self, spans: Iterable[Span]) -> None:
         marks, sample = self._marks, self._curve.sample
-        for bar in closes:
-            marks[bar.instrument] = bar.close
-            sample(bar.closed_at, cash + sum([count * marks[held] for held, count in units.items()]))
+        for begin, end, cash, units in spans:
+            for bar in self.closes[begin:end]:
+                marks[bar.instrument] = bar.close
+                sample(bar.closed_at, cash + sum([count * marks[held] for held, count in units.items()]))
 
-    def _value_one(self, closes: Sequence[Bar], cash: float, units: dict[str, float]) -> None:
-        last = closes[-1]
-        held = units.get(last.instrument, 0.0)
-        self._marks[last.instrument] = last.close
-        self._curve.times.extend([bar.closed_at for bar in closes])
-        if held:
-            self._curve.values.extend([cash + held * bar.close for bar in closes])
-        else:
-            self._curve.values.extend(repeat(cash, len(closes)))
+    def _value_one(self, spans: Iterable[Span]) -> None:
+        prices, values = [bar.close for bar in self.closes], self._curve.values
+        self._curve.times.fromlist([bar.closed_at for bar in self.closes])
+        for begin, end, cash, units in spans:
+            if units:
+                (held,) = units.values()
+                values.fromlist([cash + held * price for price in prices[begin:end]])
+            else:
+                values.extend(array("d", [cash]) * (end - begin))
+        if prices:
+            self._marks[self.closes[-1].instrument] = prices[-1]

@@ -15,6 +15,9 @@ from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
 
 P = TypeVar("P", bound=Params)
 
+# Looked up once: reading a member off its class takes longer than the report.
+_ACCEPTED, _FILLED = ExecType.ACCEPTED, ExecType.FILLED
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerAssignment:
@@ -57,7 +60,7 @@ class Broker(Plugin[P], Generic[P]):
 
     def accepted(self, order: ApprovedOrder, venue_order_id: str = "") -> None:
         """Report that the venue works the order."""
-        self._report(order.client_order_id, ExecType.ACCEPTED, venue_order_id=venue_order_id)
+        self._report(order.client_order_id, _ACCEPTED, venue_order_id=venue_order_id)
 
     def rejected(self, order: ApprovedOrder, reason: str) -> None:
         """Report that the venue does not take the order."""
@@ -84,7 +87,7 @@ class Broker(Plugin[P], Generic[P]):
             ExecutionReport(
                 self.assignment.broker,
                 order.client_order_id,
-                ExecType.FILLED,
+                _FILLED,
                 self.clock.now(),
                 exec_id or order.client_order_id,
                 price,
@@ -104,14 +107,7 @@ class Broker(Plugin[P], Generic[P]):
     def _report(
         self, client_order_id: str, kind: ExecType, reason: str = "", venue_order_id: str = ""
     ) -> None:
-        broker = self.assignment.broker
+        broker, now = self.assignment.broker, self.clock.now()
         self.publish(
-            ExecutionReport(
-                broker,
-                client_order_id,
-                kind,
-                self.clock.now(),
-                reason=reason,
-                venue_order_id=venue_order_id,
-            )
+            ExecutionReport(broker, client_order_id, kind, now, "", None, None, ZERO, reason, venue_order_id)
         )

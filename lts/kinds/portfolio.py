@@ -118,7 +118,7 @@ class Portfolio(Plugin[P], Generic[P]):
         if not self._book(fill):
             return
         if fill.client_order_id in leaves:
-            left = leaves.pop(fill.client_order_id) - fill.side.sign * fill.quantity
+            left = leaves.pop(fill.client_order_id) - fill.side.signed(fill.quantity)
             if filled.status.is_open:
                 leaves[fill.client_order_id] = left
         position = self.book.positions[fill.instrument]
@@ -127,11 +127,12 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def release(self, changed: OrderChanged | OrderDenied) -> None:
         """Count no longer on an order that will not trade."""
-        if isinstance(changed, OrderDenied):
+        if isinstance(changed, OrderChanged):
+            if changed.status.is_closed:
+                for leaves in self.leaves.values():
+                    leaves.pop(changed.client_order_id, None)
+        else:
             self.leaves[changed.order.instrument].pop(changed.order.client_order_id, None)
-        elif changed.status.is_closed:
-            for leaves in self.leaves.values():
-                leaves.pop(changed.client_order_id, None)
 
     @on
     def report(self, _: GetAccount) -> AccountReported:

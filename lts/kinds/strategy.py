@@ -1,7 +1,6 @@
 """A strategy: market data in, signals out. It knows neither money nor orders."""
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import ClassVar, Generic, TypeVar
 
 from lts.domain.accounts import StandingTarget
@@ -52,13 +51,13 @@ class Strategy(Plugin[P], Generic[P]):
         Raises:
             ValueError: a number is outside its range.
         """
-        if not (isfinite(target) and -1 <= target <= 1):
+        if not -1 <= target <= 1:
             raise ValueError(f"a target lies between -1 and 1, and this is {target}")
         if not 0 <= confidence <= 1:
             raise ValueError(f"a confidence lies between 0 and 1, and this is {confidence}")
-        self.publish(
-            SignalRaised(self.assignment.portfolio, self.instrument.symbol, target, because, confidence)
-        )
+        assignment: StrategyAssignment = self.assignment
+        symbol = assignment.instrument.symbol
+        self.publish(SignalRaised(assignment.portfolio, symbol, target, because, confidence))
 
     async def history(self, count: int) -> tuple[Bar, ...]:
         """Return the last bars before now, at most `count`, oldest first; for use in `lifespan`.

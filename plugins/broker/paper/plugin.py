@@ -23,7 +23,7 @@ from lts.sdk import (
 )
 
 NONE = Decimal(0)
-MARKET, IOC = OrderType.MARKET, TimeInForce.IOC
+MARKET, LIMIT, IOC = OrderType.MARKET, OrderType.LIMIT, TimeInForce.IOC
 BPS = Decimal("0.0001")
 UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
 WORKING = UNANSWERED | {OrderStatus.ACCEPTED, OrderStatus.PENDING_CANCEL}
@@ -68,7 +68,7 @@ class PaperBroker(Broker[PaperParams]):
         working = self.working.get(order.instrument)
         if working is None:
             self.rejected(order, f"{order.instrument} is not traded here")
-        elif order.type is OrderType.LIMIT and order.limit_price is None:
+        elif order.type is LIMIT and order.limit_price is None:
             self.rejected(order, "a limit order needs a limit")
         else:
             self.accepted(order)
@@ -113,7 +113,8 @@ class PaperBroker(Broker[PaperParams]):
     @unrounded
     def fill(self, order: ApprovedOrder, price: Decimal, slippage_bps: Decimal = NONE) -> None:
         """Execute an order whole, at a price and so much worse, for commission on its notional."""
-        price *= 1 + order.side.sign * slippage_bps * BPS
+        if slippage_bps:
+            price *= 1 + order.side.sign * slippage_bps * BPS
         notional = order.quantity * price * self.instruments[order.instrument].multiplier
         self.filled(order, order.quantity, price, notional * self.params.commission_bps * BPS)
         del self.working[order.instrument][order.client_order_id]

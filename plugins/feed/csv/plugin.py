@@ -44,8 +44,9 @@ class CsvFeed(ReplayFeed[CsvParams]):
         """Yield the opening and the close of every bar, once or round after round."""
         symbol, length = self.instrument.symbol, self.span
         while True:
+            shift = self.shift
             for time, price, high, low, close, volume in zip(self.times, *self.columns, strict=True):
-                opened_at = time + self.shift
+                opened_at = time + shift
                 closed_at = opened_at + length
                 yield opened_at, OPENS, BarOpened(symbol, opened_at, price)
                 yield closed_at, CLOSES, Bar(symbol, opened_at, closed_at, price, high, low, close, volume)

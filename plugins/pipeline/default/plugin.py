@@ -39,7 +39,7 @@ CANCELS_TAKE = 1.0
 counts as under way, so that closing at once would sell what is never bought."""
 
 
-STAGES = {
+STAGES: dict[type[Event], str] = {
     SignalRaised: "signals",
     OrderApproved: "approved",
     OrderDenied: "denied",
@@ -64,8 +64,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Have the portfolio started, then its strategies."""
-        self.counts = dict.fromkeys(STAGES.values(), 0)
-        self.latest_ns = dict.fromkeys(STAGES.values(), 0)
+        self.counts: dict[type[Event], int] = dict.fromkeys(STAGES, 0)
+        self.latest_ns: dict[type[Event], int] = dict.fromkeys(STAGES, 0)
         self.stopwatch = self.system.monotonic
         self.signalled_at = 0
         self.failed: dict[str, str] = {}
@@ -116,8 +116,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     @on
     def measure(self, passed: SignalRaised | OrderApproved | OrderDenied | OrderFilled) -> None:
         """Count what passes each stage, and the time since the signal that it came from."""
-        stage, now = STAGES[type(passed)], self.stopwatch()
-        if stage == "signals":
+        stage, now = type(passed), self.stopwatch()
+        if stage is SignalRaised:
             self.signalled_at = now
         self.counts[stage] += 1
         self.latest_ns[stage] = now - self.signalled_at
@@ -161,8 +161,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     def debug_info(self) -> dict[str, Any]:
         """What passed each stage, how fast the last one did, and who is out of service."""
         return super().debug_info() | {
-            "passed": dict(self.counts),
-            "latest_ns": dict(self.latest_ns),
+            "passed": {STAGES[stage]: count for stage, count in self.counts.items()},
+            "latest_ns": {STAGES[stage]: took for stage, took in self.latest_ns.items()},
             "out_of_service": dict(self.failed),
         }
 

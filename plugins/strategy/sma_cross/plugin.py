@@ -40,38 +40,30 @@ class SmaCross(Strategy[SmaCrossParams]):
     The last closes lie in a ring. The lead is moved on from close to close, and made anew from
     correctly rounded sums each time round. In between its error is far below `CLEAR` of the highest
     close; a lead that is not clear of that is made anew as well. So the side is always that of
-    exact averages.
+    exact averages. A lead that is clear, and has the sign of its `way`, has not crossed.
     """
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Learn the closes before now, and what was signalled last."""
         self.fast, self.slow = self.params.fast, self.params.slow
         self.below = 0.0 if self.params.direction == "long_only" else -1.0
-        self.entering, self.leaving = 1 / self.fast - 1 / self.slow, 1 / self.slow
-        self.ring = [0.0] * self.slow
-        self.place, self.complete = 0, False
+        self.leaving_fast, self.leaving_slow = 1 / self.fast, 1 / self.slow
+        self.entering = self.leaving_fast - self.leaving_slow
+        closes = [bar.close for bar in await self.history(self.slow)]
+        self.ring = closes + [0.0] * (self.slow - len(closes))
+        self.place, self.complete = len(closes) % self.slow, len(closes) == self.slow
         self.lead, self.unclear, self.highest = 0.0, inf, inf
-        for bar in await self.history(self.slow):
-            self.learn(bar.close)
+        self.measure()
         self.side = await self.standing_target()
+        self.way = 0.0
         yield
 
     @on
     def watch_for_a_cross(self, bar: Bar) -> None:
-        """Signal when the wanted side is not the one that was signalled last."""
-        self.learn(bar.close)
-        if -self.unclear < self.lead < self.unclear:
-            self.measure()
-        side = 1.0 if self.lead > 0 else self.below
-        if side != self.side and self.complete:
-            self.side = side
-            word = "above" if self.lead > 0 else "not above"
-            self.signal(side, because=f"the mean of {self.fast} closes is {word} that of {self.slow}")
-
-    def learn(self, close: float) -> None:
-        """Put a close into the ring in the place of the oldest, and move the lead on."""
-        ring, place = self.ring, self.place
-        self.lead += close * self.entering - ring[place - self.fast] / self.fast + ring[place] * self.leaving
+        """Put the close into the ring in the place of the oldest, and move the lead on."""
+        ring, place, close = self.ring, self.place, bar.close
+        left = ring[place - self.fast] * self.leaving_fast - ring[place] * self.leaving_slow
+        self.lead += close * self.entering - left
         ring[place] = close
         self.place = place = place + 1
         if place == self.slow:
@@ -79,6 +71,22 @@ class SmaCross(Strategy[SmaCrossParams]):
             self.measure()
         elif close > self.highest:
             self.measure()
+        if self.lead * self.way <= self.unclear:
+            self.decide()
+
+    def decide(self) -> None:
+        """Signal when the wanted side is not the one that was signalled last."""
+        if not self.complete:
+            return
+        if -self.unclear < self.lead < self.unclear:
+            self.measure()
+        above = self.lead > 0
+        self.way = 1.0 if above else -1.0
+        side = 1.0 if above else self.below
+        if side != self.side:
+            self.side = side
+            word = "above" if above else "not above"
+            self.signal(side, because=f"the mean of {self.fast} closes is {word} that of {self.slow}")
 
     def measure(self) -> None:
         """Make the lead from sums that rounding has done nothing to; a tie is no lead."""
