@@ -15,6 +15,7 @@ from actors.persistence.archive import Archive, ArchiveWriter
 from actors.persistence.engine import make_engine
 from actors.persistence.lines import LineWriter
 from actors.persistence.manifest import FORMAT, Manifest, TableSum, lts_version
+from actors.persistence.offline import PATIENCE
 from actors.persistence.sequences import sequences
 from actors.persistence.shelf import DIRECTORY, backup_name, draft, publish
 from actors.persistence.snapshot import Snapshot, pages, snapshot
@@ -24,8 +25,6 @@ from bus.clock import SystemClock
 from lts.refusal import Refused
 from lts.security.node_key import NodeKey, NodeKeys
 
-PATIENCE = 3_600.0
-"""Seconds that one statement may take: sorting a large table is one."""
 NOT_IN_STEP = "the audit does not end where its head file says: run `lts db verify`"
 
 

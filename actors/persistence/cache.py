@@ -1,6 +1,7 @@
 """Rows that are needed again and again: what is committed, and on top of it what a batch has staged."""
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table, select, tuple_
@@ -25,6 +26,7 @@ class RowCache:
         self.hits = self.misses = 0
         self._table = table
         self._columns = [table.c[name] for name in by]
+        self._key: Callable[[Stored], Any] = itemgetter(*by)
         self._lasting = lasting
         self._committed: dict[Any, Stored] = {}
         self._staged: dict[Any, Stored] = {}
@@ -32,7 +34,7 @@ class RowCache:
     async def fetch(self, connection: AsyncConnection, keys: Iterable[Any]) -> None:
         """Read the rows that are not known yet, in one query for hundreds of them."""
         wanted = set(keys)
-        missing = sorted(wanted - self._committed.keys() - self._staged.keys())
+        missing = sorted(key for key in wanted if key not in self._committed and key not in self._staged)
         self.hits += len(wanted) - len(missing)
         self.misses += len(missing)
         for start in range(0, len(missing), SLICE):
@@ -64,7 +66,3 @@ class RowCache:
         for found in await connection.execute(select(self._table).where(column.in_(keys))):
             row = dict(found._mapping)  # noqa: SLF001 - the public view of a row, despite its name
             self._committed[self._key(row)] = row
-
-    def _key(self, row: Stored) -> Any:
-        values = tuple(row[column.name] for column in self._columns)
-        return values[0] if len(values) == 1 else values

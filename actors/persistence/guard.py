@@ -14,22 +14,36 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_NO_CODE = re.compile(r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/""", re.VERBOSE | re.DOTALL)
-"""Literals, quoted names and comments: no word in them is a command."""
-
-_UNREADABLE = re.compile(
-    r"""` | \be' | \$[a-z_]*\$ | \['| /\*(?:(?!\*/).)*/\*""", re.VERBOSE | re.DOTALL | re.IGNORECASE
+_NO_CODE = re.compile(
+    r"""
+    (?P<unreadable>
+        `                               # quotes a name for SQLite, is an error for PostgreSQL
+      | \[ [^\]]* (?: ['"] | -- | /\*)  # the same: [--] is a name
+      | \b e'                           # a literal with escapes, for PostgreSQL
+      | \$ (?: [^\W\d]\w* )? \$         # begins a literal, for PostgreSQL
+      | -- [^\n\r]* \r (?!\n)           # ends a comment, for PostgreSQL
+      | /\* (?: (?!\*/). )* /\*         # a comment within a comment, for PostgreSQL
+    )
+    | '(?: [^'] | '' )*' | "(?: [^"] | "" )*" | --[^\n]* | /\*.*?\*/
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-"""What the two engines end at different places: one of them could read on where the guard does not."""
+"""Literals, quoted names and comments: no word in them is a command.
+
+Unreadable is where one of the engines would end them, and the other read on; until there, they agree.
+"""
 
 _READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW"})
 _BOUNDS = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CREATE", "EXECUTE"})
 """What must not stand behind a WITH, an EXPLAIN or a SELECT either."""
 
+_PRAGMA = re.compile(
+    r"PRAGMA \s+ (?:\w+ \s* \. \s*)? (\w+) (?:\s* \( [^()=]* \))?", re.VERBOSE | re.IGNORECASE
+)
 _LOOKS = frozenset(
     "table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list foreign_key_check "
-    "database_list integrity_check quick_check page_count page_size".upper().split()
+    "database_list integrity_check quick_check page_count page_size".split()
 )
 """The pragmas that only look."""
 
@@ -86,13 +100,13 @@ def _refuse_changes(connection: Connection, _cursor: Any, statement: str, *_: An
 @lru_cache(maxsize=1024)
 def only_reads(statement: str) -> bool:
     """Whether a statement plainly changes nothing: one statement, that reads or bounds a transaction."""
-    if _UNREADABLE.search(statement):
+    if any(part["unreadable"] for part in _NO_CODE.finditer(statement)):
         return False
     code = _NO_CODE.sub(" ? ", statement).strip().rstrip("; \n\t\r")
     if ";" in code:
         return False
+    if pragma := _PRAGMA.fullmatch(code):
+        return pragma[1].lower() in _LOOKS
     words = re.findall(r"\w+", code.upper())
     first = next(iter(words), "")
-    if first == "PRAGMA":
-        return "=" not in code and not _LOOKS.isdisjoint(words[1:3])
     return first in _BOUNDS or (first in _READS and _CHANGES.isdisjoint(words))

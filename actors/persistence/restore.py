@@ -1,19 +1,18 @@
 """Restoring: a database made anew from a backup, equal to what was backed up, row by row."""
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import MetaData
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actors.persistence import guard, lock, schema
+from actors.persistence import guard, schema
 from actors.persistence.archive import Archive
-from actors.persistence.backup import PATIENCE
 from actors.persistence.blueprint import TablePlan, blueprint_of, build
 from actors.persistence.disk import sync_file
 from actors.persistence.engine import make_engine
@@ -22,12 +21,13 @@ from actors.persistence.head import Head
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lines import LineReader
 from actors.persistence.manifest import Manifest
+from actors.persistence.offline import PATIENCE, held, sole_engine, told
 from actors.persistence.pages import untyped
 from actors.persistence.sequences import go_on_behind
 from actors.persistence.shelf import stamp
 from actors.persistence.snapshot import last_seal, seal_hash, sums
 from actors.persistence.storage import Storage
-from actors.persistence.troubles import sentence, where
+from actors.persistence.troubles import where
 from bus.clock import SystemClock
 from lts.refusal import Refused
 from lts.security.node_key import NodeKeys
@@ -48,7 +48,8 @@ async def restore(file: Path, storage: Storage, node_keys: NodeKeys) -> Restored
     """Make the database of a storage from a backup, in the place of the one that is there.
 
     The backup is read to its end and proved before anything is touched. A file is made beside the old one
-    and takes its place at the end; a PostgreSQL database has to be empty, and is filled in one transaction.
+    and takes its place at the end. A PostgreSQL database has to be empty, and is filled in one transaction
+    before the head file is replaced; if it holds just this backup already, only the latter is done.
 
     Args:
         file: the backup; it may come from the other engine, and from an older version of LTS.
@@ -63,15 +64,15 @@ async def restore(file: Path, storage: Storage, node_keys: NodeKeys) -> Restored
         source = _Source(archive, await _plans(archive), node_keys)
         await to_thread(source.prove)
         aside = Aside(stamp(SystemClock().now()))
-        with _locked(storage.state_dir):
-            try:
-                if storage.file:
+        try:
+            if storage.file:
+                with held(storage.state_dir):
                     await _into_file(source, storage.file.resolve(), storage.head, aside)
-                else:
-                    await _into_server(source, storage, aside)
-            except OSError as error:
-                reason = error.strerror or error
-                raise Refused(f"{storage.place}: cannot be restored: {reason}") from None
+            else:
+                await _into_server(source, storage, aside)
+        except OSError as error:
+            reason = error.strerror or error
+            raise Refused(f"{storage.place}: cannot be restored: {reason}") from None
         return Restored(storage.place, archive.manifest, aside.paths)
 
 
@@ -112,31 +113,17 @@ def _another_form(archive: Archive) -> str:
     )
 
 
-@contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(
-            f"{state_dir}: cannot be used as the state directory: {error.strerror}; name another"
-        ) from None
-    held = lock.Lock(state_dir)
-    try:
-        yield
-    finally:
-        held.release()
-
-
 async def _into_file(source: _Source, database: Path, head: Path, aside: Aside) -> None:
     clear(database)
     new = place_of_new(database)
     engine = make_engine(f"sqlite:///{new}", pool_size=1, statement_timeout=PATIENCE)
     try:
-        async with _told(engine), engine.connect() as connection:
-            with guard.unit(connection):
-                async with connection.begin():
-                    await _fill(connection, source)
-            heads = await _heads(source, connection, database)
+        with told(engine):
+            async with engine.connect() as connection:
+                with guard.unit(connection):
+                    async with connection.begin():
+                        await _fill(connection, source)
+                heads = await _heads(source, connection, database)
         await engine.dispose()
         await to_thread(sync_file, new)
         await to_thread(fold, database)
@@ -147,26 +134,16 @@ async def _into_file(source: _Source, database: Path, head: Path, aside: Aside) 
 
 
 async def _into_server(source: _Source, storage: Storage, aside: Aside) -> None:
-    engine = make_engine(storage.address, pool_size=2, statement_timeout=PATIENCE)
-    try:
-        await _refuse_tables(engine)
-        async with _told(engine), engine.connect() as holding, engine.connect() as connection:
-            await lock.hold(holding)
+    async with sole_engine(storage) as engine, engine.connect() as connection:
+        revision = await schema.current(engine)
+        if revision is None:
             with guard.unit(connection):
                 async with connection.begin():
                     await _fill(connection, source)
-                    aside.keep(storage.head)
-                    replace_head(storage.head, source.manifest.head)  # with an empty database it is harmless
-    except BaseException:
-        aside.put_back()
-        raise
-    finally:
-        await engine.dispose()
-
-
-async def _refuse_tables(engine: AsyncEngine) -> None:
-    if await schema.current(engine) is not None:
-        raise Refused(f"{where(engine.url)} is not empty: name an empty database")
+        elif revision != source.manifest.revision or await _differences(connection, source):
+            raise Refused(f"{where(engine.url)} is not empty: name an empty database")
+        aside.keep(storage.head)
+        replace_head(storage.head, source.manifest.head)
 
 
 async def _fill(connection: AsyncConnection, source: _Source) -> None:
@@ -182,12 +159,18 @@ async def _fill(connection: AsyncConnection, source: _Source) -> None:
             rows = await to_thread(readers[page.table].rows, page.lines)
             await connection.execute(target.tables[page.table].insert(), rows)
     await go_on_behind(connection, manifest.sequences)
-    found = await sums(connection, [source.plans[name] for name in manifest.tables])
-    if wrong := [name for name in manifest.tables if found[name] != manifest.tables[name]]:
+    if wrong := await _differences(connection, source):
         raise Refused(
             f"{where(connection.engine.url)} does not give back what the backup has in {', '.join(wrong)}; "
             f"restore it into {manifest.database}, from which it was made"
         )
+
+
+async def _differences(connection: AsyncConnection, source: _Source) -> list[str]:
+    """Return the tables whose rows are not those of the backup."""
+    wanted = source.manifest.tables
+    found = await sums(connection, [source.plans[name] for name in wanted])
+    return [name for name in wanted if found[name] != wanted[name]]
 
 
 async def _heads(source: _Source, connection: AsyncConnection, database: Path) -> Heads:
@@ -216,12 +199,3 @@ async def _passing(final: Head, keys: DataKeys, manifest: Manifest, database: Pa
         return None
     head = Head(manifest.seal, manifest.seal_hash, final.last_seq, final.at, "", end)
     return head.signed(keys.signing)
-
-
-@asynccontextmanager
-async def _told(engine: AsyncEngine) -> AsyncIterator[None]:
-    """Turn what the driver reports into one sentence."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise Refused(sentence(error, engine.url)) from None
