@@ -9,7 +9,7 @@ from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
 from lts.domain.recording import FinishRecording
 from lts.domain.risk import SetTradingState
-from lts.domain.storage import GetStorage
+from lts.domain.storage import GetStorage, RotateKeys
 from lts.domain.units import Perform
 
 
@@ -27,6 +27,7 @@ class Console(Actor[None]):
         ListPlugins,
         Perform,
         RecallOrders,
+        RotateKeys,
         SetTradingState,
         StartPlugin,
     )

@@ -169,9 +169,13 @@ class Actor(Generic[P]):
         """Deliver a message to this actor alone, `seconds` of market time from now."""
         self._bus.supervisor.appoint(self._cell, seconds, message)
 
-    def later(self) -> Later[Any]:
-        """Return what a plain handler returns in the place of an answer that it will give later."""
-        return Later(self._cell, self._dispatcher)
+    def later(self, *, holds: bool = True) -> Later[Any]:
+        """Return what a plain handler returns in the place of an answer that it will give later.
+
+        Args:
+            holds: whether a replay's market time stands still, and a stop waits, until it is given.
+        """
+        return Later(self._cell, self._dispatcher, holds=holds)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the handlers; if it raises, the actor has failed. It ends with the actor."""

@@ -18,12 +18,14 @@ class Later(Generic[R]):
     """What a plain handler of a request returns when it cannot answer yet: see `Actor.later`.
 
     Until it is answered, something is under way: a replay's market time stands still, and a stop
-    waits. If its actor fails or ends first, the request fails.
+    waits; unless it is one for which nobody has to wait. If its actor fails or ends first, the
+    request fails.
     """
 
-    __slots__ = ("_call", "_cell", "_dispatcher", "_end")
+    __slots__ = ("_call", "_cell", "_dispatcher", "_end", "_holds")
 
-    def __init__(self, cell: Cell, dispatcher: Dispatcher) -> None:
+    def __init__(self, cell: Cell, dispatcher: Dispatcher, *, holds: bool = True) -> None:
+        self._holds = holds
         self._cell = cell
         self._dispatcher = dispatcher
         self._call: Call | None = None
@@ -36,7 +38,7 @@ class Later(Generic[R]):
             return
         self._call = call
         self._cell.owes[self] = None
-        self._dispatcher.open_work += 1
+        self._dispatcher.open_work += self._holds
 
     def answer(self, answer: R) -> None:
         """Give the answer; a second one goes nowhere."""
@@ -53,4 +55,5 @@ class Later(Generic[R]):
         if self._call is not None:
             del self._cell.owes[self]
             end(self._call)
-            self._dispatcher.finish_work()
+            if self._holds:
+                self._dispatcher.finish_work()

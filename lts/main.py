@@ -95,10 +95,12 @@ class NotStarted(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """The actor that keeps everything, as `lts.live` names it: a backtest need not even import it."""
+    """Who keeps everything, and the operator's door to it: a backtest need not even import them."""
 
     actor_class: type[Actor[Any]]
     params: Any
+    door_class: type[Actor[Path]]
+    state_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,8 @@ class System:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
+        if extras.keeper is not None:
+            self._spawn(extras.keeper.door_class, extras.keeper.state_dir, "door", supervision=ONCE)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
 
     async def _start_core(self) -> None:

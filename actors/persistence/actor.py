@@ -1,24 +1,30 @@
 """The persistence actor: owns the database, and with it every session."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from actors.persistence.charges import recall_charges
 from actors.persistence.insertion import Stored
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.page import Form, Page
 from actors.persistence.progress import Odometer, Progress
 from actors.persistence.reader import Reader
+from actors.persistence.rotation import Rewrapping, Rotation
 from actors.persistence.rows import DataKeyRow
+from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, Storage, opened
 from actors.persistence.troubles import sentence
 from actors.persistence.units import Units
-from actors.persistence.work import Batch, Steps, Work
+from actors.persistence.work import Batch, Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
 from bus import SECOND, Accepted, Actor, Later, on
+from lts.domain.billing import ChargesRecalled, RecallCharges
 from lts.domain.journal import (
     DepositsRecalled,
     OrdersRecalled,
@@ -39,8 +45,18 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
 )
 from lts.domain.risk import TradingStateChanged
-from lts.domain.storage import GetStorage, StorageRecovered, StorageReported, StorageTroubled
+from lts.domain.statistics import RecallStatistics, StatisticsRecalled
+from lts.domain.storage import (
+    GetStorage,
+    KeysNotRotated,
+    KeysRotated,
+    RotateKeys,
+    StorageRecovered,
+    StorageReported,
+    StorageTroubled,
+)
 from lts.domain.units import NotPerformed, Perform, Performed
+from lts.refusal import Refused
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,6 +67,14 @@ LAST_WRITE = 8.0
 """Seconds in which what waits is written when the node stops."""
 MOST_WAITING = 50_000
 """Pieces of work in the lane beyond which units and intents are refused."""
+
+
+class Upkeep(Scribe, Protocol):
+    """A scribe that is put into the lane again until it is finished."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left."""
 
 
 class Persistence(Actor[Storage]):
@@ -77,6 +101,7 @@ class Persistence(Actor[Storage]):
         self.keys: DataKeys = storage.keys
         self.engine = storage.engine
         self.troubled_since = 0
+        self.rotating = False
         self.reader = Reader(storage.engine)
         self.journal = Journal(self.params.tariff)
         self.units = Units(lambda: self.keys.sealing)
@@ -136,6 +161,17 @@ class Persistence(Actor[Storage]):
         return later
 
     @on
+    def rotate_keys(self, wanted: RotateKeys) -> Later[KeysRotated | KeysNotRotated]:
+        """Make new keys while everything goes on, and answer when all is sealed by them."""
+        later = self.later(holds=False)
+        if self.rotating:
+            later.answer(KeysNotRotated("the keys are being rotated already"))
+        else:
+            self.rotating = True
+            self.background(self._rotate(wanted, later))
+        return later
+
+    @on
     def follow(self, accepted: Accepted) -> None:
         """Keep how far each feed has come."""
         if isinstance(accepted.message, MARKET):
@@ -157,6 +193,16 @@ class Persistence(Actor[Storage]):
     def recall_states(self, _: RecallTradingStates) -> Later[TradingStatesRecalled]:
         """Answer with the trading state of every scope that has ever had one."""
         return self._recall(self.reader.trading_states, TradingStatesRecalled)
+
+    @on
+    def recall_statistics(self, wanted: RecallStatistics) -> Later[StatisticsRecalled]:
+        """Answer what a series measured."""
+        return self._recall(lambda: recall_statistics(self.engine, wanted), StatisticsRecalled)
+
+    @on
+    def recall_charges(self, wanted: RecallCharges) -> Later[ChargesRecalled]:
+        """Answer what a user was charged."""
+        return self._recall(lambda: recall_charges(self.engine, wanted), ChargesRecalled)
 
     @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
@@ -184,6 +230,29 @@ class Persistence(Actor[Storage]):
             cache_hits=sum(cache.hits for cache in self.journal.caches),
             cache_misses=sum(cache.misses for cache in self.journal.caches),
         )
+
+    async def _rotate(self, wanted: RotateKeys, later: Later[KeysRotated | KeysNotRotated]) -> None:
+        try:
+            if wanted.node_key:
+                new = await asyncio.to_thread(self.params.renewed_node_keys)
+                await self._carry_out(Rewrapping(self.keys, new))
+            await self._carry_out(Rotation(self.keys))
+        except (Impossible, Refused) as reason:
+            later.answer(KeysNotRotated(str(reason)))
+        else:
+            keys = self.keys
+            in_use = {"seal": keys.sealing.current.id, "mac": keys.mac.id, "sign": keys.signing.id}
+            later.answer(KeysRotated(keys.node_keys.current.id, in_use))
+        finally:
+            self.rotating = False
+
+    async def _carry_out(self, upkeep: Upkeep) -> None:
+        """Put upkeep into the lane, step by step, between all that others want written."""
+        while not upkeep.finished:
+            step: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done, refused = partial(step.set_result, None), partial(_refuse, step)
+            self.writer.put(Work(None, upkeep, "persistence", 0, done, refused))
+            await step
 
     async def _keep_keys(self, batch: Batch, work: Work) -> None:
         page = Page(DATA_KEYS, batch)
@@ -229,3 +298,7 @@ class Persistence(Actor[Storage]):
             self.publish(StorageTroubled(reason))
         else:
             self.publish(StorageRecovered((now - self.troubled_since) / SECOND))
+
+
+def _refuse(step: asyncio.Future[None], reason: str) -> None:
+    step.set_exception(Impossible(reason))

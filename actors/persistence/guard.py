@@ -42,8 +42,9 @@ _PRAGMA = re.compile(
     r"PRAGMA \s+ (?:\w+ \s* \. \s*)? (\w+) (?:\s* \( [^()=]* \))?", re.VERBOSE | re.IGNORECASE
 )
 _LOOKS = frozenset(
-    "table_info table_xinfo table_list index_list index_info index_xinfo foreign_key_list foreign_key_check "
-    "database_list integrity_check quick_check page_count page_size".split()
+    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo"}
+    | {"foreign_key_list", "foreign_key_check", "integrity_check", "quick_check"}
+    | {"database_list", "page_count", "page_size"}
 )
 """The pragmas that only look."""
 

@@ -20,6 +20,7 @@ from actors.persistence.troubles import sentence
 from bus import SystemClock
 from lts.refusal import Refused
 from lts.security.key_sources import FoundKeys, Source, find_node_keys
+from lts.security.node_key import NodeKeys
 
 DATABASE = "lts.db"
 HEAD = "audit.head"
@@ -68,6 +69,21 @@ class Storage:
             statement_timeout=self.statement_timeout,
             create=create,
         )
+
+    def renewed_node_keys(self) -> NodeKeys:
+        """Return the node's keys with a new one in front, when they are on disk; it blocks.
+
+        Raises:
+            Refused: they are kept where LTS cannot write.
+        """
+        found = self.node_keys(create=False)
+        if found.store is None:
+            raise Refused(
+                f"{found.source}: the node key is not LTS's to replace; put a new one in front there"
+            )
+        renewed = found.keys.rotated()
+        found.store(renewed)
+        return renewed
 
     def node_keys(self, *, create: bool) -> FoundKeys:
         """Find the node's keys, or make one."""

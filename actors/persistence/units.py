@@ -9,11 +9,12 @@ from actors.persistence.flushes import audit_flushes
 from actors.persistence.repositories.billing import record_charge
 from actors.persistence.repositories.instruments import put_instrument
 from actors.persistence.repositories.portfolios import put_portfolio
+from actors.persistence.repositories.roll_up import roll_up
 from actors.persistence.repositories.statistics import keep_samples
 from actors.persistence.repositories.users import put_user
 from actors.persistence.unit import Unit
 from actors.persistence.work import Batch, Work
-from lts.domain.units import KeepSamples, PutInstrument, PutPortfolio, PutUser, RecordCharge
+from lts.domain.units import KeepSamples, PutInstrument, PutPortfolio, PutUser, RecordCharge, RollUp
 from lts.security.seal import SealingKeys
 
 _BY_COMMAND: dict[type, Callable[[Unit, Any], Awaitable[None]]] = {
@@ -22,6 +23,7 @@ _BY_COMMAND: dict[type, Callable[[Unit, Any], Awaitable[None]]] = {
     PutPortfolio: put_portfolio,
     RecordCharge: record_charge,
     KeepSamples: keep_samples,
+    RollUp: roll_up,
 }
 
 

@@ -54,3 +54,24 @@ class StorageReported(Event):
 
 class GetStorage(Request[StorageReported]):
     """Asks the storage about itself."""
+
+
+class KeysRotated(Event):
+    """All keys of the database are new ones; those of before only open and verify."""
+
+    node_key: str
+    """The id of the node key that wraps them."""
+    keys: dict[str, str]
+    """The id of the key in use for each purpose."""
+
+
+class KeysNotRotated(Event):
+    """The keys are as they were, or partly new, for this reason; what was done is safe to do again."""
+
+    reason: str
+
+
+class RotateKeys(Request[KeysRotated | KeysNotRotated]):
+    """Commands new keys while everything goes on: data keys, sealed values, and on demand the node's own."""
+
+    node_key: bool = False

@@ -60,13 +60,28 @@ class RecordCharge(msgspec.Struct, frozen=True, tag=True):
 
 
 class KeepSamples(msgspec.Struct, frozen=True, tag=True):
-    """Keep one sample of each of several series, taken at one instant."""
+    """Keep one sample of each of several series, taken at one instant.
+
+    A sample of an instant that has one already takes its place, unless that one is rolled up.
+    """
 
     at: int
+    """UTC nanoseconds of market time."""
     values: Mapping[str, float]
 
 
-Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples
+class RollUp(msgspec.Struct, frozen=True, tag=True):
+    """Count samples that were taken before an instant in their minutes, hours and days, oldest first.
+
+    One unit counts up to `lts.domain.statistics.AT_ONCE` samples of one hour. Counted samples that
+    are older than a day by then, and minutes that are older than 30 days, are dropped.
+    """
+
+    before: int
+    """UTC nanoseconds of market time."""
+
+
+Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples | RollUp
 
 
 class Performed(Event):

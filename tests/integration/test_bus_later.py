@@ -37,6 +37,8 @@ class Clerk(Actor[None]):
     @on
     def hear(self, question: Question) -> Later[Said]:
         later: Later[Said] = self.later()
+        if question.text == "some day":
+            return self.later(holds=False)
         if question.text == "at once":
             later.answer(Said("known"))
             later.answer(Said("twice"))
@@ -125,3 +127,13 @@ async def test_a_stop_waits_for_what_is_promised(bus_of: Callable[..., Bus]) -> 
     asyncio.get_running_loop().call_later(0.05, clerk.answer, Answer())
     await bus.stop(within=5.0)
     assert asker.heard == ["A"]
+
+
+async def test_what_nobody_has_to_wait_for_holds_nothing_up(bus_of: Callable[..., Bus]) -> None:
+    bus = bus_of()
+    _, asker = both(bus)
+    await bus.started()
+    asker.send(Question("some day"))
+    bus.dispatcher.drain(100)
+    assert bus.dispatcher.quiet
+    await bus.stop(within=1.0)

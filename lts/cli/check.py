@@ -1,0 +1,53 @@
+"""`lts check`: a doctor for a node."""
+
+from typing import Annotated
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+from typer import Option, Typer
+
+from actors.persistence.doctor import Check, examine
+from lts.cli.failure import Failed
+from lts.cli.node import ConfigFile, NodeDir, conduct, storage_at
+from lts.cli.options import Json
+from lts.cli.report import say
+
+app = Typer(add_completion=False, rich_markup_mode=None)
+
+COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
+
+
+@app.command()
+def check(
+    *,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    deep: Annotated[
+        bool,
+        Option(
+            "--deep",
+            help="Also verify all that is stored, and restore a backup of it into a scratch database.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """See whether a node is in order: its directory, keys, database, audit and backups.
+
+    Nothing is altered, and the node may be running. Exit code 1 if anything fails.
+    """
+    checks = conduct(examine(storage_at(config, state_dir), deep=deep))
+    failed = [each.name for each in checks if each.status == "failure"]
+    say({"ok": not failed, "checks": checks}, _table(checks), json=json)
+    if failed:
+        raise Failed(f"not in order: {', '.join(failed)}")
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=SIMPLE_HEAD, header_style="bold", show_edge=False, show_header=False)
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for each in checks:
+        table.add_row(Text(each.status, style=COLOURS[each.status]), each.name, Text(each.sentence))
+    return table

@@ -1,0 +1,236 @@
+"""`lts db`: the database of a node, in the hands of whoever looks after it."""
+
+import os
+import pwd
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from typer import Argument, BadParameter, Option, Typer, echo
+
+from actors.persistence import backup as backups
+from actors.persistence import inspection, upkeep
+from actors.persistence import restore as restoring
+from actors.persistence.storage import Storage
+from bus import SECOND
+from lts.cli.failure import Failed
+from lts.cli.node import ConfigFile, NodeDir, conduct, storage_at
+from lts.cli.options import Json
+from lts.cli.report import say
+from lts.refusal import Refused
+from lts.security.key_sources import FILE_NAME
+
+app = Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def db() -> None:
+    """Look after the database of a node: back it up, restore it, verify it."""
+
+
+@app.command()
+def upgrade(
+    *,
+    to: Annotated[
+        str | None, Option("--to", metavar="REVISION", help="The revision to stop at; else the latest.")
+    ] = None,
+    yes: Annotated[
+        bool, Option("--yes", help="Go back to an older revision, and lose what came with the later ones.")
+    ] = False,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Bring the tables of a database up to date, or make them.
+
+    A database that holds anything is backed up first. The node must not be running.
+    """
+    done = conduct(upkeep.migrate(storage_at(config, state_dir), to, back=yes))
+    was = done.before or "nothing"
+    moved = f"from {was} to {done.after}" if was != done.after else f"{done.after}, as it was"
+    figures = {"database": done.place, "revision": moved, "backup": done.backup}
+    say(done, _shown(figures), json=json)
+
+
+@app.command()
+def check(*, config: ConfigFile = None, state_dir: NodeDir = None, json: Json = False) -> None:
+    """See whether the tables of a database are those that this version of LTS works with."""
+    storage = storage_at(config, state_dir)
+    revision = conduct(inspection.check_schema(storage))
+    figures = {"database": storage.place, "revision": revision}
+    say(figures, _shown(figures), json=json)
+
+
+@app.command()
+def backup(
+    *,
+    to: Annotated[
+        Path | None,
+        Option("--to", metavar="DIR_OR_FILE", help="A directory, or a new file; else backups/ in the state."),
+    ] = None,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Write all that is stored into one encrypted file, while the node runs or not.
+
+    The file can be restored on either engine, by whoever has the node key: keep a copy of that elsewhere.
+    """
+    made = conduct(backups.back_up(storage_at(config, state_dir), to))
+    manifest = made.manifest
+    result = {
+        "file": str(made.path),
+        "bytes": made.size,
+        "rows": manifest.rows,
+        "tables": {name: table.rows for name, table in manifest.tables.items()},
+        "revision": manifest.revision,
+        "created_at": _time(manifest.created_at),
+        "audited": manifest.last_seq,
+        "node_key": manifest.node_key,
+        "trouble": made.trouble,
+    }
+    figures = {
+        "backup": made.path,
+        "holds": f"{manifest.rows:,} rows of {len(manifest.tables)} tables, in {made.size:,} bytes",
+        "opens with": f"the node key {manifest.node_key}",
+    }
+    say(result, _shown(figures), json=json)
+    if made.trouble:
+        echo(made.trouble, err=True)
+
+
+@app.command()
+def restore(
+    file: Annotated[
+        Path, Argument(metavar="FILE", readable=False, help="A file that `lts db backup` wrote.")
+    ],
+    *,
+    to: Annotated[
+        str | None,
+        Option("--to", metavar="URL_OR_STATE_DIR", help="A PostgreSQL database, or another state directory."),
+    ] = None,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Make a database from a backup, in the place of the one that is there.
+
+    The backup is proved to its last byte first. The files that were there are kept, under other names; a
+    PostgreSQL database has to be empty. The node must not be running.
+    """
+    target, holder = _target(to, config, state_dir)
+    node_keys = holder.node_keys(create=False).keys
+    done = conduct(restoring.restore(file, target, node_keys))
+    manifest = done.manifest
+    result = {
+        "database": done.place,
+        "file": str(file),
+        "rows": manifest.rows,
+        "revision": manifest.revision,
+        "created_at": _time(manifest.created_at),
+        "aside": [str(path) for path in done.aside],
+    }
+    figures = {
+        "database": done.place,
+        "holds": f"{manifest.rows:,} rows, as of {_time(manifest.created_at)}",
+        "was before": "\n".join(map(str, done.aside)),
+        "node key": "" if target is holder else f"copy {FILE_NAME} to {target.state_dir}",
+    }
+    say(result, _shown(figures), json=json)
+
+
+@app.command()
+def verify(*, config: ConfigFile = None, state_dir: NodeDir = None, json: Json = False) -> None:
+    """Prove that nothing was changed, taken away or slipped in, while the node runs or not.
+
+    Exit code 1 with all findings if there are any.
+    """
+    storage = storage_at(config, state_dir)
+    report = conduct(inspection.prove(storage))
+    figures = {
+        "database": storage.place,
+        "audit": f"{report.rows:,} rows, {report.seals:,} seals up to row {report.sealed_through:,}",
+        "not sealed": f"{report.unsealed:,} rows",
+        "dropped": f"up to row {report.dropped_through:,}" if report.dropped_through else "",
+        "tables": ", ".join(report.tables),
+    }
+    findings = [Text(f" {finding}", style="red") for finding in report.findings]
+    say(report, Group(_shown(figures), *findings), json=json)
+    if not report.ok:
+        raise Failed(f"{storage.place}: {report.found} findings: it is not as LTS wrote it")
+
+
+@app.command()
+def retain(
+    *,
+    before: Annotated[
+        int,
+        Option(
+            "--before", metavar="DATE", parser=lambda text: _read_time(text), help="Such as 2025-12-31, UTC."
+        ),
+    ],
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Drop the part of the audit that was sealed before a date; its seals stay.
+
+    What the dropped part proved is proved by its signed root from then on. The node must not be running.
+    """
+    done = conduct(upkeep.retain(storage_at(config, state_dir), before, f"operator {_user()}"))
+    figures = {
+        "database": done.place,
+        "dropped": f"{done.dropped:,} audit rows",
+        "begins behind": f"row {done.dropped_through:,}",
+    }
+    say(done, _shown(figures), json=json)
+
+
+def _target(to: str | None, config: Path | None, state_dir: Path | None) -> tuple[Storage, Storage]:
+    """Return where to restore, and who holds the node key."""
+    if to is None:
+        target = storage_at(config, state_dir)
+        return target, target
+    if "://" in to:
+        if to.startswith("sqlite"):
+            raise Refused("for a SQLite database, name the state directory that it is to be in")
+        target = replace(storage_at(config, state_dir), url=to)
+        return target, target
+    target = Storage(Path(to))
+    if (target.state_dir / FILE_NAME).exists():
+        return target, target
+    return target, storage_at(config, state_dir)
+
+
+def _shown(figures: dict[str, Any]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, figure in figures.items():
+        if figure:
+            grid.add_row(f" {name}", str(figure))
+    return grid
+
+
+def _read_time(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is no date, such as 2025-12-31 or 2025-12-31T18:00") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def _user() -> str:
+    """Return who runs this process, as the system says."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
