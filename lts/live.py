@@ -29,6 +29,7 @@ def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
         plan.database.pool_size,
         plan.database.statement_timeout_s,
         None if billing is None else Tariff(billing.currency, billing.per_trade),
+        plan.file.name,
     )
 
 

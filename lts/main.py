@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import plugins
+from actors.billing import Billing, Subscription
 from actors.blotter import Blotter
 from actors.console import Console
 from actors.desk import Desk
@@ -14,12 +15,13 @@ from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
+from actors.statistics import Statistics
 from actors.tape import Tape
 from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
-from lts.config.schema import FeedPlan, SystemPlan
+from lts.config.schema import BillingPlan, FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
@@ -257,6 +259,9 @@ class System:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
         if extras.keeper is not None:
             self._spawn(extras.keeper.door_class, extras.keeper.state_dir, "door", supervision=ONCE)
+            self._spawn(Statistics, tuple(portfolio.name for portfolio in plan.portfolios), "statistics")
+            if plan.billing is not None and plan.billing.per_month:
+                self._spawn(Billing, subscription(plan, plan.billing), "billing")
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
 
     async def _start_core(self) -> None:
@@ -303,6 +308,12 @@ def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
         )
         for each in plan.instruments
     }
+
+
+def subscription(plan: SystemPlan, billing: BillingPlan) -> Subscription:
+    """Return what every owner of a portfolio is billed each month."""
+    owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
+    return Subscription(tuple(owners), billing.currency, billing.per_month)
 
 
 def registration(plan: SystemPlan) -> tuple[Command, ...]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -60,6 +61,8 @@ from lts.refusal import Refused
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+log = structlog.get_logger("persistence")
 
 DATA_KEYS = Form(DataKeyRow)
 MARKET = (BarOpened, Bar, Quote, Trade)
@@ -264,7 +267,7 @@ class Persistence(Actor[Storage]):
         def refuse(reason: str) -> None:
             self.give_up(fact, reason)
 
-        self.writer.put(Work(fact, self.journal, who, self.cause, refused=refuse))
+        self.writer.put(Work(fact, self.journal, who, self.cause, refused=refuse, precious=True))
 
     def _put(self, work: Work) -> None:
         """Have work written that somebody waits for, unless far too much waits already."""
@@ -285,7 +288,9 @@ class Persistence(Actor[Storage]):
             await self.writer.flushed()
             try:
                 later.answer(answer(await read()))
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:
+                if not isinstance(error, SQLAlchemyError | OSError):
+                    log.exception("a question could not be answered")
                 later.fail(sentence(error, self.engine.url))
 
         self.background(look_up())

@@ -25,8 +25,6 @@ from bus.clock import SystemClock
 from lts.refusal import Refused
 from lts.security.node_key import NodeKey, NodeKeys
 
-NOT_IN_STEP = "the audit does not end where its head file says: run `lts db verify`"
-
 
 class Backup(msgspec.Struct, frozen=True):
     """A backup that was made, and read again to prove it."""
@@ -35,8 +33,6 @@ class Backup(msgspec.Struct, frozen=True):
     size: int
     """Bytes."""
     manifest: Manifest
-    trouble: str
-    """What is wrong with what was backed up, as far as that shows; empty if nothing."""
 
 
 async def back_up(storage: Storage, to: Path | None = None) -> Backup:
@@ -71,7 +67,7 @@ async def back_up(storage: Storage, to: Path | None = None) -> Backup:
         raise _unwritable(target, error) from None
     finally:
         await engine.dispose()
-    return Backup(target, size, manifest, "" if taken.fits else NOT_IN_STEP)
+    return Backup(target, size, manifest)
 
 
 async def _write(taken: Snapshot, file: BinaryIO, node_key: NodeKey, created_at: int) -> Manifest:

@@ -38,10 +38,10 @@ class Books:
         self._fills = 0
         self._held: dict[tuple[Any, Any], Position] = {}
         self._watchers: dict[str, Callable[[Stored], None]] = {
-            "orders": lambda row: self._fill(row["client_order_id"], Decimal(row["filled"])),
-            "fills": self._watch_fill,
+            "orders": unrounded(self._watch_order),
+            "fills": unrounded(self._watch_fill),
             "positions": self._watch_position,
-            "ledger_entries": self._watch_posting,
+            "ledger_entries": unrounded(self._watch_posting),
         }
 
     def watch(self, name: str, row: Stored) -> None:
@@ -49,7 +49,7 @@ class Books:
         watcher = self._watchers.get(name)
         if watcher:
             try:
-                unrounded(watcher)(row)
+                watcher(row)
             except (ArithmeticError, TypeError, ValueError):
                 self._findings.add(f"{name} {[*row.values()][:3]} has an amount that is none")
 
@@ -59,6 +59,9 @@ class Books:
         for order_id, off in self._off.items():
             self._findings.add(f"orders {order_id}: filled and its fills differ by {plain(off)}")
         await self._fold(connection)
+
+    def _watch_order(self, row: Stored) -> None:
+        self._fill(row["client_order_id"], Decimal(row["filled"]))
 
     def _watch_fill(self, row: Stored) -> None:
         self._fills += 1

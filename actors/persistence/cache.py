@@ -32,7 +32,10 @@ class RowCache:
         self._staged: dict[Any, Stored] = {}
 
     async def fetch(self, connection: AsyncConnection, keys: Iterable[Any]) -> None:
-        """Read the rows that are not known yet, in one query for hundreds of them."""
+        """Read the rows that are not known yet, in one query for hundreds of them.
+
+        What is read counts as staged: another unit of the same batch may have put it there.
+        """
         wanted = set(keys)
         missing = sorted(key for key in wanted if key not in self._committed and key not in self._staged)
         self.hits += len(wanted) - len(missing)
@@ -64,5 +67,4 @@ class RowCache:
     async def _read(self, connection: AsyncConnection, keys: list[Any]) -> None:
         column = self._columns[0] if len(self._columns) == 1 else tuple_(*self._columns)
         for found in await connection.execute(select(self._table).where(column.in_(keys))):
-            row = dict(found._mapping)  # noqa: SLF001 - the public view of a row, despite its name
-            self._committed[self._key(row)] = row
+            self.stage(dict(found._mapping))  # noqa: SLF001 - the public view of a row, despite its name

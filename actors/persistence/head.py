@@ -38,7 +38,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             signature = bytes.fromhex(self.signature)
         except ValueError:
             return False
-        return verify(public, signature, self.message())
+        return signature.hex() == self.signature and verify(public, signature, self.message())
 
     def message(self) -> bytes:
         """Return what is signed: all of it but the signature."""
@@ -53,7 +53,7 @@ def write_head(path: Path, head: Head) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(canonical(head) + b"\n")
+        file.write(_content(head))
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
@@ -67,8 +67,16 @@ def write_head(path: Path, head: Head) -> None:
 def read_head(path: Path) -> Head | None:
     """Return what the head file says, None if there is none; ValueError if it cannot be read. Blocks."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Head)
+        content = path.read_bytes()
+        head = msgspec.json.decode(content, type=Head)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:  # which a ValidationError is, too
         raise ValueError(f"{path} cannot be read as a head: {error}") from None
+    if content != _content(head):
+        raise ValueError(f"{path} cannot be read as a head: it is written in another way")
+    return head
+
+
+def _content(head: Head) -> bytes:
+    return canonical(head) + b"\n"

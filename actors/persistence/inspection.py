@@ -13,6 +13,11 @@ from actors.persistence.troubles import where
 from lts.refusal import Refused
 
 
+def latest_revision() -> str:
+    """Return the revision that this version of LTS works with."""
+    return schema.head()
+
+
 async def check_schema(storage: Storage) -> str:
     """Return the revision of a database; Refused unless it is exactly what this version of LTS works with."""
     async with _engine(storage) as engine:

@@ -33,7 +33,7 @@ class Lock:
         except OSError:
             os.close(self._descriptor)
             raise Refused(
-                f"{state_dir}: another process works with this state directory; stop that one, or name another"
+                f"{state_dir}: another process works with this state directory; stop it, or name another"
             ) from None
 
     def release(self) -> None:

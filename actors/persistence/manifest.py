@@ -16,6 +16,7 @@ LONGEST = 1 << 20
 """Bytes in a manifest, at most."""
 
 _NO_BACKUP = "is no backup, or its beginning is damaged; name a file that `lts db backup` made"
+_NOT_IN_STEP = "the audit does not end where its head file says: run `lts db verify`"
 _LONGEST_COUNT = 10**18
 _ANY_DIGEST = "0" * 64
 
@@ -62,6 +63,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How many rows there are."""
         return sum(table.rows for table in self.tables.values())
 
+    @property
+    def trouble(self) -> str:
+        """What was wrong with what was backed up, as far as that shows; empty if nothing."""
+        return "" if in_step(self.head, self.seal_hash, self.last_seq) else _NOT_IN_STEP
+
     def room(self) -> int:
         """Return how many bytes the text of this manifest takes, whatever the sums turn out to be."""
         return len(canonical(self))
@@ -73,6 +79,11 @@ class _Opening(msgspec.Struct):
     lts_backup: int
     lts: str
     node_key: str
+
+
+def in_step(head: Head | None, seal_hash: str, last_seq: int) -> bool:
+    """Whether an audit ends where its head file says: if not, somebody changed one of them."""
+    return not last_seq if head is None else seal_hash in {head.hash, head.announced}
 
 
 def lts_version() -> str:

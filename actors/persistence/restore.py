@@ -18,6 +18,7 @@ from actors.persistence.disk import sync_file
 from actors.persistence.engine import make_engine
 from actors.persistence.exchange import Aside, Heads, clear, exchange, fold, place_of_new, replace_head
 from actors.persistence.head import Head
+from actors.persistence.insertion import Insertion
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lines import LineReader
 from actors.persistence.manifest import Manifest
@@ -153,11 +154,13 @@ async def _fill(connection: AsyncConnection, source: _Source) -> None:
     target = MetaData()
     await connection.run_sync(target.reflect)
     readers = {name: LineReader(plan, target.tables[name]) for name, plan in source.plans.items()}
+    insertions = {name: Insertion(target.tables[name], connection.dialect) for name in source.plans}
     pages = source.archive.pages()
     while (page := await to_thread(next, pages, None)) is not None:
         if page.lines:
             rows = await to_thread(readers[page.table].rows, page.lines)
-            await connection.execute(target.tables[page.table].insert(), rows)
+            insertion = insertions[page.table]
+            await connection.exec_driver_sql(insertion.text, insertion.parameters(rows))
     await go_on_behind(connection, manifest.sequences)
     if wrong := await _differences(connection, source):
         raise Refused(

@@ -15,7 +15,7 @@ from actors.persistence.archive import PAGE
 from actors.persistence.blueprint import VERSION_TABLE, TablePlan, blueprint_of
 from actors.persistence.head import Head, read_head
 from actors.persistence.lines import LineWriter
-from actors.persistence.manifest import TableSum
+from actors.persistence.manifest import TableSum, in_step
 from actors.persistence.pages import stored_seal, untyped
 from actors.persistence.seals import NO_HASH, Seal
 from actors.persistence.troubles import where
@@ -47,10 +47,8 @@ class Snapshot:
 
     @property
     def fits(self) -> bool:
-        """Whether the audit ends where the head file says: if not, somebody changed one of them."""
-        if self.head is None:
-            return not self.last_seq
-        return self.seal_hash in {self.head.hash, self.head.announced}
+        """Whether the audit ends where the head file says."""
+        return in_step(self.head, self.seal_hash, self.last_seq)
 
     async def look(self) -> None:
         """Take note of where the audit ends."""

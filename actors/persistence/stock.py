@@ -32,7 +32,7 @@ async def take_stock(
         await findings.look(f"the table {table.name}", _compare(connection, table, known, findings, watcher))
         for key in known:
             findings.add(f"{table.name} {key} is missing, and the audit says that it is there")
-    return tuple(table.name for table in audited_tables())
+    return tuple(str(table.name) for table in audited_tables())
 
 
 async def _compare(

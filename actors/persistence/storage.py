@@ -24,6 +24,7 @@ from lts.security.node_key import NodeKeys
 
 DATABASE = "lts.db"
 HEAD = "audit.head"
+OWNER = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Storage:
     pool_size: int = 5
     statement_timeout: float = 10.0
     tariff: Tariff | None = None
+    system: str = ""
+    """The name of the file that describes the system; a state directory belongs to one of them."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     @property
@@ -123,6 +126,7 @@ async def opened(storage: Storage) -> AsyncIterator[Opened]:
 async def _open(storage: Storage, stack: AsyncExitStack) -> Opened:
     _make_directory(storage.state_dir)
     stack.callback(lock.Lock(storage.state_dir).release)
+    _claim(storage.state_dir, storage.system)
     engine = storage.engine()
     stack.push_async_callback(engine.dispose)
     file = storage.file
@@ -144,3 +148,17 @@ def _make_directory(directory: Path) -> None:
         raise Refused(
             f"{directory}: cannot be used as the state directory: {error.strerror}; name another"
         ) from None
+
+
+def _claim(directory: Path, system: str) -> None:
+    """Make a state directory that of a system, or refuse one that is another's."""
+    note = directory / OWNER
+    if not system:
+        return
+    if not note.exists():
+        note.write_text(f"{system}\n", encoding="utf-8")
+    elif (owner := note.read_text(encoding="utf-8").strip()) != system:
+        raise Refused(
+            f"{directory}: holds the state of {owner}, and this is {system}; give each a state directory of "
+            f"its own, or, if {owner} was renamed, write its new name into {note}"
+        )

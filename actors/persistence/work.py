@@ -55,6 +55,8 @@ class Work:
     """Whether it may wait for company rather than be written at once."""
     fleeting: bool = False
     """Whether it is refused rather than kept waiting while nothing can be stored."""
+    precious: bool = False
+    """Whether it waits for as long as it takes rather than be refused for what is not its own fault."""
 
 
 class Scribe(Protocol):

@@ -16,11 +16,12 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence.auditing import AuditTrail
 from actors.persistence.guard import unit
+from actors.persistence.images import canonical
 from actors.persistence.page import table_of
 from actors.persistence.rows import AuditRow
 from actors.persistence.seals import Sealer
@@ -37,12 +38,12 @@ LINGER = 0.1
 """Seconds that patient work waits for company."""
 PATIENCE = 30.0
 """Seconds that a transaction may take."""
-FIRST_REST, LONGEST_REST = 0.05, 2.0
-"""Seconds between two attempts when the database is in trouble."""
+FIRST_REST, LONGEST_REST, MOST_DOUBLINGS = 0.05, 2.0, 6
+"""Seconds between two attempts when the database is in trouble: twice as many each time."""
 LAST_WORD = 5.0
 """Seconds that a transaction under way has when the node stops."""
-AT_ONCE = 5
-"""Conflicts with other transactions after which it counts as trouble."""
+CONTENTION = 3.0
+"""Seconds of conflicts with other transactions after which they count as trouble."""
 
 
 class Writer:
@@ -70,6 +71,9 @@ class Writer:
         self._taken = 0
         self._news = asyncio.Event()
         self._connection: AsyncConnection | None = None
+        self._failures = 0
+        """Attempts in a row that were not even refused."""
+        self._failing_since = 0
 
     def __len__(self) -> int:
         """The pieces of work that are not on disk yet."""
@@ -112,7 +116,10 @@ class Writer:
                 if self._sealer.due(self._system.now() + SECOND):
                     await self.seal()
         except TimeoutError:
-            log.critical("not everything was stored", lost=len(self), reason=self.trouble)
+            pass
+        finally:
+            if self:
+                log.critical("not everything was stored", lost=len(self), reason=self.trouble)
         await self._hang_up()
 
     def _take(self) -> list[Work]:
@@ -133,11 +140,12 @@ class Writer:
         while groups:
             self._taken = sum(map(len, groups))
             group = groups.pop()
+            begun = self._system.monotonic()
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._attempt(group)
             except Exception as error:  # noqa: BLE001 - a defect in one piece of work must not stop the others
-                groups += await self._try_next(group, error)
+                groups += await self._try_next(group, error, begun)
             else:
                 self._settle(group)
         self._taken = 0
@@ -152,15 +160,22 @@ class Writer:
             async with connection.begin():
                 for scribe, works in groupby(group, key=attrgetter("scribe")):
                     await scribe.write(batch, tuple(works))
+                self._note_what_was()
                 await batch.insert(AUDIT_LOG, self._trail.rows)
         self.commits += 1
         self.rows += batch.rows
         self.slowest_ms = max(self.slowest_ms, (self._system.monotonic() - begun) / 1e6)
 
-    async def _try_next(self, group: Sequence[Work], error: Exception) -> list[Sequence[Work]]:
+    def _note_what_was(self) -> None:
+        """Have the audit tell of the trouble that this transaction ends: who writes nothing ends none."""
+        if self.trouble:
+            said = canonical({"trouble": self.trouble}).decode()
+            self._trail.note("note", "storage", "[]", None, said, "persistence", 0)
+
+    async def _try_next(self, group: Sequence[Work], error: Exception, begun: int) -> list[Sequence[Work]]:
         """Return what is left of a group that failed, in the parts in which it is to be tried again."""
         trouble = Trouble.CONSTRAINT if isinstance(error, Impossible) else classify(error)
-        if trouble in {Trouble.CONSTRAINT, Trouble.OTHER}:
+        if trouble in {Trouble.CONSTRAINT, Trouble.OTHER} and not _is_innocent(group, error, trouble):
             self._forget(group)
             if len(group) > 1:
                 half = len(group) // 2
@@ -168,7 +183,8 @@ class Writer:
             if not isinstance(error, Impossible | SQLAlchemyError):
                 log.error("work failed", work=group[0].content, exc_info=error)
             self._refuse(group[0], self._sentence(error))
-            return []
+            return [()] if self.trouble else []  # nobody else may come and find out that it is over
+        self._failing_since = self._failing_since or begun
         if await self._was_committed_after_all(error, trouble):
             self._settle(group)
             return []
@@ -178,13 +194,12 @@ class Writer:
     async def _was_committed_after_all(self, error: Exception, trouble: Trouble) -> bool:
         """Wait until the database can be asked again, and return whether it has the last audit row."""
         last = self._trail.rows[-1] if self._trail.rows else None
-        attempts = 0
         while True:
-            attempts += 1
-            if trouble is not Trouble.RETRY or attempts > AT_ONCE:
+            if trouble is not Trouble.RETRY or self._contended():
                 self._note_trouble(self._sentence(error))
             await self._hang_up()
-            await pause(min(LONGEST_REST, FIRST_REST * 2**attempts))
+            await pause(min(LONGEST_REST, FIRST_REST * 2 ** min(self._failures, MOST_DOUBLINGS)))
+            self._failures += 1
             try:
                 if last is None:
                     return False
@@ -192,11 +207,15 @@ class Writer:
                 async with connection.begin():
                     kept = select(AUDIT_LOG.c.mac).where(AUDIT_LOG.c.seq == last["seq"])
                     return bool(await connection.scalar(kept) == last["mac"])
-            except (SQLAlchemyError, OSError) as again:
+            except Exception as again:  # noqa: BLE001 - a driver's own errors come as they are from a connect
                 error, trouble = again, Trouble.PAUSE
+
+    def _contended(self) -> bool:
+        return self._system.monotonic() - self._failing_since > CONTENTION * SECOND
 
     def _settle(self, group: Sequence[Work]) -> None:
         """Take note that a group is committed, and tell whoever waits."""
+        self._failures = self._failing_since = 0
         if self.trouble:
             self.trouble = ""
             self._troubled("")
@@ -243,9 +262,15 @@ class Writer:
         """Give the connection back; one that cannot even be closed is dropped."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SQLAlchemyError, OSError, TimeoutError):
+            with suppress(Exception):
                 async with asyncio.timeout(1.0):
                     await connection.close()
+
+
+def _is_innocent(group: Sequence[Work], error: Exception, trouble: Trouble) -> bool:
+    """Whether one precious piece of work failed, by itself, for what the database reports of itself."""
+    alone = len(group) == 1 and group[0].precious
+    return alone and trouble is Trouble.OTHER and isinstance(error, DBAPIError)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
@@ -254,6 +279,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=LAST_WORD)
-        task.cancel()
+        if (await asyncio.wait({task}, timeout=LAST_WORD))[1]:
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
         raise

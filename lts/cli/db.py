@@ -15,6 +15,7 @@ from typer import Argument, BadParameter, Option, Typer, echo
 from actors.persistence import backup as backups
 from actors.persistence import inspection, upkeep
 from actors.persistence import restore as restoring
+from actors.persistence.manifest import Manifest
 from actors.persistence.storage import Storage
 from bus import SECOND
 from lts.cli.failure import Failed
@@ -23,6 +24,16 @@ from lts.cli.options import Json
 from lts.cli.report import say
 from lts.refusal import Refused
 from lts.security.key_sources import FILE_NAME
+
+
+def read_time(text: str) -> int:
+    """Return a date, with or without a time of the day, as UTC nanoseconds."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is no date, such as 2025-12-31 or 2025-12-31T18:00") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND
+
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -91,7 +102,7 @@ def backup(
         "created_at": _time(manifest.created_at),
         "audited": manifest.last_seq,
         "node_key": manifest.node_key,
-        "trouble": made.trouble,
+        "trouble": manifest.trouble,
     }
     figures = {
         "backup": made.path,
@@ -99,8 +110,7 @@ def backup(
         "opens with": f"the node key {manifest.node_key}",
     }
     say(result, _shown(figures), json=json)
-    if made.trouble:
-        echo(made.trouble, err=True)
+    _warn(manifest)
 
 
 @app.command()
@@ -133,14 +143,17 @@ def restore(
         "revision": manifest.revision,
         "created_at": _time(manifest.created_at),
         "aside": [str(path) for path in done.aside],
+        "trouble": manifest.trouble,
     }
     figures = {
         "database": done.place,
         "holds": f"{manifest.rows:,} rows, as of {_time(manifest.created_at)}",
         "was before": "\n".join(map(str, done.aside)),
         "node key": "" if target is holder else f"copy {FILE_NAME} to {target.state_dir}",
+        "next": "" if manifest.revision == inspection.latest_revision() else "lts db upgrade",
     }
     say(result, _shown(figures), json=json)
+    _warn(manifest)
 
 
 @app.command()
@@ -169,9 +182,7 @@ def retain(
     *,
     before: Annotated[
         int,
-        Option(
-            "--before", metavar="DATE", parser=lambda text: _read_time(text), help="Such as 2025-12-31, UTC."
-        ),
+        Option("--before", parser=read_time, metavar="DATE", help="In UTC, such as 2025-12-31."),
     ],
     config: ConfigFile = None,
     state_dir: NodeDir = None,
@@ -206,6 +217,11 @@ def _target(to: str | None, config: Path | None, state_dir: Path | None) -> tupl
     return target, storage_at(config, state_dir)
 
 
+def _warn(manifest: Manifest) -> None:
+    if manifest.trouble:
+        echo(manifest.trouble, err=True)
+
+
 def _shown(figures: dict[str, Any]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -214,14 +230,6 @@ def _shown(figures: dict[str, Any]) -> RenderableType:
         if figure:
             grid.add_row(f" {name}", str(figure))
     return grid
-
-
-def _read_time(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadParameter(f"{text!r} is no date, such as 2025-12-31 or 2025-12-31T18:00") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND
 
 
 def _time(at: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bus import AskError, on
@@ -71,13 +72,15 @@ class Portfolio(Plugin[P], Generic[P]):
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
         self.sequences = dict.fromkeys(kept.instruments, 0)
+        fills: list[Fill] = []
         for record in (await self.ask(RecallOrders(portfolio=kept.portfolio))).records:
             order = record.order
             self.sequences[order.instrument] += 1
             if record.leaves:
                 self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
-            for fill in record.fills:
-                self._book(fill)
+            fills += record.fills
+        for fill in sorted(fills, key=attrgetter("at")):  # orders overlap; the sequence matters to costs
+            self._book(fill)
         await self._recall_marks()
         yield
 

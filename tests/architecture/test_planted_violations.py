@@ -23,6 +23,13 @@ FORBIDDEN_IMPORTS = [
     ("actors/planted_risk.py", "import aiomqtt", "actors.planted_risk -> aiomqtt"),
     ("actors/planted_web.py", "import fastapi", "actors.planted_web -> fastapi"),
     ("actors/planted_key.py", "import cryptography", "actors.planted_key -> cryptography"),
+    ("actors/planted_driver.py", "import asyncpg", "actors.planted_driver -> asyncpg"),
+    ("lts/domain/planted_schema.py", "import alembic", "lts.domain.planted_schema -> alembic"),
+    (
+        "actors/persistence/planted_unit.py",
+        "from actors.persistence.guard import unit",
+        "actors.persistence.planted_unit -> actors.persistence.guard",
+    ),
     ("plugins/planted/__init__.py", "import lts.domain", "plugins.planted -> lts.domain"),
     ("plugins/planted/one/__init__.py", "import bus", "plugins.planted.one -> bus"),
     (

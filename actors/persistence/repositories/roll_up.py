@@ -7,15 +7,14 @@ when some of that is dropped already, a late sample is added to what the interva
 and last value stay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    Alias,
     ColumnElement,
-    Result,
+    FromClause,
     Select,
     and_,
     bindparam,
@@ -120,7 +119,7 @@ def _interval(at: int, resolution: int) -> int:
     return at - at % (resolution * SECOND)
 
 
-def _measured(rows: Result[Any]) -> Counted:
+def _measured(rows: Iterable[Any]) -> Counted:
     return {(row.series, row.at): Measured(*row[1:]) for row in rows}
 
 
@@ -174,6 +173,7 @@ def _fold(below: int, resolution: int) -> Select[Any]:
             closing.c.last,
             its.total,
         )
+        .select_from(folded)
         .join(opening, _is(opening, its.series, below, its.opened))
         .join(closing, _is(closing, its.series, below, its.closed))
     )
@@ -189,5 +189,5 @@ def _wanted(resolution: int) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _is(row: Alias, series: Any, resolution: int, at: Any) -> ColumnElement[bool]:
+def _is(row: FromClause, series: Any, resolution: int, at: Any) -> ColumnElement[bool]:
     return and_(row.c.series == series, row.c.resolution == literal_column(str(resolution)), row.c.at == at)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
@@ -16,17 +16,15 @@ class BillingRecordRow(Row, kw_only=True):
     __tablename__ = "billing_records"
     __table_args__ = (
         one_of("kind", ("trade", "subscription")),
-        UniqueConstraint("user_id", "kind", "reference"),
-        {"info": {"audit": AUDITED}, "sqlite_autoincrement": True},
+        {"info": {"audit": AUDITED}},
     )
 
-    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, init=False)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(200), primary_key=True)
     portfolio_id: Mapped[int | None] = mapped_column(
         ForeignKey("portfolios.id", ondelete="RESTRICT"), default=None
     )
-    kind: Mapped[str] = mapped_column(String(16))
-    reference: Mapped[str] = mapped_column(String(200))
     amount: Mapped[Decimal]
     currency: Mapped[str] = mapped_column(String(12))
     at: Mapped[int] = mapped_column(BigInteger)

@@ -9,22 +9,52 @@ import importlib
 import os
 import shutil
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence import guard, schema
+from actors.persistence.actor import Persistence
 from actors.persistence.engine import make_engine
 from actors.persistence.rows import metadata
+from actors.persistence.storage import Storage
+from actors.persistence.verify import verify
+from bus import SECOND, Actor, Bus, DeadLetter, LiveDriver, Supervision, on, pause
+from lts.domain.journal import RecallDeposits, RecallOrders, RecallTradingStates
+from lts.domain.market import Instrument
+from lts.domain.order_flow import (
+    JournalOrder,
+    OrderChanged,
+    OrderDenied,
+    OrderFilled,
+    OrderJournalled,
+    OrderNotJournalled,
+)
+from lts.domain.risk import TradingStateChanged
+from lts.domain.storage import GetStorage, StorageRecovered, StorageTroubled
+from lts.domain.units import Perform, Performed, PutInstrument, PutPortfolio, PutUser
+from lts.refusal import Refused
 
 asyncpg: Any = importlib.import_module("asyncpg")  # which has no types
+
+_STEP = Decimal("0.01")
+REGISTRATION = (
+    PutUser("ann"),
+    PutUser("bob"),
+    PutInstrument(Instrument("X", "USD", _STEP, _STEP)),
+    PutInstrument(Instrument("Y", "USD", _STEP, _STEP, Decimal(3))),
+    PutPortfolio("p", "ann", "USD", Decimal(10_000), "fixed_quantity", {"quantity": "1"}),
+    PutPortfolio("q", "bob", "USD", Decimal(20_000), "fixed_quantity", {"quantity": "2"}),
+)
 
 _numbers = count(1)
 _EVERYTHING = ", ".join(metadata.tables)
@@ -185,3 +215,93 @@ async def _execute(url: str, statement: str) -> Any:
         return await connection.fetchval(statement)
     finally:
         await connection.close()
+
+
+class Client(Actor[None]):
+    """Says and asks what a test wants, and keeps what it hears."""
+
+    publishes = (OrderChanged, OrderDenied, OrderFilled, TradingStateChanged)
+    asks = (GetStorage, JournalOrder, Perform, RecallDeposits, RecallOrders, RecallTradingStates)
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        self.heard: list[Any] = []
+        yield
+
+    @on
+    def hear(
+        self,
+        said: DeadLetter | OrderJournalled | OrderNotJournalled | StorageTroubled | StorageRecovered,
+    ) -> None:
+        self.heard.append(said)
+
+    def heard_of(self, kind: type[Any]) -> list[Any]:
+        return [each for each in self.heard if isinstance(each, kind)]
+
+
+@dataclass
+class Node:
+    """A persistence actor that is up, and somebody who talks to it."""
+
+    bus: Bus
+    keeper: Persistence
+    client: Client
+    storage: Storage
+
+    async def settled(self, within: float = 10.0) -> None:
+        """Wait until all that was said is on disk, and all answers are there."""
+        until = self.bus.system.monotonic() + round(within * SECOND)
+        while await self._busy():
+            assert self.bus.system.monotonic() < until, f"{len(self.keeper.writer)} pieces of work wait"
+            await pause(0.005)
+
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Return what a query finds."""
+        async with self.keeper.engine.connect() as connection:
+            return list((await connection.execute(text(statement), values)).all())
+
+    async def verify(self) -> tuple[str, ...]:
+        """Return what a verification finds amiss: of the audit, the positions and the ledger."""
+        await self.keeper.writer.flushed()
+        report = await verify(
+            self.keeper.engine, self.storage.node_keys(create=False).keys, self.storage.head
+        )
+        return tuple(str(finding) for finding in report.findings)
+
+    async def _busy(self) -> bool:
+        await pause(0)
+        return bool(len(self.keeper.writer) or self.bus.dispatcher.waiting)
+
+
+@pytest.fixture
+def node_at(short_logs: None, tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Node]]:  # noqa: ARG001
+    """Brings up the persistence of a database; each time with the same state directory."""
+
+    @asynccontextmanager
+    async def node_at(url: str) -> AsyncIterator[Node]:
+        storage = Storage(tmp_path / "state", url, environ={})
+        storage.state_dir.mkdir(exist_ok=True)
+        storage.node_keys(create=True)
+        bus = Bus(LiveDriver(), hopeless=(Refused,))
+        cell = bus.spawn(Persistence, storage, name="persistence", supervision=Supervision(restarts=0))
+        client = bus.spawn(Client, None, name="client").actor
+        try:
+            await bus.started()
+            assert not cell.reason
+            assert isinstance(cell.actor, Persistence)
+            assert isinstance(client, Client)
+            yield Node(bus, cell.actor, client, storage)
+            assert not cell.reason
+        finally:
+            await bus.stop()
+
+    return node_at
+
+
+@pytest.fixture
+async def node(
+    node_at: Callable[[str], AbstractAsyncContextManager[Node]], database: str
+) -> AsyncIterator[Node]:
+    """A persistence actor with two owners, two instruments and two portfolios."""
+    async with node_at(database) as node:
+        assert await node.client.ask(Perform(REGISTRATION, "system")) == Performed()
+        yield node

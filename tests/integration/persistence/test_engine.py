@@ -162,9 +162,10 @@ async def test_writers_of_postgresql_that_cross_are_told_to_try_again(
 async def test_a_lost_connection_is_noticed_and_the_pool_recovers(engine: AsyncEngine) -> None:
     async with engine.connect() as lost, engine.connect() as other:
         number = await lost.scalar(text("SELECT pg_backend_pid()"))
+        await lost.rollback()
         assert await other.scalar(text(f"SELECT pg_terminate_backend({number})"))
-        with pytest.raises(DBAPIError) as broken:
-            await lost.scalar(text("SELECT 1"))
+        with guard.unit(lost), pytest.raises(DBAPIError) as broken:
+            await write_twice(lost)
         assert classify(broken.value) is Trouble.PAUSE
         assert "was lost" in sentence(broken.value, engine.url)
     async with engine.connect() as connection:

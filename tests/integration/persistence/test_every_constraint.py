@@ -96,7 +96,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
     ),
     "feed_progress": ({"source": "a", "moments": 0, "at": 1}, {"source": "b", "moments": 0, "at": 1}),
     "statistics": (SAMPLE | {"at": 1}, SAMPLE | {"at": 2}),
-    "billing_records": (CHARGE | {"id": 1, "reference": "1"}, CHARGE | {"id": 2, "reference": "2"}),
+    "billing_records": (CHARGE | {"reference": "1"}, CHARGE | {"reference": "2"}),
 }
 BEFOREHAND: dict[str, Values] = {
     "assets": CONTRACT | {"symbol": "ETH/USD"},

@@ -13,25 +13,22 @@ def upgrade() -> None:
     """Make them."""
     op.create_table(
         "billing_records",
-        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), nullable=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("reference", sa.String(200), nullable=False),
+        sa.Column("portfolio_id", sa.Integer(), nullable=True),
         sa.Column("amount", Exact(), nullable=False),
         sa.Column("currency", sa.String(12), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("detail", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("kind IN ('trade', 'subscription')", name="ck_billing_records_kind"),
-        sa.PrimaryKeyConstraint("id", name="pk_billing_records"),
-        sa.UniqueConstraint("user_id", "kind", "reference", name="uq_billing_records_user_id_kind_reference"),
+        sa.PrimaryKeyConstraint("user_id", "kind", "reference", name="pk_billing_records"),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name="fk_billing_records_user_id", ondelete="RESTRICT"
         ),
         sa.ForeignKeyConstraint(
             ["portfolio_id"], ["portfolios.id"], name="fk_billing_records_portfolio_id", ondelete="RESTRICT"
         ),
-        sqlite_autoincrement=True,
     )
 
 

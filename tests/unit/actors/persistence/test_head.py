@@ -56,7 +56,15 @@ def test_a_head_that_was_edited_is_not_signed(changed: dict[str, object]) -> Non
     assert not msgspec.structs.replace(HEAD, **changed).is_signed_by(KEY.public)
 
 
-@pytest.mark.parametrize("signature", ["", "zz", "00" * 64])
+def test_a_head_that_is_written_in_another_way_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "audit.head"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(HEAD)))
+
+    with pytest.raises(ValueError, match="another way"):
+        read_head(path)
+
+
+@pytest.mark.parametrize("signature", ["", "zz", "00" * 64, HEAD.signature.upper()])
 def test_a_head_with_another_signature_is_not_signed(signature: str) -> None:
     assert not msgspec.structs.replace(HEAD, signature=signature).is_signed_by(KEY.public)
 

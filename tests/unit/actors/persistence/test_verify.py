@@ -262,7 +262,7 @@ async def test_a_head_file_that_was_deleted_edited_or_replaced_by_an_old_one_is_
     forged = read_head(tmp_path / "new")
     assert forged
     foreign = forged.signed(SigningKey(used.keys.signing.id, bytes(32)))
-    assert "is not signed by this node" in await findings_with(msgspec.json.encode(foreign))
+    assert "is not signed by this node" in await findings_with(msgspec.json.encode(foreign) + b"\n")
     assert await findings_with(new) == ""
 
 
