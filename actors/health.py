@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from bus import Actor, HandlerSlow, Pressure, PressureChanged, Vitals, on
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.order_flow import OrderAlarmed
+from lts.domain.storage import StorageRecovered, StorageTroubled
 
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -21,6 +22,7 @@ class Health(Actor[None]):
         self.slow_handlers = 0
         self.alarms = 0
         self.pressed: dict[str, Pressure] = {}
+        self.storage_trouble = ""
         yield
 
     @on
@@ -32,6 +34,11 @@ class Health(Actor[None]):
     def count_alarm(self, _: OrderAlarmed) -> None:
         """Count an order that did what must not happen."""
         self.alarms += 1
+
+    @on
+    def note_trouble(self, trouble: StorageTroubled | StorageRecovered) -> None:
+        """Remember whether anything can be stored."""
+        self.storage_trouble = trouble.reason if isinstance(trouble, StorageTroubled) else ""
 
     @on
     def feel(self, pressure: PressureChanged) -> None:
@@ -68,6 +75,8 @@ class Health(Actor[None]):
     def _reasons(self, vitals: Vitals) -> list[str]:
         reasons = [f"{actor} is quarantined: {why}" for actor, why in vitals.quarantined.items()]
         reasons += [f"the mailbox of {actor} is {level.value}" for actor, level in self.pressed.items()]
+        if self.storage_trouble:
+            reasons.append(f"nothing can be stored: {self.storage_trouble}")
         if self.alarms:
             reasons.append(f"{self.alarms} orders raised an alarm")
         return reasons

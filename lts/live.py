@@ -1,21 +1,29 @@
-"""What a live system has and a backtest has not: a storage that outlasts the process."""
+"""What a live system has and a backtest has not: a storage that outlasts the process, and its keepers."""
 
 import asyncio
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from actors.backups import Backups, Schedule
+from actors.billing import Billing, Subscription
 from actors.console import Console
 from actors.door import PATIENCE, Door
 from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
 from actors.persistence.storage import Storage
+from actors.statistics import Statistics
 from bus import Bus, LiveDriver
 from lts.config.schema import SystemPlan
 from lts.domain.storage import RotateKeys
-from lts.main import ONCE, Keeper
+from lts.main import ONCE, Keeper, Resident
 from lts.refusal import Refused
+
+LTS = (sys.executable, "-c", "from lts.cli import main; main()")
+"""The command line, as a process of its own."""
 
 
 def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
@@ -33,9 +41,28 @@ def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
     )
 
 
-def keeper(storage: Storage) -> Keeper:
-    """Return who keeps everything there."""
-    return Keeper(Persistence, storage, Door, storage.state_dir)
+def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
+    """Return who keeps everything there, and who works with what is kept."""
+    return Keeper(Resident(Persistence, storage, "persistence", ONCE), tuple(_others(plan, storage)))
+
+
+def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
+    yield Resident(Door, storage.state_dir, "door", ONCE)
+    yield Resident(Statistics, tuple(portfolio.name for portfolio in plan.portfolios), "statistics")
+    if plan.billing is not None and plan.billing.per_month:
+        owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
+        billed = Subscription(tuple(owners), plan.billing.currency, plan.billing.per_month)
+        yield Resident(Billing, billed, "billing")
+    if plan.node.backups.every_h:
+        yield Resident(Backups, _schedule(plan, storage), "backups")
+
+
+def _schedule(plan: SystemPlan, storage: Storage) -> Schedule:
+    wanted = plan.node.backups
+    directory = wanted.directory or storage.state_dir / "backups"
+    node = ("--config", str(plan.file), "--state-dir", str(storage.state_dir))
+    take = ("db", "backup", "--to", str(directory), "--keep", str(wanted.keep))
+    return Schedule(wanted.every_h, directory, (*LTS, *take, *node))
 
 
 async def rotated(storage: Storage, *, node_key: bool) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The composition root: the one place that constructs and names actors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import plugins
-from actors.billing import Billing, Subscription
 from actors.blotter import Blotter
 from actors.console import Console
 from actors.desk import Desk
@@ -15,13 +14,12 @@ from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
-from actors.statistics import Statistics
 from actors.tape import Tape
 from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
-from lts.config.schema import BillingPlan, FeedPlan, SystemPlan
+from lts.config.schema import FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
@@ -96,13 +94,21 @@ class NotStarted(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
-    """Who keeps everything, and the operator's door to it: a backtest need not even import them."""
+class Resident:
+    """An actor that is to be spawned."""
 
     actor_class: type[Actor[Any]]
     params: Any
-    door_class: type[Actor[Path]]
-    state_dir: Path
+    name: str
+    supervision: Supervision = field(default_factory=Supervision)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Who keeps everything, and who works with what is kept: a backtest need not even import them."""
+
+    persistence: Resident
+    others: tuple[Resident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,7 @@ class System:
         if keeper is None:
             self._spawn(MemoryJournal, None, "journal", supervision=ONCE)
             return
-        self._spawn(keeper.actor_class, keeper.params, "persistence", supervision=ONCE)
+        self._take_in(keeper.persistence)
         await self.bus.started()
         self._check_start()
         self.stored = await self.console.ask(GetStorage())
@@ -257,11 +263,8 @@ class System:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
-        if extras.keeper is not None:
-            self._spawn(extras.keeper.door_class, extras.keeper.state_dir, "door", supervision=ONCE)
-            self._spawn(Statistics, tuple(portfolio.name for portfolio in plan.portfolios), "statistics")
-            if plan.billing is not None and plan.billing.per_month:
-                self._spawn(Billing, subscription(plan, plan.billing), "billing")
+        for resident in extras.keeper.others if extras.keeper else ():
+            self._take_in(resident)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
 
     async def _start_core(self) -> None:
@@ -296,6 +299,9 @@ class System:
         for cell in amiss:
             raise NotStarted(f"{cell.name} did not start: {cell.reason}")
 
+    def _take_in(self, resident: Resident) -> None:
+        self._spawn(resident.actor_class, resident.params, resident.name, supervision=resident.supervision)
+
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
         return self.bus.spawn(actor_class, params, name=name, **how).actor
 
@@ -308,12 +314,6 @@ def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
         )
         for each in plan.instruments
     }
-
-
-def subscription(plan: SystemPlan, billing: BillingPlan) -> Subscription:
-    """Return what every owner of a portfolio is billed each month."""
-    owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
-    return Subscription(tuple(owners), billing.currency, billing.per_month)
 
 
 def registration(plan: SystemPlan) -> tuple[Command, ...]:

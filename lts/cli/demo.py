@@ -62,7 +62,7 @@ def demo(
     plan = read_system(SYSTEM)
     storage = storage_of(plan, state_dir)
     ended = Session(
-        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(storage))),
+        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage))),
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         System.outcome,
         None if json else _watch(f"lts demo  {speed:g} × real time"),

@@ -43,7 +43,7 @@ def run(
     """
     plan = read_system(config)
     storage = storage_of(plan, state_dir)
-    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(storage))
+    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage))
     ended = Session(
         System(plan, driver_for(plan, pace(speed)), extras),
         SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),

@@ -179,6 +179,14 @@ class RiskPlan(Table):
     max_price_age_s: Positive | None = None
 
 
+class BackupPlan(Table):
+    """How often a backup is taken while the node runs (0: never), how many are kept, and where."""
+
+    every_h: Annotated[float, Field(ge=0, le=8760)] = 24.0
+    keep: Annotated[int, Field(ge=1, le=1000)] = 7
+    directory: Located | None = None
+
+
 class NodePlan(Table):
     """The process itself: where it keeps its state, who conducts it, and what it logs."""
 
@@ -186,6 +194,7 @@ class NodePlan(Table):
     core: PluginName = "default"
     key_source: Literal["auto", "file", "keyring", "environment", "credential"] = "auto"
     key_file: Located | None = None
+    backups: BackupPlan = BackupPlan()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 

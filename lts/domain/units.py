@@ -73,8 +73,8 @@ class KeepSamples(msgspec.Struct, frozen=True, tag=True):
 class RollUp(msgspec.Struct, frozen=True, tag=True):
     """Count samples that were taken before an instant in their minutes, hours and days, oldest first.
 
-    One unit counts up to `lts.domain.statistics.AT_ONCE` samples of one hour. Counted samples that
-    are older than a day by then, and minutes that are older than 30 days, are dropped.
+    One unit counts up to `lts.domain.statistics.AT_ONCE` samples of one hour. When none is left to be
+    counted, it drops counted samples that are older than a day by then, and minutes older than 30 days.
     """
 
     before: int

@@ -7,7 +7,7 @@ when some of that is dropped already, a late sample is added to what the interva
 and last value stay.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -38,54 +38,58 @@ _LEVELS = ((COUNTED, MINUTE), (MINUTE, HOUR), (HOUR, DAY))
 """What is counted, and in what: each interval is made from those of the level below."""
 _KEY = (STATISTICS.c.series, STATISTICS.c.resolution, STATISTICS.c.at)
 
-Counted = dict[tuple[str, int], Measured]
-"""By series and the beginning of an interval."""
+_WIDTH = 1 + len(Measured.__struct_fields__)
+
+Samples = Sequence[tuple[str, Measured]]
+"""Each with the name of its series."""
 
 
 async def roll_up(unit: Unit, command: RollUp) -> None:
-    """Count the oldest samples that are not counted, and drop what is too old, in 14 statements at most."""
+    """Count the oldest samples that are not counted, in 8 statements; if there are none, drop what is old."""
     known = list(await unit.batch.connection.scalars(_series()))
-    samples = await _take(unit, known, command.before)
-    if samples:
+    if samples := await _take(unit, known, command.before):
         for below, resolution in _LEVELS:
             await _count(unit, samples, below, resolution)
+        return
     for resolution, seconds in KEPT.items():
         await _drop(unit, known, resolution, command.before - seconds * SECOND)
 
 
-async def _take(unit: Unit, known: Sequence[str], before: int) -> list[tuple[str, Measured]]:
+async def _take(unit: Unit, known: Sequence[str], before: int) -> Samples:
     """Take the oldest samples out of those to be counted; all are of one hour, oldest first."""
-    columns, connection = STATISTICS.c, unit.batch.connection
+    columns = STATISTICS.c
     waiting = and_(columns.series.in_(known), columns.resolution == SAMPLE, columns.at < before)
-    oldest = await connection.scalar(select(func.min(columns.at)).where(waiting))
-    if oldest is None:
-        return []
-    soon = and_(waiting, columns.at < _interval(oldest, HOUR) + HOUR * SECOND)
-    wanted = select(*_KEY).where(soon).order_by(columns.at, columns.series).limit(AT_ONCE)
+    oldest = select(func.min(columns.at)).where(waiting).scalar_subquery()
+    this_hour = columns.at < _interval(oldest, HOUR) + literal_column(str(HOUR * SECOND))
+    wanted = select(*_KEY).where(waiting, this_hour).order_by(columns.at, columns.series).limit(AT_ONCE)
     move = STATISTICS.update().where(tuple_(*_KEY).in_(wanted)).values(resolution=COUNTED)
-    moved = await connection.execute(move.returning(columns.series, columns.at, columns.first))
+    moved = await unit.batch.connection.execute(move.returning(columns.series, columns.at, columns.first))
     samples = [(row.series, Measured.once(row.at, row.first)) for row in moved]
     unit.batch.rows += len(samples)
     return sorted(samples, key=lambda sample: sample[1].at)
 
 
-async def _count(unit: Unit, samples: Sequence[tuple[str, Measured]], below: int, resolution: int) -> None:
+async def _count(unit: Unit, samples: Samples, below: int, resolution: int) -> None:
     """Count samples in their intervals of one resolution."""
-    new = _folded(samples, resolution)
+    new, span = _folded(samples, resolution), resolution * SECOND
     begin, end = samples[0][1].at, samples[-1][1].at
     values = {
         "series": sorted({series for series, _ in samples}),
-        "begin": _interval(begin, resolution),
-        "end": _interval(end, resolution) + resolution * SECOND,
+        "begin": begin - begin % span,
+        "end": end - end % span + span,
     }
-    connection = unit.batch.connection
-    before = _measured(await connection.execute(_there(resolution), values))
-    whole = _measured(await connection.execute(_fold(below, resolution), values))
-    await put(
-        unit,
-        resolution,
-        [(key[0], _sum(before.get(key), each, whole[key])) for key, each in new.items()],
-    )
+    found = await unit.batch.connection.execute(_fold(below, resolution), values)
+    summed = [
+        (row.series, _sum(_before(row), new[row.series, row.at], Measured(*row[1:_WIDTH])))
+        for row in found
+        if (row.series, row.at) in new
+    ]
+    await put(unit, resolution, summed)
+
+
+def _before(row: Any) -> Measured | None:
+    """Return what an interval was, if it was there; it is the second half of a row."""
+    return None if row[_WIDTH] is None else Measured(*row[_WIDTH:])
 
 
 def _sum(before: Measured | None, new: Measured, whole: Measured) -> Measured:
@@ -104,23 +108,14 @@ async def _drop(unit: Unit, known: Sequence[str], resolution: int, before: int) 
     unit.batch.rows += gone.rowcount
 
 
-def _folded(samples: Sequence[tuple[str, Measured]], resolution: int) -> Counted:
-    """Return samples by the interval that they belong to; they are sorted by time."""
-    folded: Counted = {}
+def _folded(samples: Samples, resolution: int) -> dict[tuple[str, int], Measured]:
+    """Return samples, sorted by time, by series and the beginning of their interval."""
+    folded: dict[tuple[str, int], Measured] = {}
     for series, sample in samples:
-        begin = _interval(sample.at, resolution)
+        begin = sample.at - sample.at % (resolution * SECOND)
         known = folded.get((series, begin))
         folded[series, begin] = known.then(sample) if known else Measured.once(begin, sample.first)
     return folded
-
-
-def _interval(at: int, resolution: int) -> int:
-    """Return when the interval began that an instant is in."""
-    return at - at % (resolution * SECOND)
-
-
-def _measured(rows: Iterable[Any]) -> Counted:
-    return {(row.series, row.at): Measured(*row[1:]) for row in rows}
 
 
 @cache
@@ -134,19 +129,12 @@ def _series() -> Select[Any]:
 
 
 @cache
-def _there(resolution: int) -> Select[Any]:
-    """Return a query for the intervals of some series from `begin` until `end`."""
-    columns = STATISTICS.c
-    measured = [columns[name] for name in Measured.__struct_fields__]
-    return select(columns.series, *measured).where(*_wanted(resolution))
-
-
-@cache
 def _fold(below: int, resolution: int) -> Select[Any]:
-    """Return a query for what those intervals are by what is below them."""
+    """Return a query for intervals from `begin` until `end`: what is below them, and what they were."""
     columns, opening, closing = STATISTICS.c, STATISTICS.alias(), STATISTICS.alias()
-    begin = (columns.at - columns.at % literal_column(str(resolution * SECOND))).label("begin")
-    folded = (
+    before = STATISTICS.alias()
+    begin = _interval(columns.at, resolution).label("begin")
+    its = (
         select(
             columns.series,
             begin,
@@ -157,36 +145,26 @@ def _fold(below: int, resolution: int) -> Select[Any]:
             func.max(columns.highest).label("highest"),
             func.sum(columns.total).label("total"),
         )
-        .where(*_wanted(below))
+        .where(columns.series.in_(bindparam("series", expanding=True)))
+        .where(columns.resolution == literal_column(str(below)))
+        .where(columns.at >= bindparam("begin"), columns.at < bindparam("end"))
         .group_by(columns.series, begin)
         .subquery()
     )
-    its = folded.c
+    whole = (its.c.samples, opening.c.first, its.c.lowest, its.c.highest, closing.c.last, its.c.total)
+    was = [before.c[name].label(f"before_{name}") for name in Measured.__struct_fields__]
     return (
-        select(
-            its.series,
-            its.begin.label("at"),
-            its.samples,
-            opening.c.first,
-            its.lowest,
-            its.highest,
-            closing.c.last,
-            its.total,
-        )
-        .select_from(folded)
-        .join(opening, _is(opening, its.series, below, its.opened))
-        .join(closing, _is(closing, its.series, below, its.closed))
+        select(its.c.series, its.c.begin.label("at"), *whole, *was)
+        .select_from(its)
+        .join(opening, _is(opening, its.c.series, below, its.c.opened))
+        .join(closing, _is(closing, its.c.series, below, its.c.closed))
+        .outerjoin(before, _is(before, its.c.series, resolution, its.c.begin))
     )
 
 
-def _wanted(resolution: int) -> tuple[ColumnElement[bool], ...]:
-    columns = STATISTICS.c
-    return (
-        columns.series.in_(bindparam("series", expanding=True)),
-        columns.resolution == literal_column(str(resolution)),
-        columns.at >= bindparam("begin"),
-        columns.at < bindparam("end"),
-    )
+def _interval(at: ColumnElement[int], resolution: int) -> ColumnElement[int]:
+    """Return when the interval began that an instant is in."""
+    return at - at % literal_column(str(resolution * SECOND))
 
 
 def _is(row: FromClause, series: Any, resolution: int, at: Any) -> ColumnElement[bool]:

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,16 +27,15 @@ TIME = 1_700_000_000_123_456_789
 
 
 @pytest.fixture
-async def storage(lane: Any, user: Any, tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(lane: Any, user: Any, tmp_path: Path) -> Storage:
     """A storage with two users, in two segments of the audit, and one more behind them."""
-    tmp_path.chmod(0o700)
     write_node_keys(tmp_path / "node.key", lane.node_keys)
     await lane.insert(UserRow, user(1, "ann"))
     await lane.seal()
     await lane.insert(UserRow, user(2, "bob"))
     await lane.seal()
     await lane.insert(UserRow, user(3, "cyd"))
-    yield Storage(tmp_path)
+    return Storage(tmp_path)
 
 
 async def refused(storage: Storage, to: Path | None = None) -> str:
@@ -145,7 +143,6 @@ async def test_what_is_written_wrong_never_gets_a_name(
 
 
 async def test_without_a_node_key_or_a_database_there_is_none(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
     storage = Storage(tmp_path)
     assert "there is no node key" in await refused(storage)
     write_node_keys(tmp_path / "node.key", NodeKeys(NodeKey.generate()))
@@ -215,7 +212,6 @@ async def test_a_head_file_that_moves_on_meanwhile_is_read_again(
 
 async def test_an_older_database_can_be_backed_up_too(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
-    tmp_path.chmod(0o700)
     write_node_keys(tmp_path / "node.key", NodeKeys(NodeKey.generate()))
     engine = storage.engine()
     for revision, tables in (("0001", 1), ("0006", 9)):

@@ -3,11 +3,11 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import select
@@ -36,30 +36,60 @@ USERS = table_of(UserRow)
 OTHER_KEYS = NodeKeys(NodeKey(b"the secret of another one alone."))
 
 
+class Made(NamedTuple):
+    """A state directory, and a backup of it beside it."""
+
+    state_dir: Path
+    backup: Path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Where the first test puts what the others copy."""
+    directory = tmp_path_factory.mktemp("made")
+    return Made(directory / "state", directory / "a.backup")
+
+
 @pytest.fixture
-async def storage(lane: Any, user: Any, tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(made: Made, lane_in: Callable[[Path], Any], user: Any, tmp_path: Path) -> Storage:
     """A storage with two users in two segments of the audit, and one more behind them."""
-    tmp_path.chmod(0o700)
-    write_node_keys(tmp_path / "node.key", lane.node_keys)
-    await lane.insert(UserRow, user(1, "ann"))
-    await lane.seal()
-    await lane.insert(UserRow, user(2, "bob"))
-    await lane.seal()
-    await lane.insert(UserRow, user(3, "cyd"))
-    await lane.engine.dispose()
-    yield Storage(tmp_path)
+    if not made.backup.exists():  # noqa: ASYNC240 - nothing else is going on
+        made.state_dir.mkdir(mode=0o700)  # noqa: ASYNC240 - the same
+        async with lane_in(made.state_dir) as lane:
+            await lane.open()
+            await lane.insert(UserRow, user(1, "ann"))
+            await lane.seal()
+            await lane.insert(UserRow, user(2, "bob"))
+            await lane.seal()
+            await lane.insert(UserRow, user(3, "cyd"))
+            write_node_keys(made.state_dir / "node.key", lane.node_keys)
+        await back_up(Storage(made.state_dir), made.backup)
+    shutil.copytree(made.state_dir, tmp_path / "state")
+    return Storage(tmp_path / "state")
 
 
 @pytest.fixture
-async def backup(storage: Storage) -> Path:
+def keys(storage: Storage) -> NodeKeys:
+    """The keys that open its backup."""
+    return storage.node_keys(create=False).keys
+
+
+@pytest.fixture
+def backup(made: Made, storage: Storage, tmp_path: Path) -> Path:
     """A backup of it."""
-    return (await back_up(storage)).path
+    assert storage.state_dir.exists()
+    return Path(shutil.copy(made.backup, tmp_path))
 
 
 @pytest.fixture
-def keys(lane: Any) -> NodeKeys:
-    """The keys that open it."""
-    return lane.node_keys  # type: ignore[no-any-return]
+def outside(storage: Storage) -> Callable[[str], None]:
+    """Executes statements on the database as somebody would who has got at the file."""
+
+    def outside(statements: str) -> None:
+        with closing(sqlite3.connect(storage.state_dir / "lts.db")) as connection:
+            connection.executescript(statements)
+
+    return outside
 
 
 async def contents(storage: Storage) -> dict[str, TableSum]:
@@ -89,6 +119,13 @@ def everything(directory: Path) -> dict[str, str]:
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != "lts.lock"
     }
+
+
+def change(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Change a file."""
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
+    assert path.read_bytes() != content
 
 
 async def refused(file: Path, storage: Storage, keys: NodeKeys) -> str:
@@ -147,12 +184,10 @@ async def test_ids_go_on_behind_those_that_were_given_and_are_gone(
 
 
 async def test_a_backup_of_an_older_revision_is_restored_and_then_migrated(
-    tmp_path: Path, keys: NodeKeys
+    keys: NodeKeys, tmp_path: Path
 ) -> None:
-    tmp_path.chmod(0o700)
-    write_node_keys(tmp_path / "node.key", keys)
-    old = Storage(tmp_path / "old", key_file=tmp_path / "node.key")
-    old.state_dir.mkdir()
+    write_node_keys(tmp_path / "old/node.key", keys)
+    old = Storage(tmp_path / "old")
     engine = old.engine()
     await schema.upgrade(engine, "0004")
     async with engine.connect() as connection:
@@ -200,7 +235,7 @@ async def test_a_database_that_somebody_has_open_is_not_replaced(
 ) -> None:
     with closing(sqlite3.connect(storage.state_dir / "lts.db")) as reader:
         reader.execute("SELECT * FROM users").fetchone()
-        with pytest.raises(Refused, match="another process has it open; stop that one$"):
+        with pytest.raises(Refused, match="another process has it open; stop that one"):
             await restore(backup, storage, keys)
     assert not list(storage.state_dir.glob("*before-restore*"))
     assert (await prove(storage)).ok
@@ -217,13 +252,14 @@ async def test_a_database_that_cannot_be_read_is_replaced_and_kept(
     done = await restore(backup, storage, keys)
 
     assert (await prove(storage)).ok
-    kept = {each.name.rpartition("Z")[2]: each for each in done.aside}
-    assert kept[""].read_bytes() == content or damage == "nothing"
+    database, *_, head = done.aside
+    assert database.read_bytes() == content or damage == "nothing"
+    assert head.name.startswith("audit.head")
     assert not path.with_name("lts.db-wal").exists()
 
 
 async def test_what_is_not_checkpointed_is_kept_with_the_old_database(
-    storage: Storage, backup: Path, keys: NodeKeys, outside: Callable[[str], None]
+    storage: Storage, backup: Path, keys: NodeKeys
 ) -> None:
     path = storage.state_dir / "lts.db"
     with closing(sqlite3.connect(path)) as connection:
@@ -239,46 +275,48 @@ async def test_what_is_not_checkpointed_is_kept_with_the_old_database(
         assert old.execute("SELECT name FROM users WHERE id = 9").fetchone() == ("in the log",)
 
 
-def _flipped(place: int) -> Callable[[bytes], bytes]:
-    def flip(content: bytes) -> bytes:
-        at = place % len(content)
-        return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+Damage = Callable[[bytes], bytes]
 
-    return flip
-
-
-_LINES = 2
 _HEAD_OF_VAULT = 13 + 32 + 4 + 10 + 32
+"""Its magic, its salt, the length of its header, the header, and the MAC of them all."""
 
 
-def _in_vault(place: int) -> Callable[[bytes], bytes]:
+def _flipped(place: int) -> Damage:
+    return lambda content: content[:place] + bytes([content[place] ^ 0x10]) + content[place:][1:]
+
+
+def _in_signature(content: bytes) -> bytes:
+    return _flipped(content.index(b"\n") + 20)(content)
+
+
+def _in_vault(place: int) -> Damage:
     def flip(content: bytes) -> bytes:
-        start = len(b"\n".join(content.split(b"\n", _LINES)[:_LINES])) + 1
-        return _flipped(start + place)(content)
+        manifest, signature, _ = content.split(b"\n", 2)
+        return _flipped(len(manifest) + len(signature) + 2 + place)(content)
 
     return flip
+
+
+def _lines(content: bytes, count: int) -> bytes:
+    return b"".join(line + b"\n" for line in content.split(b"\n")[:count])
 
 
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (lambda content: b"", "is no backup"),
+        (lambda content: content[:0], "is no backup"),
         (lambda content: content[:100], "is no backup"),
-        (lambda content: content.split(b"\n")[0], "its manifest was changed"),
-        (lambda content: b"\n".join(content.split(b"\n")[:2]), "is damaged"),
-        (lambda content: b"\n".join(content.split(b"\n")[:2]) + b"\n", "is damaged"),
+        (lambda content: _lines(content, 1), "its manifest was changed"),
+        (lambda content: _lines(content, 2), "is damaged"),
         (lambda content: content[:-1], "is damaged"),
         (lambda content: content[: len(content) * 3 // 4], "is damaged"),
         (lambda content: content + b"x", "is damaged"),
-        (
-            lambda content: content.replace(b'"users":{"rows":3', b'"users":{"rows":4'),
-            "its manifest was changed",
-        ),
+        (lambda content: content.replace(b'"users":{"rows":3', b'"users":{"rows":4'), "its manifest was"),
         (lambda content: content.replace(b'"lts_backup":1', b'"lts_backup":2'), "has the format 2"),
+        (lambda content: content.replace(b'"revision":"0013"', b'"revision":"0012"'), "its manifest was"),
         (_flipped(0), "is no backup"),
-        (_flipped(40), ""),
-        (_flipped(400), "its manifest was changed"),
-        (lambda content: _flipped(content.index(b"\n") + 20)(content), "its manifest was changed"),
+        (_flipped(40), "was made with the node key"),
+        (_in_signature, "its manifest was changed"),
         (_in_vault(0), "is damaged (it does not have the form of a vault)"),
         (_in_vault(20), "is damaged (its head was changed"),
         (_in_vault(46), "is damaged"),
@@ -286,15 +324,13 @@ def _in_vault(place: int) -> Callable[[bytes], bytes]:
         (_in_vault(_HEAD_OF_VAULT - 5), "is damaged"),
         (_in_vault(_HEAD_OF_VAULT), "is damaged (it was changed or cut short after the first 0 bytes in it)"),
         (_in_vault(_HEAD_OF_VAULT + 900), "is damaged"),
-        (_flipped(-1), "is damaged"),
+        (lambda content: _flipped(len(content) - 1)(content), "is damaged"),
     ],
 )
 async def test_damage_is_found_wherever_it_is_and_nothing_is_touched(
-    storage: Storage, backup: Path, keys: NodeKeys, damage: Callable[[bytes], bytes], told: str
+    storage: Storage, backup: Path, keys: NodeKeys, damage: Damage, told: str
 ) -> None:
-    content = damage(backup.read_bytes())
-    assert content != backup.read_bytes()
-    backup.write_bytes(content)
+    change(backup, damage)
     said = await refused(backup, storage, keys)
     assert said.startswith(f"{backup}: ")
     assert told in said
@@ -303,17 +339,16 @@ async def test_damage_is_found_wherever_it_is_and_nothing_is_touched(
 async def test_the_payload_of_another_backup_does_not_do(
     storage: Storage, backup: Path, keys: NodeKeys
 ) -> None:
-    other = (await back_up(storage)).path
-    mixed = backup.read_bytes().split(b"\n", 2)[:2] + other.read_bytes().split(b"\n", 2)[2:]
-    backup.write_bytes(b"\n".join(mixed))
+    other = (await back_up(storage)).path.read_bytes().split(b"\n", 2)[2]
+    change(backup, lambda content: _lines(content, 2) + other)
     assert "it does not hold what its manifest says" in await refused(backup, storage, keys)
 
 
 def _forged(path: Path, keys: NodeKeys, **changes: Any) -> Path:
     """Return a backup that the holder of the node key has made by hand."""
     fields: dict[str, Any] = {
-        "lts_backup": FORMAT, "lts": "9.9", "node_key": keys.current.id, "created_at": 0, "database": "sqlite",
-        "revision": "0001", "last_seq": 0, "seal": 0, "seal_hash": "", "head": None, "sequences": {},
+        "lts_backup": FORMAT, "lts": "9.9", "node_key": keys.current.id, "created_at": 0, "revision": "0001",
+        "database": "sqlite", "last_seq": 0, "seal": 0, "seal_hash": "", "head": None, "sequences": {},
         "tables": {"data_keys": TableSum()},
     }  # fmt: skip
     tables = changes.pop("content", {"data_keys": (["id"], b"")})
