@@ -13,7 +13,7 @@ from lts.domain.units import Command, KeepSamples, NotPerformed, Perform, Perfor
 
 PERIOD = 60
 """Seconds of market time between two samples, which are taken at whole minutes."""
-LOOK = 0.5
+LOOK = 1.0
 """Seconds of system time between two samples at least: a replay leaps a day from bar to bar."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     FromClause,
     Select,
     and_,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from actors.persistence.repositories.statistics import COUNTED, STATISTICS, put
 from actors.persistence.unit import Unit
@@ -57,13 +59,7 @@ async def roll_up(unit: Unit, command: RollUp) -> None:
 
 async def _take(unit: Unit, known: Sequence[str], before: int) -> Samples:
     """Take the oldest samples out of those to be counted; all are of one hour, oldest first."""
-    columns = STATISTICS.c
-    waiting = and_(columns.series.in_(known), columns.resolution == SAMPLE, columns.at < before)
-    oldest = select(func.min(columns.at)).where(waiting).scalar_subquery()
-    this_hour = columns.at < _interval(oldest, HOUR) + literal_column(str(HOUR * SECOND))
-    wanted = select(*_KEY).where(waiting, this_hour).order_by(columns.at, columns.series).limit(AT_ONCE)
-    move = STATISTICS.update().where(tuple_(*_KEY).in_(wanted)).values(resolution=COUNTED)
-    moved = await unit.batch.connection.execute(move.returning(columns.series, columns.at, columns.first))
+    moved = await unit.batch.connection.execute(_move(), {"known": known, "before": before})
     samples = [(row.series, Measured.once(row.at, row.first)) for row in moved]
     unit.batch.rows += len(samples)
     return sorted(samples, key=lambda sample: sample[1].at)
@@ -101,11 +97,8 @@ def _sum(before: Measured | None, new: Measured, whole: Measured) -> Measured:
 
 
 async def _drop(unit: Unit, known: Sequence[str], resolution: int, before: int) -> None:
-    columns = STATISTICS.c
-    old = and_(columns.series.in_(known), columns.resolution == resolution, columns.at < before)
-    oldest = select(*_KEY).where(old).limit(DROPPED_AT_ONCE)
-    gone = await unit.batch.connection.execute(STATISTICS.delete().where(tuple_(*_KEY).in_(oldest)))
-    unit.batch.rows += gone.rowcount
+    values = {"known": known, "before": before, "of": resolution}
+    unit.batch.rows += (await unit.batch.connection.execute(_remove(), values)).rowcount
 
 
 def _folded(samples: Samples, resolution: int) -> dict[tuple[str, int], Measured]:
@@ -126,6 +119,33 @@ def _series() -> Select[Any]:
     following = select(func.min(series)).where(series > names.c.series).scalar_subquery()
     names = names.union_all(select(following).select_from(names).where(names.c.series.is_not(None)))
     return select(names.c.series).where(names.c.series.is_not(None))
+
+
+@cache
+def _move() -> ReturningUpdate[Any]:
+    """Return a statement that moves the oldest samples to where they stand when they are counted."""
+    columns = STATISTICS.c
+    waiting = and_(*_old(), columns.resolution == SAMPLE)
+    oldest = select(func.min(columns.at)).where(waiting).scalar_subquery()
+    this_hour = columns.at < _interval(oldest, HOUR) + literal_column(str(HOUR * SECOND))
+    wanted = select(*_KEY).where(waiting, this_hour).order_by(columns.at, columns.series).limit(AT_ONCE)
+    move = STATISTICS.update().where(tuple_(*_KEY).in_(wanted)).values(resolution=COUNTED)
+    return move.returning(columns.series, columns.at, columns.first)
+
+
+@cache
+def _remove() -> Delete:
+    """Return a statement that removes rows that are too old, not all at once."""
+    of = STATISTICS.c.resolution == bindparam("of")
+    return STATISTICS.delete().where(
+        tuple_(*_KEY).in_(select(*_KEY).where(*_old(), of).limit(DROPPED_AT_ONCE))
+    )
+
+
+def _old() -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a row is of a known series, and `before` a time."""
+    columns = STATISTICS.c
+    return columns.series.in_(bindparam("known", expanding=True)), columns.at < bindparam("before")
 
 
 @cache

@@ -41,7 +41,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.risk import TradingStateChanged
 from lts.domain.storage import GetStorage, StorageRecovered, StorageTroubled
-from lts.domain.units import Perform, Performed, PutInstrument, PutPortfolio, PutUser
+from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
 from lts.refusal import Refused
 
 asyncpg: Any = importlib.import_module("asyncpg")  # which has no types
@@ -301,7 +301,7 @@ def node_at(short_logs: None, tmp_path: Path) -> Callable[[str], AbstractAsyncCo
 async def node(
     node_at: Callable[[str], AbstractAsyncContextManager[Node]], database: str
 ) -> AsyncIterator[Node]:
-    """A persistence actor with two owners, two instruments and two portfolios."""
+    """A persistence actor to which the registration is known."""
     async with node_at(database) as node:
         assert await node.client.ask(Perform(REGISTRATION, "system")) == Performed()
         yield node

@@ -14,7 +14,7 @@ from actors.persistence import archive, backup, schema
 from actors.persistence.archive import Archive
 from actors.persistence.backup import back_up
 from actors.persistence.blueprint import blueprint_of
-from actors.persistence.rows import OrderEventRow, UserRow
+from actors.persistence.rows import UserRow
 from actors.persistence.shelf import backup_name, backups, prune
 from actors.persistence.storage import Storage
 from lts.refusal import Refused
