@@ -91,7 +91,7 @@ class Writer:
     async def flushed(self) -> None:
         """Wait until all that has been put so far is committed or refused."""
         reached = asyncio.Event()
-        self.put(Work(None, Marks(), "", 0, done=reached.set))
+        self.put(Work(None, Marks(), "", 0, reached.set, lambda _: reached.set()))
         await reached.wait()
 
     async def run(self) -> None:
@@ -135,20 +135,32 @@ class Writer:
         self._news.clear()
 
     async def _write(self, works: Sequence[Work]) -> None:
-        """Commit all of these, or as many as can be."""
+        """Commit all of these, or as many as can be; who is broken off puts back what is left."""
         groups = [works]
-        while groups:
-            self._taken = sum(map(len, groups))
-            group = groups.pop()
-            begun = self._system.monotonic()
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self._attempt(group)
-            except Exception as error:  # noqa: BLE001 - a defect in one piece of work must not stop the others
-                groups += await self._try_next(group, error, begun)
-            else:
-                self._settle(group)
-        self._taken = 0
+        try:
+            while groups:
+                self._taken = sum(map(len, groups))
+                await self._write_last(groups)
+        except asyncio.CancelledError:
+            left = [work for group in groups for work in reversed(group)]
+            self._forget(left)
+            self._waiting.extendleft(left)
+            raise
+        finally:
+            self._taken = 0
+
+    async def _write_last(self, groups: list[Sequence[Work]]) -> None:
+        """Commit the last of these groups, or have in its place the parts in which it is tried again."""
+        group = groups[-1]
+        begun = self._system.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._attempt(group)
+        except Exception as error:  # noqa: BLE001 - a defect in one piece of work must not stop the others
+            groups[-1:] = await self._try_next(group, error, begun)
+        else:
+            groups.pop()
+            self._settle(group)
 
     async def _attempt(self, group: Sequence[Work]) -> None:
         """Write a group in one transaction, without a word to anybody."""

@@ -27,7 +27,7 @@ from lts.domain.market import Instrument
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from lts.domain.risk import TradingState, TradingStateChanged
-from lts.domain.units import AssetSettings, PutInstrument, PutPortfolio, PutUser
+from lts.domain.units import AssetSettings, PutInstrument, PutPortfolio, PutUser, RecordCharge
 from lts.security.node_key import NodeKey, NodeKeys
 
 SECOND = 1_000_000_000
@@ -101,7 +101,8 @@ class Life:
         for name, owner in (("p", "ann"), ("q", "bob")):
             assets = tuple(AssetSettings(each, "paper", "cross", {"fast": 3}) for each in ("X", "Y"))
             opened = PutPortfolio(name, owner, "USD", Decimal(1000), "fixed", {"size": 1}, assets)
-            await self.write(self.units, [opened])
+            charge = RecordCharge(owner, "subscription", "may", Decimal(5), "USD", self.now, name)
+            await self.write(self.units, [opened, charge])
         await self.write(self.journal, TradingStateChanged("system", TradingState.ACTIVE, "begun", self.now))
         await self.seal()
 

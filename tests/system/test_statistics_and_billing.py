@@ -43,10 +43,11 @@ def running(tmp_path: Path) -> Running:
     file = tmp_path / "btcusdt.toml"
     file.write_text(file.read_text(encoding="utf-8") + BILLED, encoding="utf-8")
     plan = read_system(file)
+    storage = storage_of(plan, tmp_path / "state")
 
     @asynccontextmanager
     async def run() -> AsyncIterator[tuple[System, Asking]]:
-        system = System(plan, ReplayDriver(), Extras(keeper=keeper(storage_of(plan, tmp_path / "state"))))
+        system = System(plan, ReplayDriver(), Extras(keeper=keeper(plan, storage)))
         await system.start()
         asking: Any = system.bus.spawn(Asking, None, name="asking").actor
         try:

@@ -40,7 +40,7 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
 )
 from lts.domain.risk import TradingStateChanged
-from lts.domain.storage import GetStorage, StorageRecovered, StorageTroubled
+from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
 from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
 from lts.refusal import Refused
 
@@ -221,7 +221,7 @@ class Client(Actor[None]):
     """Says and asks what a test wants, and keeps what it hears."""
 
     publishes = (OrderChanged, OrderDenied, OrderFilled, TradingStateChanged)
-    asks = (GetStorage, JournalOrder, Perform, RecallDeposits, RecallOrders, RecallTradingStates)
+    asks = (GetStorage, JournalOrder, Perform, RecallDeposits, RecallOrders, RecallTradingStates, RotateKeys)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         self.heard: list[Any] = []
@@ -295,6 +295,12 @@ def node_at(short_logs: None, tmp_path: Path) -> Callable[[str], AbstractAsyncCo
             await bus.stop()
 
     return node_at
+
+
+@pytest.fixture
+def registration() -> tuple[Command, ...]:
+    """What makes two owners, two instruments and two portfolios known."""
+    return REGISTRATION
 
 
 @pytest.fixture

@@ -184,10 +184,9 @@ async def test_ids_go_on_behind_those_that_were_given_and_are_gone(
 
 
 async def test_a_backup_of_an_older_revision_is_restored_and_then_migrated(
-    keys: NodeKeys, tmp_path: Path
+    storage: Storage, keys: NodeKeys, tmp_path: Path
 ) -> None:
-    write_node_keys(tmp_path / "old/node.key", keys)
-    old = Storage(tmp_path / "old")
+    old = Storage(tmp_path, key_file=storage.state_dir / "node.key")
     engine = old.engine()
     await schema.upgrade(engine, "0004")
     async with engine.connect() as connection:
