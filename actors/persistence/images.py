@@ -80,7 +80,7 @@ def _from_python(column: Column[Any]) -> Callable[[Any], Any] | None:
 def _from_sqlite(column: Column[Any]) -> Callable[[Any], Any] | None:
     if isinstance(column.type, LargeBinary):
         return _digest
-    return _truth if isinstance(column.type, Boolean) else _no_bytes
+    return _truth if isinstance(column.type, Boolean) else _only_what_json_has
 
 
 def _amount(amount: Any) -> str:
@@ -98,5 +98,6 @@ def _truth(stored: Any) -> Any:
     return {0: False, 1: True}.get(stored, [stored])
 
 
-def _no_bytes(stored: Any) -> Any:
-    return [stored.hex()] if isinstance(stored, bytes) else stored
+def _only_what_json_has(stored: Any) -> Any:
+    """Return a value as it is; bytes and floats, which JSON would write as texts or as null, in a list."""
+    return [repr(stored)] if isinstance(stored, bytes | float) else stored

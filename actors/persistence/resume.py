@@ -29,7 +29,7 @@ async def resume(connection: AsyncConnection, keys: DataKeys, head_path: Path) -
         _compare(sealer, head, keys)
     except ValueError as error:
         raise Refused(f"the audit was changed outside of LTS ({error}): run `lts db verify`") from None
-    await asyncio.to_thread(write_head, head_path, sealer.head())
+    await _keep(head_path, sealer)
     return sealer
 
 
@@ -43,7 +43,17 @@ async def anchor(connection: AsyncConnection, keys: DataKeys, head_path: Path) -
         sealer = await _take_up(connection, keys, head_path)
     except ValueError as error:
         raise Refused(f"the restored audit is not whole ({error}): restore another backup") from None
-    await asyncio.to_thread(write_head, head_path, sealer.head())
+    await _keep(head_path, sealer)
+
+
+async def _keep(head_path: Path, sealer: Sealer) -> None:
+    try:
+        await asyncio.to_thread(write_head, head_path, sealer.head())
+    except OSError as error:
+        raise Refused(
+            f"{head_path}: the head file of the audit cannot be written ({error.strerror}): "
+            "let this user write there"
+        ) from None
 
 
 async def _take_up(connection: AsyncConnection, keys: DataKeys, head_path: Path) -> Sealer:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -89,9 +89,7 @@ class ReplayFeed(Feed[P], Generic[P]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Load everything, so that bad input is refused before any event; then hand over what is left."""
         self.load()
-        moments = self.moments()
-        self._pass_over(await self.ask(RecallProgress(self.name)), moments)
-        self.replay(moments)
+        self.replay(self._behind(await self.ask(RecallProgress(self.name)), self.moments()))
         yield
 
     @abstractmethod
@@ -105,11 +103,15 @@ class ReplayFeed(Feed[P], Generic[P]):
         What stands after a `yield` runs once the moment has been played.
         """
 
-    def _pass_over(self, done: ProgressRecalled, moments: Iterator[Moment]) -> None:
-        """Go past the moments that were played before a restart; the last of them has to be the same."""
-        last = next(islice(moments, done.moments - 1, None), None) if done.moments else None
-        if done.moments and (last is None or last[0] != done.at):
+    def _behind(self, done: ProgressRecalled, moments: Iterator[Moment]) -> Iterator[Moment]:
+        """Return what follows the moments played before a restart; the last of them has to be the same."""
+        if not done.moments:
+            return moments
+        last = next(islice(moments, done.moments - 1, None), None)
+        if last is None or last[0] != done.at:
             raise Refused(
                 f"moment {done.moments} of its data is not the one at which it stopped; put back the data "
                 "that it had, or begin anew in another state directory"
             )
+        following = next(moments, None)  # now what stands behind the last one's `yield` has run as well
+        return moments if following is None else chain((following,), moments)

@@ -455,7 +455,7 @@ async def test_a_fact_waits_for_a_database_that_has_no_fault_of_the_fact_to_repo
 async def test_trouble_that_only_intents_and_units_meet_ends_as_well(on_sqlite: Any) -> None:
     node = on_sqlite
     faults = Faults(node)
-    faults.before = [conflict() for _ in range(60)]
+    faults.before = [conflict() for _ in range(15)]
     assert isinstance(await node.client.ask(Perform((PutUser("late"),), "ann")), NotPerformed)
     await until(lambda: node.client.heard_of(StorageRecovered), node)
     assert len(node.client.heard_of(StorageTroubled)) == 1

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from lts.sdk import Bar, BarOpened, FeedAssignment, GetFeedProgress, RecentBars, Refused
+from lts.sdk import (
+    Bar,
+    BarOpened,
+    FeedAssignment,
+    GetFeedProgress,
+    ProgressRecalled,
+    RecallProgress,
+    RecentBars,
+    Refused,
+)
 from lts.testing import TEST, Bench, FeedContract
 from plugins.feed.csv.plugin import CsvFeed
 
@@ -71,3 +80,24 @@ async def test_a_file_with_an_error_at_its_end_plays_nothing(tmp_path: Path) -> 
         async with bench:
             raise AssertionError
     assert bench.said == []
+
+
+async def test_it_goes_on_behind_what_was_played_and_remembers_it(three: FeedAssignment) -> None:
+    params = {"path": "three.csv", "bar": "1m"}
+    async with Bench(CsvFeed, params, assignment=three) as bench:
+        whole = await bench.play()
+    for done in range(7):
+        progress = ProgressRecalled(done, whole[done - 1][0]) if done else ProgressRecalled()
+        async with Bench(CsvFeed, params, assignment=three, answers={RecallProgress: progress}) as bench:
+            before = [event for _, _, event in whole[:done] if isinstance(event, Bar)]
+            assert list((await bench.ask(RecentBars("TEST", 9))).bars) == before
+            assert (await bench.ask(GetFeedProgress("TEST"))).bars == len(before)
+            assert await bench.play() == whole[done:]
+
+
+async def test_data_that_is_not_what_was_played_is_refused(three: FeedAssignment) -> None:
+    for progress in (ProgressRecalled(4, 1), ProgressRecalled(9, 1)):
+        params = {"path": "three.csv", "bar": "1m"}
+        bench = Bench(CsvFeed, params, assignment=three, answers={RecallProgress: progress})
+        with pytest.raises(Refused, match="is not the one at which it stopped"):
+            await bench.__aenter__()

@@ -139,6 +139,13 @@ def test_what_reads_back_alike_and_is_stored_otherwise_has_another_image(column:
     assert image(row | {column: stored}) != image(row)
 
 
+def test_nothing_is_stored_that_passes_for_null() -> None:
+    row = dict.fromkeys(ORDERS.columns.keys())
+    image = stored_image_of(ORDERS)
+
+    assert len({image(row | {"limit_price": each}) for each in (None, float("inf"), b"", "", "null")}) == 5
+
+
 def test_an_amount_that_is_stored_with_another_text_has_another_image() -> None:
     row = dict.fromkeys(ORDERS.columns.keys()) | {"quantity": "1.5"}
     image = stored_image_of(ORDERS)

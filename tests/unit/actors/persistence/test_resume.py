@@ -161,3 +161,10 @@ async def test_a_restored_database_that_was_changed_is_given_no_head(used: Any, 
     async with used.engine.connect() as connection:
         with pytest.raises(Refused, match="restore another backup"):
             await anchor(connection, used.keys, used.head)
+
+
+async def test_a_head_file_that_cannot_be_written_is_refused(used: Any) -> None:
+    used.head.with_name(f".{used.head.name}.new").mkdir()
+
+    with pytest.raises(Refused, match="head file of the audit cannot be written"):
+        await _resume(used)
