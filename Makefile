@@ -18,13 +18,16 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test setup check lint types contracts dependencies bench lock clean help
+.PHONY: demo test chaos setup check lint types contracts dependencies bench lock clean help
 
 demo: .venv/.runtime ## Watch the system trade recorded data (options: make demo ARGS="--for 20 --json")
 	@$(BIN)/lts demo $(ARGS)
 
 test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
+
+chaos: .venv/.dev ## Kill the demo fifty times, and check each time that nothing is lost (takes minutes)
+	@$(BIN)/pytest -m chaos tests/chaos $(ARGS)
 
 setup: .venv/.dev ## Leave a working .venv/bin/lts, with everything that the tests and checks need
 	@echo "Ready: .venv/bin/lts"

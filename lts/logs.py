@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -56,7 +57,8 @@ def _as_json(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
 
 def _copy_to(file: TextIO) -> structlog.typing.Processor:
     def copy(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        file.write(_as_json(logger, method, dict(event)) + "\n")
+        with suppress(OSError):  # a full disk is told of on the stream, and stops nobody who logs
+            file.write(_as_json(logger, method, dict(event)) + "\n")
         return event
 
     return copy

@@ -1,4 +1,4 @@
-"""Insertions: many rows of one table, compiled once by Core and handed to the driver in one go."""
+"""Statements that Core compiles once, and that the driver then executes for many rows in one go."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -6,32 +6,38 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect, Table
+from sqlalchemy.sql.dml import UpdateBase
 
 Stored = dict[str, Any]
 """A row as column names and Python values; it is replaced, never changed."""
 
 
-class Insertion:
-    """How rows of a table are inserted on one engine.
+class Prepared:
+    """An insert or update for one engine, whose parameters are named.
 
-    Core would look at each value of each row again, by name, every time. Here the columns and what
-    becomes of their values are settled once: half of the time that an order takes is saved.
+    Core would look at each value of each row again, by name, every time. Here the places of the
+    values and what becomes of them are settled once: half of the time that an order takes is saved.
+
+    Args:
+        statement: the insert or update.
+        dialect: of the engine.
+        names: the columns of an insert.
     """
 
-    def __init__(self, table: Table, dialect: Dialect) -> None:
-        names = [column.name for column in table.columns]
-        compiled = table.insert().compile(dialect=dialect, column_keys=names)
-        places = compiled.positiontup or names
+    def __init__(self, statement: UpdateBase, dialect: Dialect, names: list[str] | None = None) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        places = compiled.positiontup or names or []
         self.text = str(compiled)
         self._values = itemgetter(*places)
         self._converted: list[tuple[int, Callable[[Any], Any]]] = [
             (place, convert)
             for place, name in enumerate(places)
-            if (convert := table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) is not None
+            if (convert := compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+            is not None
         ]
 
     def parameters(self, rows: Iterable[Stored]) -> list[Sequence[Any]]:
-        """Return the rows as the driver takes them."""
+        """Return rows, or named parameters, as the driver takes them."""
         found = [self._values(row) for row in rows]
         return [self._bound(values) for values in found] if self._converted else found
 
@@ -42,7 +48,20 @@ class Insertion:
         return tuple(bound)
 
 
+class Insertion(Prepared):
+    """How whole rows of a table are inserted on one engine."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        super().__init__(table.insert(), dialect, [column.name for column in table.columns])
+
+
 @lru_cache(maxsize=128)
 def insertion(table: Table, dialect: Dialect) -> Insertion:
     """Return how rows of a table are inserted on an engine."""
     return Insertion(table, dialect)
+
+
+@lru_cache(maxsize=128)
+def prepared(statement: UpdateBase, dialect: Dialect) -> Prepared:
+    """Return how an update, which is made once and kept, is executed on an engine."""
+    return Prepared(statement, dialect)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence import lock
 from actors.persistence.engine import make_engine
@@ -45,11 +45,21 @@ async def sole_engine(storage: Storage) -> AsyncIterator[AsyncEngine]:
             if storage.file:
                 yield engine
             else:
-                async with engine.connect() as holding:
+                holding = await _reach(engine)
+                try:
                     await lock.hold(holding)
                     yield engine
+                finally:
+                    await holding.close()
     finally:
         await engine.dispose()
+
+
+async def _reach(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except OSError as error:  # which later ones are about files
+        raise Refused(sentence(error, engine.url)) from None
 
 
 @contextmanager

@@ -70,6 +70,4 @@ class Page:
     async def write(self) -> None:
         """Send the statements."""
         await self._batch.insert(self._form.table, self._new)
-        await self._batch.execute(
-            self._form.change, [self._form.bound(row) for row in self._changed.values()]
-        )
+        await self._batch.change(self._form.change, [self._form.bound(row) for row in self._changed.values()])

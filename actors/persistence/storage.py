@@ -155,10 +155,25 @@ def _claim(directory: Path, system: str) -> None:
     note = directory / OWNER
     if not system:
         return
-    if not note.exists():
-        note.write_text(f"{system}\n", encoding="utf-8")
-    elif (owner := note.read_text(encoding="utf-8").strip()) != system:
+    try:
+        if not note.exists():
+            _write_whole(note, f"{system}\n")
+        owner = note.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise Refused(f"{note}: cannot be read or written: {error.strerror}; see to the disk") from None
+    if owner != system:
         raise Refused(
             f"{directory}: holds the state of {owner}, and this is {system}; give each a state directory of "
             f"its own, or, if {owner} was renamed, write its new name into {note}"
         )
+
+
+def _write_whole(path: Path, content: str) -> None:
+    """Write a file so that it is never there in part, whenever the process ends."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_text(content, encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

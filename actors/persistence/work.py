@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import UpdateBase
 
 from actors.persistence.auditing import AuditTrail
-from actors.persistence.insertion import Stored, insertion
+from actors.persistence.insertion import Prepared, Stored, insertion, prepared
 
 
 @dataclass(slots=True)
@@ -30,9 +31,16 @@ class Batch:
     async def insert(self, table: Table, rows: Sequence[Stored]) -> None:
         """Insert rows, whole ones, in one go."""
         if rows:
-            form = insertion(table, self.connection.dialect)
-            await self.connection.exec_driver_sql(form.text, form.parameters(rows))
-            self.rows += len(rows)
+            await self._send(insertion(table, self.connection.dialect), rows)
+
+    async def change(self, update: UpdateBase, rows: Sequence[Stored]) -> None:
+        """Execute an update, which is made once and kept, for each of the rows, in one go."""
+        if rows:
+            await self._send(prepared(update, self.connection.dialect), rows)
+
+    async def _send(self, statement: Prepared, rows: Sequence[Stored]) -> None:
+        await self.connection.exec_driver_sql(statement.text, statement.parameters(rows))
+        self.rows += len(rows)
 
 
 def _nothing(*_: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence.auditing import AuditTrail
@@ -100,12 +100,16 @@ class Writer:
             await self._next()
             while self._waiting:
                 await _to_its_end(self._write(self._take()))
-            if self._sealer.due(self._system.now()):
-                await _to_its_end(self.seal())
+                await self._seal_in_time()
+            await self._seal_in_time()
 
     async def seal(self) -> None:
         """Seal what has been audited since the last time, and write the head beside the database."""
         await self._write([Work(None, self._sealer, "persistence", 0)])
+
+    async def _seal_in_time(self) -> None:
+        if self._sealer.due(self._system.now()):
+            await _to_its_end(self.seal())
 
     async def close(self, within: float) -> None:
         """Write what waits, seal it, and give the connection back; what is not on disk by then is lost."""
@@ -115,6 +119,7 @@ class Writer:
                     await self._write(self._take())
                 if self._sealer.due(self._system.now() + SECOND):
                     await self.seal()
+                await self._sealer.confirmed()
         except TimeoutError:
             pass
         finally:
@@ -192,7 +197,7 @@ class Writer:
             if len(group) > 1:
                 half = len(group) // 2
                 return [group[half:], group[:half]]
-            if not isinstance(error, Impossible | SQLAlchemyError):
+            if trouble is Trouble.OTHER:
                 log.error("work failed", work=group[0].content, exc_info=error)
             self._refuse(group[0], self._sentence(error))
             return [()] if self.trouble else []  # nobody else may come and find out that it is over

@@ -64,7 +64,13 @@ def upgrade(
     was = done.before or "nothing"
     moved = f"from {was} to {done.after}" if was != done.after else f"{done.after}, as it was"
     figures = {"database": done.place, "revision": moved, "backup": done.backup}
-    say(done, _shown(figures), json=json)
+    result = {
+        "database": done.place,
+        "before": done.before,
+        "after": done.after,
+        "backup": done.backup and str(done.backup),
+    }
+    say(result, _shown(figures), json=json)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Where a session's log goes."""
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -49,7 +50,8 @@ class SessionLog:
         """Leave the log as it was before."""
         structlog.configure(**self._before)
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written yet cannot be written now
+                self._file.close()
 
     def release(self) -> None:
         """Show what was held back, and all that comes."""

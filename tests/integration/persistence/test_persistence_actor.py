@@ -164,7 +164,9 @@ class Play:
 
 
 @pytest.fixture
-async def remembering(short_logs: None) -> AsyncIterator[Callable[[Sequence[Any]], Any]]:  # noqa: ARG001
+async def remembering(
+    short_logs: None,
+) -> AsyncIterator[Callable[[Sequence[Any], Sequence[Request[Any]]], Any]]:  # noqa: ARG001
     """Has a journal in memory hear the same, and returns what it recalls."""
     buses: list[Bus] = []
 
@@ -258,7 +260,7 @@ async def test_a_unit_that_contradicts_what_is_stored_is_refused_with_the_reason
 
 @pytest.mark.requirement("INT-5.1", "LTS-003")
 @settings(
-    max_examples=8,
+    max_examples=5,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

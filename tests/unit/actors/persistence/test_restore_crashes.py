@@ -1,6 +1,5 @@
 """A restore that is killed leaves the old database or the new one, whole and with its head file."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
