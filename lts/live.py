@@ -14,6 +14,7 @@ from actors.console import Console
 from actors.door import PATIENCE, Door
 from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
+from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
 from actors.statistics import Statistics
 from bus import Bus, LiveDriver
@@ -59,10 +60,10 @@ def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
 
 def _schedule(plan: SystemPlan, storage: Storage) -> Schedule:
     wanted = plan.node.backups
-    directory = wanted.directory or storage.state_dir / "backups"
     node = ("--config", str(plan.file), "--state-dir", str(storage.state_dir))
-    take = ("db", "backup", "--to", str(directory), "--keep", str(wanted.keep))
-    return Schedule(wanted.every_h, directory, (*LTS, *take, *node))
+    to = ("--to", str(wanted.directory)) if wanted.directory else ()
+    take = ("db", "backup", "--keep", str(wanted.keep), *to)
+    return Schedule(wanted.every_h, wanted.directory or storage.state_dir / DIRECTORY, (*LTS, *take, *node))
 
 
 async def rotated(storage: Storage, *, node_key: bool) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from actors.persistence import backup as backups
 from actors.persistence import inspection, upkeep
 from actors.persistence import restore as restoring
 from actors.persistence.manifest import Manifest
+from actors.persistence.shelf import prune
 from actors.persistence.storage import Storage
 from bus import SECOND
 from lts.cli.failure import Failed
@@ -89,6 +90,9 @@ def backup(
         Path | None,
         Option("--to", metavar="DIR_OR_FILE", help="A directory, or a new file; else backups/ in the state."),
     ] = None,
+    keep: Annotated[
+        int | None, Option("--keep", min=1, metavar="N", help="Drop all but the last N backups there.")
+    ] = None,
     config: ConfigFile = None,
     state_dir: NodeDir = None,
     json: Json = False,
@@ -98,9 +102,11 @@ def backup(
     The file can be restored on either engine, by whoever has the node key: keep a copy of that elsewhere.
     """
     made = conduct(backups.back_up(storage_at(config, state_dir), to))
+    dropped = prune(made.path.parent, keep) if keep else ()
     manifest = made.manifest
     result = {
         "file": str(made.path),
+        "dropped": [str(path) for path in dropped],
         "bytes": made.size,
         "rows": manifest.rows,
         "tables": {name: table.rows for name, table in manifest.tables.items()},

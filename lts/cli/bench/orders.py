@@ -151,7 +151,8 @@ async def _measure(directory: Path, urls: Sequence[str], rounds: int, orders: in
             with settled():
                 took.append(await _flood(bus, desk, orders))
                 ratios.append(await bare.nanoseconds(GROUP) / took[-1])
-        latency = await _pace(bus, desk)
+        with settled():
+            latency = await _pace(bus, desk)
     finally:
         await bare.close()
         await bus.stop()

@@ -165,8 +165,8 @@ class Play:
 
 @pytest.fixture
 async def remembering(
-    short_logs: None,
-) -> AsyncIterator[Callable[[Sequence[Any], Sequence[Request[Any]]], Any]]:  # noqa: ARG001
+    short_logs: None,  # noqa: ARG001
+) -> AsyncIterator[Callable[[Sequence[Any], Sequence[Request[Any]]], Any]]:
     """Has a journal in memory hear the same, and returns what it recalls."""
     buses: list[Bus] = []
 
@@ -473,12 +473,11 @@ def listening(node: Any) -> Iterator[Statements]:
 @pytest.mark.requirement("INT-8.1")
 async def test_recalling_200_orders_takes_as_many_queries_as_recalling_one(node: Any) -> None:
     async def live(first: int, last: int) -> None:
-        for number in range(first, last + 1):
-            intent = order(number)
-            await say(node, [JournalOrder(intent), changed(intent, S.SUBMITTED)])
-            part = fill(intent, f"e{number}", 4, 10, BEGIN + number)
-            node.client.publish(OrderFilled("p", part, S.PARTIALLY_FILLED))
-        await node.settled()
+        orders = [order(number) for number in range(first, last + 1)]
+        await say(node, [JournalOrder(each) for each in orders])
+        await say(node, [changed(each, S.SUBMITTED) for each in orders])
+        parts = [fill(each, each.client_order_id, 4, 10, each.created_at) for each in orders]
+        await say(node, [OrderFilled("p", part, S.PARTIALLY_FILLED) for part in parts])
 
     await live(1, 1)
     for wanted in (RecallOrders(), RecallOrders(portfolio="p"), RecallOrders(broker="paper")):

@@ -56,9 +56,7 @@ def test_money_is_exact_and_times_are_nanoseconds(table: Table) -> None:
 @TABLES
 def test_only_what_is_handed_out_once_is_numbered_by_the_engine(table: Table) -> None:
     numbered = [column for column in table.columns if column.identity is not None]
-    assert [column.name for column in numbered] == (
-        ["id"] if table.name in {"users", "portfolios"} else []
-    )
+    assert [column.name for column in numbered] == (["id"] if table.name in {"users", "portfolios"} else [])
     assert all(isinstance(column.type, Integer) for column in numbered)
     assert table.dialect_options["sqlite"]["autoincrement"] is bool(numbered)  # so that none is given twice
 
