@@ -17,7 +17,7 @@ from actors.persistence.lines import LineWriter
 from actors.persistence.manifest import FORMAT, Manifest, TableSum, lts_version
 from actors.persistence.offline import PATIENCE
 from actors.persistence.sequences import sequences
-from actors.persistence.shelf import DIRECTORY, backup_name, draft, publish
+from actors.persistence.shelf import DIRECTORY, SUFFIX, backup_name, draft, publish
 from actors.persistence.snapshot import Snapshot, pages, snapshot
 from actors.persistence.storage import Storage
 from actors.persistence.troubles import sentence, where
@@ -44,8 +44,8 @@ async def back_up(storage: Storage, to: Path | None = None) -> Backup:
 
     Args:
         storage: what to back up; its node key seals the file.
-        to: a directory that is there, or the name of a file that is not; else `backups` in the state
-            directory, which is made.
+        to: a directory, which is made if it is absent, or a new file whose name ends with `.backup`; else
+            `backups` in the state directory.
 
     Raises:
         Refused: it cannot be read or written, or is not as LTS leaves it.
@@ -103,9 +103,8 @@ def _target(storage: Storage, to: Path | None, created_at: int) -> Path:
     """Return the file that the backup will be."""
     target = storage.state_dir / DIRECTORY if to is None else to
     try:
-        if to is None:
+        if target.suffix != SUFFIX:
             target.mkdir(mode=0o700, exist_ok=True)
-        if target.is_dir():
             target /= backup_name(created_at)
         there = target.exists()
     except OSError as error:

@@ -57,23 +57,24 @@ class _Patient:
     storage: Storage
     engine: AsyncEngine
     now: int
+    shelf: Path
     oldest_backup_h: float
 
-    @property
-    def shelf(self) -> Path:
-        return self.storage.state_dir / DIRECTORY
 
-
-async def examine(storage: Storage, *, deep: bool = False, oldest_backup_h: float = 48.0) -> list[Check]:
+async def examine(
+    storage: Storage, *, deep: bool = False, shelf: Path | None = None, oldest_backup_h: float = 48.0
+) -> list[Check]:
     """Return what there is to say of a storage; without a database that can be used, that is less.
 
     Args:
         storage: which.
         deep: verify all of it as well, prove the latest backup, and hold a restore drill.
+        shelf: the directory of its backups; else `backups` in the state directory.
         oldest_backup_h: hours after which the latest backup is old.
     """
     engine = make_engine(storage.address, pool_size=2, statement_timeout=PATIENCE, create=False)
-    patient = _Patient(storage, engine, SystemClock().now(), oldest_backup_h)
+    directory = shelf or storage.state_dir / DIRECTORY
+    patient = _Patient(storage, engine, SystemClock().now(), directory, oldest_backup_h)
     try:
         checks = [await _look(name, look, patient) for name, look in _OUTSIDE.items()]
         if checks[-1].status == "ok":

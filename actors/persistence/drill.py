@@ -1,11 +1,15 @@
 """The drill: whether what is stored could be restored, by doing it, into a database that is thrown away."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from actors.persistence.backup import back_up
+from actors.persistence.disk import is_abandoned, marked
 from actors.persistence.engine import make_engine
 from actors.persistence.offline import PATIENCE, told
 from actors.persistence.restore import restore
@@ -13,6 +17,8 @@ from actors.persistence.storage import Storage
 from actors.persistence.verify import verify
 from bus.clock import SECOND, SystemClock
 from lts.refusal import Refused
+
+_PREFIX = ".drill-"
 
 
 class DrillReport(msgspec.Struct, frozen=True):
@@ -40,13 +46,9 @@ async def drill(storage: Storage) -> DrillReport:
     """
     begun = SystemClock().monotonic()
     node_keys = storage.node_keys(create=False).keys
-    try:
-        scratch = TemporaryDirectory(prefix=".drill-", dir=storage.state_dir)
-    except OSError as error:
-        raise Refused(f"{storage.state_dir}: a drill needs to write there: {error.strerror}") from None
-    with scratch:
-        backup = await back_up(storage, Path(scratch.name))
-        copy = Storage(Path(scratch.name, "copy"))
+    with _scratch(storage.state_dir) as scratch:
+        backup = await back_up(storage, scratch)
+        copy = Storage(scratch / "copy")
         await restore(backup.path, copy, node_keys)
         engine = make_engine(copy.address, statement_timeout=PATIENCE, create=False)
         try:
@@ -56,3 +58,16 @@ async def drill(storage: Storage) -> DrillReport:
             await engine.dispose()
     seconds = (SystemClock().monotonic() - begun) / SECOND
     return DrillReport(backup.manifest.rows, report.rows, backup.size, seconds, report.findings)
+
+
+@contextmanager
+def _scratch(state_dir: Path) -> Iterator[Path]:
+    """A directory for nobody else, which is gone afterwards; those of drills that were killed go before."""
+    try:
+        for left in filter(is_abandoned, state_dir.glob(f"{_PREFIX}*")):
+            rmtree(left)
+        scratch = TemporaryDirectory(prefix=_PREFIX, dir=state_dir)
+    except OSError as error:
+        raise Refused(f"{state_dir}: a drill needs to write there: {error.strerror}") from None
+    with scratch, marked(Path(scratch.name)):
+        yield Path(scratch.name)

@@ -4,14 +4,13 @@ Amounts and other text are text, bytes are base64, NaN and the infinities are te
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 from types import NoneType
 from typing import Any
 
 import msgspec
-from sqlalchemy import Float, LargeBinary, Numeric, Table
 
 from actors.persistence.blueprint import Kind, TablePlan
 
@@ -57,14 +56,19 @@ class LineWriter:
 
 
 class LineReader:
-    """Makes rows of lines, as one table of one database takes them."""
+    """Makes rows of the lines of one table.
 
-    def __init__(self, plan: TablePlan, target: Table) -> None:
+    Args:
+        plan: the table.
+        exact: its columns that take a Decimal; SQLite keeps amounts as text, and has none.
+    """
+
+    def __init__(self, plan: TablePlan, exact: Container[str] = ()) -> None:
         self._names = tuple(plan.columns)
         self._converts = [
-            (place, convert)
-            for place, name in enumerate(plan.columns)
-            if (convert := _back(target.c[name].type))
+            (place, Decimal if name in exact else _BACK[kind])
+            for place, (name, kind) in enumerate(plan.columns.items())
+            if name in exact or kind in _BACK
         ]
 
     def rows(self, lines: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -108,14 +112,5 @@ _WAYS: dict[tuple[Kind, type], Convert | None] = {
 """What may be found in a column, and what is to be done to it."""
 
 
-def _back(target: Any) -> Convert | None:
-    """Return what makes a value of a column's type again."""
-    match target:
-        case LargeBinary():
-            return b64decode
-        case Float():
-            return float
-        case Numeric():
-            return Decimal
-        case _:
-            return None
+_BACK: dict[Kind, Convert] = {"real": float, "bytes": b64decode}
+"""What is to be done to what was read."""

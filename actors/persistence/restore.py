@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import MetaData
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +18,7 @@ from actors.persistence.disk import sync_file
 from actors.persistence.engine import make_engine
 from actors.persistence.exchange import Aside, Heads, clear, exchange, fold, place_of_new, replace_head
 from actors.persistence.head import Head
-from actors.persistence.insertion import Insertion
+from actors.persistence.insertion import Prepared
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lines import LineReader
 from actors.persistence.manifest import Manifest
@@ -32,6 +32,11 @@ from actors.persistence.troubles import where
 from bus.clock import SystemClock
 from lts.refusal import Refused
 from lts.security.node_key import NodeKeys
+
+_NUMERIC = text(
+    "SELECT table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema = current_schema() AND data_type = 'numeric'"
+)
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -151,22 +156,33 @@ async def _fill(connection: AsyncConnection, source: _Source) -> None:
     """Make the tables, put in all rows, and compare what can be read then with what was backed up."""
     manifest = source.manifest
     await connection.run_sync(build, manifest.revision)
-    target = MetaData()
-    await connection.run_sync(target.reflect)
-    readers = {name: LineReader(plan, target.tables[name]) for name, plan in source.plans.items()}
-    insertions = {name: Insertion(target.tables[name], connection.dialect) for name in source.plans}
+    exact = await _exact_columns(connection)
+    readers = {name: LineReader(plan, exact.get(name, ())) for name, plan in source.plans.items()}
+    inserts = {
+        name: Prepared(plan.clause().insert(), connection.dialect, list(plan.columns))
+        for name, plan in source.plans.items()
+    }
     pages = source.archive.pages()
     while (page := await to_thread(next, pages, None)) is not None:
         if page.lines:
             rows = await to_thread(readers[page.table].rows, page.lines)
-            insertion = insertions[page.table]
-            await connection.exec_driver_sql(insertion.text, insertion.parameters(rows))
+            insert = inserts[page.table]
+            await connection.exec_driver_sql(insert.text, insert.parameters(rows))
     await go_on_behind(connection, manifest.sequences)
     if wrong := await _differences(connection, source):
         raise Refused(
             f"{where(connection.engine.url)} does not give back what the backup has in {', '.join(wrong)}; "
             f"restore it into {manifest.database}, from which it was made"
         )
+
+
+async def _exact_columns(connection: AsyncConnection) -> dict[str, set[str]]:
+    """Return the columns that take decimals, by table."""
+    found: dict[str, set[str]] = {}
+    if connection.dialect.name == "postgresql":
+        for table, column in await connection.execute(_NUMERIC):
+            found.setdefault(table, set()).add(column)
+    return found
 
 
 async def _differences(connection: AsyncConnection, source: _Source) -> list[str]:

@@ -1,21 +1,23 @@
 """The shelf: a directory of backups, named after their time."""
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from actors.persistence.disk import sync_directory
+from actors.persistence.disk import is_abandoned, marked, sync_directory
 from bus.clock import SECOND
 from lts.refusal import Refused
 
 DIRECTORY = "backups"
 """Where backups are kept, in the state directory."""
+
+SUFFIX = ".backup"
+"""What the name of a backup ends with."""
 
 _NAME = re.compile(r"lts-(\d{8}T\d{6}\.\d{6})Z\.backup")
 _TIME = "%Y%m%dT%H%M%S.%f"
@@ -30,7 +32,7 @@ def stamp(at: int) -> str:
 
 def backup_name(at: int) -> str:
     """Return the name of a backup that was made at this system time (UTC nanoseconds)."""
-    return f"lts-{stamp(at)}.backup"
+    return f"lts-{stamp(at)}{SUFFIX}"
 
 
 def backups(directory: Path) -> dict[Path, int]:
@@ -55,7 +57,7 @@ def prune(directory: Path, keep: int) -> tuple[Path, ...]:
         raise ValueError(f"at least one backup is to be kept, not {keep}")
     old = tuple(backups(directory))[:-keep]
     try:
-        for path in (*old, *filter(_is_abandoned, directory.glob(_DRAFT.format("*")))):
+        for path in (*old, *filter(is_abandoned, directory.glob(_DRAFT.format("*")))):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise Refused(f"{directory}: an old backup cannot be deleted: {error.strerror}") from None
@@ -64,13 +66,12 @@ def prune(directory: Path, keep: int) -> tuple[Path, ...]:
 
 @contextmanager
 def draft(directory: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file that nobody else may read, locked while this process has it; it is gone afterwards."""
+    """A new file that nobody else may read, marked as this process's; it is gone afterwards."""
     path = directory / _DRAFT.format(token_hex(8))
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
         try:
-            with suppress(OSError):  # there are file systems without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield path, file
+            with marked(path):
+                yield path, file
         finally:
             path.unlink(missing_ok=True)
 
@@ -81,16 +82,6 @@ def publish(path: Path, target: Path) -> None:
         raise Refused(f"{target}: is there already; name another file, or a directory")
     path.rename(target)
     sync_directory(target.parent)
-
-
-def _is_abandoned(path: Path) -> bool:
-    """Whether no process has this draft any more."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _time(written: str) -> int:

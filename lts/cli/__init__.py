@@ -18,8 +18,8 @@ COMMANDS = {
     "backtest": "Trade the feeds of a file to their end, and sum up.",
     "replay": "Trade a recorded session again, and compare.",
     "plugin": "See which plugins there are.",
-    "check": "See whether a node is in order: its directory, keys, database, audit and backups.",
-    "db": "Look after the database of a node: back it up, restore it, verify it.",
+    "check": "See whether a node is in order.",
+    "db": "Look after the database of a node.",
     "keys": "Make new keys for a node, while it runs or not.",
     "bench": "Measure this machine, ratios included.",
 }

@@ -9,12 +9,15 @@ from typer import Option, Typer
 
 from actors.persistence.doctor import Check, examine
 from lts.cli.failure import Failed
-from lts.cli.node import ConfigFile, NodeDir, conduct, storage_at
+from lts.cli.node import ConfigFile, NodeDir, conduct, plan_of, storage_at
 from lts.cli.options import Json
 from lts.cli.report import say
+from lts.config.schema import BackupPlan
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
+ROUNDS_MISSED = 2
+"""Scheduled backups after which the latest one is old."""
 COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 
@@ -32,11 +35,20 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """See whether a node is in order: its directory, keys, database, audit and backups.
+    """See whether a node is in order.
 
-    Nothing is altered, and the node may be running. Exit code 1 if anything fails.
+    That is its state directory, its key, the room on its disk, its backups, its database with the audit in
+    it, and the clock. Nothing is altered, and the node may be running. Exit code 1 if anything fails.
     """
-    checks = conduct(examine(storage_at(config, state_dir), deep=deep))
+    backups = plan.node.backups if (plan := plan_of(config)) else BackupPlan()
+    checks = conduct(
+        examine(
+            storage_at(config, state_dir),
+            deep=deep,
+            shelf=backups.directory,
+            oldest_backup_h=ROUNDS_MISSED * (backups.every_h or BackupPlan().every_h),
+        )
+    )
     failed = [each.name for each in checks if each.status == "failure"]
     say({"ok": not failed, "checks": checks}, _table(checks), json=json)
     if failed:

@@ -41,7 +41,7 @@ app = Typer(add_completion=False, rich_markup_mode=None)
 
 @app.callback()
 def db() -> None:
-    """Look after the database of a node: back it up, restore it, verify it."""
+    """Look after the database of a node."""
 
 
 @app.command()
@@ -88,7 +88,7 @@ def backup(
     *,
     to: Annotated[
         Path | None,
-        Option("--to", metavar="DIR_OR_FILE", help="A directory, or a new file; else backups/ in the state."),
+        Option("--to", metavar="DIR_OR_FILE", help="A directory, or a new FILE.backup; else backups/ there."),
     ] = None,
     keep: Annotated[
         int | None, Option("--keep", min=1, metavar="N", help="Drop all but the last N backups there.")

@@ -241,6 +241,22 @@ class PortfolioContract(DeciderContract):
 
         run(self._play(scene))
 
+    def test_a_restart_books_fills_in_the_order_in_which_they_came(self) -> None:
+        """Orders overlap: what was realised, and the round trips, depend on which fill was first."""
+
+        async def scene(it: Scene) -> None:
+            (bought,) = await it.wish(1.0)
+            await it.fill(bought, Decimal(1))
+            (sold,) = await it.wish(0.0)
+            for order, price in ((sold, PRICE + 10), (bought, PRICE - 10)):
+                await it.bench.hear(*bars([PRICE], begin=it.bench.now))
+                news = await it.fill(order, None if order is sold else order.quantity - 1, price)
+            before = _money(await it.account())
+            await it.bench.restart(news)
+            assert _money(await it.account()) == before, "the fills of overlapping orders are booked in turn"
+
+        run(self._play(scene))
+
     async def _play(self, scene: Any) -> None:
         desk = WatchfulDesk()
         async with self.bench(answers={RecallOrders: desk.recall}) as bench:

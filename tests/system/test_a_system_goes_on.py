@@ -26,6 +26,7 @@ from lts.domain.fills import Fill
 from lts.domain.money import ONE, ZERO, unrounded
 from lts.domain.orders import Side
 from lts.domain.positions import Position
+from lts.security.key_sources import find_node_keys
 
 pytestmark = pytest.mark.requirement("INT-006", "INT-007", "INT-5.3", "LTS-002", "LTS-003")
 
@@ -219,14 +220,13 @@ def check_refused(process: subprocess.Popen[str], *words: str) -> str:
     return err
 
 
-@pytest.mark.parametrize("speed", ["max", "30000"])
 def test_a_run_that_is_stopped_and_started_again_ends_like_one_that_never_was(
-    start: Start, system: Path, speed: str
+    start: Start, system: Path
 ) -> None:
     tested = start("backtest", system, "--json")
-    first = run(start, system, "--speed", speed, "--until-end")
+    first = run(start, system, "--speed", "30000", "--until-end")
     wait_for(first, "system started")
-    time.sleep(0.3 if speed == "max" else 1.2)  # noqa: TID251 - the child's time, not ours
+    time.sleep(1.2)  # noqa: TID251 - the child's time, not ours
     first.send_signal(signal.SIGTERM)
     begun = result(first)
     assert 0 < begun["bars"] < 1440
@@ -242,8 +242,6 @@ def test_a_run_that_is_stopped_and_started_again_ends_like_one_that_never_was(
     assert ended["portfolios"] == wanted["portfolios"]
     check_whole(system.parent / "state")
 
-    if speed == "max":
-        return
     again = result(run(start, system, "--speed", "max", "--until-end"))
     assert (again["bars"], again["orders"], again["fills"], again["trades"]) == (0, 0, 0, 0)
     assert {name: again[name] for name in RESULTS} == {name: wanted[name] for name in RESULTS}
@@ -310,7 +308,7 @@ class TestWhatCannotGoOn:
         check_refused(process, "session.jsonl", "has to begin at the beginning", "new state directory")
         assert not (stopped.parent / "session.jsonl").exists()
 
-    @pytest.mark.parametrize("damage", ["header", "middle", "cut off", "text"])
+    @pytest.mark.parametrize("damage", ["header", "middle"])
     def test_a_damaged_database(self, start: Start, stopped: Path, damage: str) -> None:
         file = stopped / "lts.db"
         content = bytearray(file.read_bytes())
@@ -319,10 +317,6 @@ class TestWhatCannotGoOn:
                 content[:100] = b"x" * 100
             case "middle":
                 content[4096:40960] = os.urandom(36864)
-            case "cut off":
-                content = content[:10000]
-            case "text":
-                content = bytearray(b"not a database at all\n" * 100)
         file.write_bytes(content)
         before = prints_of(stopped)
         check_refused(run(start, stopped.parent / "btcusd.toml"), "lts.db")
@@ -336,12 +330,14 @@ class TestWhatCannotGoOn:
         check_refused(run(start, stopped.parent / "btcusd.toml"), "another version of LTS", "9999")
         _compare(before, stopped)
 
-    def test_the_node_key_of_another(self, start: Start, stopped: Path, system: Path) -> None:
-        other = run(start, system, "--until-end", "--speed", "max", "--state-dir", "other")
-        result(other)
-        shutil.copy(system.parent / "other/node.key", stopped / "node.key")
+    def test_the_node_key_of_another(self, start: Start, stopped: Path, tmp_path: Path) -> None:
+        (other := tmp_path / "other").mkdir()
+        find_node_keys(other, create=True, environ={})
+        (other / "node.key").replace(stopped / "node.key")
         before = prints_of(stopped)
-        check_refused(run(start, system), "belongs to the node key", "give the node the key")
+        check_refused(
+            run(start, tmp_path / "btcusd.toml"), "belongs to the node key", "give the node the key"
+        )
         _compare(before, stopped)
 
     def test_a_node_key_that_is_gone(self, start: Start, stopped: Path) -> None:

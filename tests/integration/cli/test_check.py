@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from actors.persistence import doctor
+from actors.persistence.disk import marked
 from actors.persistence.lock import Lock
 from actors.persistence.schema import revisions
 
@@ -97,6 +98,16 @@ def test_a_deep_check_restores_a_backup_and_leaves_nothing_behind(
     assert {status for status, _ in seen.values()} == {"ok"}
     assert "rows backed up, restored and verified in" in seen["restore drill"][1]
     assert files(state) == before
+
+
+def test_what_a_drill_that_was_killed_left_is_deleted_by_the_next(
+    check: Callable[..., Seen], state: Path
+) -> None:
+    (state / ".drill-killed/copy").mkdir(parents=True)
+    (state / ".drill-under-way").mkdir()
+    with marked(state / ".drill-under-way"):
+        assert check("--deep")["restore drill"][0] == "ok"
+    assert [path.name for path in state.glob(".drill-*")] == [".drill-under-way"]
 
 
 def test_a_deep_check_finds_what_was_changed_long_ago(check: Callable[..., Seen], state: Path) -> None:
@@ -191,3 +202,18 @@ def test_without_a_database_that_can_be_used_nothing_is_looked_for_in_it(
     for directory in (state, tmp_path / "none"):
         said = json.loads(lts("check", "--deep", "--state-dir", directory, "--json").out)
         assert [each["name"] for each in said["checks"]] == OUTSIDE
+
+
+def test_backups_are_looked_for_where_the_file_of_the_system_says(
+    lts: Lts, state: Path, system: Callable[..., Path], tmp_path: Path
+) -> None:
+    for every_h, status in ((24, "ok"), (0, "ok"), (0.000001, "warning")):
+        plan = (
+            f'[node]\nstate_dir = "{state}"\nbackups = {{ every_h = {every_h}, directory = "elsewhere" }}\n'
+        )
+        file = system(plan)
+        assert lts("db", "backup", "--to", tmp_path / "elsewhere", "--config", file).code == 0
+        said = json.loads(lts("check", "--config", file, "--json").out)
+        [backups] = [each for each in said["checks"] if each["name"] == "backups"]
+        assert backups["status"] == status
+        assert f"in {tmp_path}/elsewhere, the latest 0.0 hours old" in backups["sentence"]

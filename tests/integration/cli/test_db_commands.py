@@ -90,7 +90,8 @@ def running(state: Path) -> Iterator[None]:
 def test_a_backup_is_made_and_what_is_in_it_is_said(result: Callable[..., Any], state: Path) -> None:
     made = result("backup")
     assert set(made) == {
-        "file", "bytes", "rows", "tables", "revision", "created_at", "audited", "node_key", "trouble"
+        "file", "dropped", "bytes", "rows", "tables", "revision", "created_at", "audited", "node_key",
+        "trouble",
     }  # fmt: skip
     assert Path(made["file"]).parent == state / "backups"
     assert Path(made["file"]).stat().st_size == made["bytes"]
@@ -109,9 +110,16 @@ def test_a_backup_goes_where_it_is_told_and_over_nothing(
     db: Lts, result: Callable[..., Any], tmp_path: Path
 ) -> None:
     assert result("backup", "--to", tmp_path / "a.backup")["file"] == str(tmp_path / "a.backup")
-    assert Path(result("backup", "--to", tmp_path)["file"]).parent == tmp_path
+    assert Path(result("backup", "--to", tmp_path / "made")["file"]).parent == tmp_path / "made"
     assert "is there already" in refused(db("backup", "--to", tmp_path / "a.backup"))
     assert "No such file or directory" in refused(db("backup", "--to", tmp_path / "none" / "a.backup"))
+
+
+def test_old_backups_are_dropped_once_there_is_a_new_one(result: Callable[..., Any], state: Path) -> None:
+    first, second = (result("backup")["file"] for _ in range(2))
+    third = result("backup", "--keep", "1")
+    assert third["dropped"] == [first, second]
+    assert [str(path) for path in (state / "backups").iterdir()] == [third["file"]]
 
 
 def test_an_audit_that_does_not_fit_its_head_is_said_of_the_backup_and_of_its_copy(
@@ -319,6 +327,22 @@ def test_a_date_that_is_none_is_wrong_usage(db: Lts) -> None:
     done = db("retain", "--before", "yesterday")
     assert done.code == 2
     assert "'yesterday' is no date, such as 2025-12-31" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "Missing command"),
+        (["bckup"], "No such command"),
+        (["restore"], "Missing argument 'FILE'"),
+        (["retain"], "Missing option '--before'"),
+        (["backup", "--keep", "0"], "--keep"),
+    ],
+)
+def test_wrong_usage_is_told(lts: Lts, words: list[str], told: str) -> None:
+    done = lts("db", *words)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
 
 
 # which node

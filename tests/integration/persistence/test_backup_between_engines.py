@@ -134,7 +134,7 @@ def server(empty_database: str) -> str:
 examples = settings(suppress_health_check=list(HealthCheck))
 
 
-@settings(examples, max_examples=5)
+@settings(examples, max_examples=4)
 @given(rows=rows_of_all_tables())
 def test_what_is_copied_from_file_to_file_is_equal(storages: Any, rows: Rows) -> None:
     async def check(source: Storage, there: Storage) -> None:
@@ -147,7 +147,7 @@ def test_what_is_copied_from_file_to_file_is_equal(storages: Any, rows: Rows) ->
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-@settings(examples, max_examples=4)
+@settings(examples, max_examples=3)
 @given(rows=rows_of_all_tables())
 def test_what_goes_to_a_server_and_back_is_equal(storages: Any, server: str, rows: Rows) -> None:
     async def check(source: Storage, there: Storage, back: Storage) -> None:

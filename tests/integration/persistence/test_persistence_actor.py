@@ -260,7 +260,7 @@ async def test_a_unit_that_contradicts_what_is_stored_is_refused_with_the_reason
 
 @pytest.mark.requirement("INT-5.1", "LTS-003")
 @settings(
-    max_examples=5,
+    max_examples=3,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

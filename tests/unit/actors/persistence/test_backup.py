@@ -93,7 +93,6 @@ async def test_a_table_is_read_page_by_page(
 
 async def test_it_goes_into_a_directory_or_a_file_that_is_named(storage: Storage, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
     [in_directory, in_file] = [
         (await back_up(storage, to)).path for to in (elsewhere, elsewhere / "my.backup")
     ]
@@ -102,7 +101,7 @@ async def test_it_goes_into_a_directory_or_a_file_that_is_named(storage: Storage
 
 
 async def test_a_file_that_is_there_is_never_replaced(storage: Storage, tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
+    precious = tmp_path / "precious.backup"
     precious.write_text("mine", encoding="utf-8")
     assert (
         await refused(storage, precious) == f"{precious}: is there already; name another file, or a directory"
@@ -110,7 +109,7 @@ async def test_a_file_that_is_there_is_never_replaced(storage: Storage, tmp_path
     assert precious.read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.parametrize("place", ["none/a.backup", "lts.db/a.backup"])
+@pytest.mark.parametrize("place", ["none/a.backup", "lts.db/a.backup", "none/more"])
 async def test_a_place_that_cannot_be_written_is_told(storage: Storage, tmp_path: Path, place: str) -> None:
     told = await refused(storage, tmp_path / place)
     assert told.startswith(f"{tmp_path / place}: the backup cannot be written: ")
