@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from bus import Actor, HandlerSlow, Pressure, PressureChanged, Vitals, on
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.order_flow import OrderAlarmed
-from lts.domain.storage import StorageRecovered, StorageTroubled
+from lts.domain.storage import FactNotKept, StorageRecovered, StorageTroubled
 
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -23,6 +23,7 @@ class Health(Actor[None]):
         self.alarms = 0
         self.pressed: dict[str, Pressure] = {}
         self.storage_trouble = ""
+        self.not_kept = 0
         yield
 
     @on
@@ -39,6 +40,11 @@ class Health(Actor[None]):
     def note_trouble(self, trouble: StorageTroubled | StorageRecovered) -> None:
         """Remember whether anything can be stored."""
         self.storage_trouble = trouble.reason if isinstance(trouble, StorageTroubled) else ""
+
+    @on
+    def count_not_kept(self, _: FactNotKept) -> None:
+        """Count a fact that contradicts what is stored."""
+        self.not_kept += 1
 
     @on
     def feel(self, pressure: PressureChanged) -> None:
@@ -77,6 +83,8 @@ class Health(Actor[None]):
         reasons += [f"the mailbox of {actor} is {level.value}" for actor, level in self.pressed.items()]
         if self.storage_trouble:
             reasons.append(f"nothing can be stored: {self.storage_trouble}")
+        if self.not_kept:
+            reasons.append(f"{self.not_kept} facts could not be kept")
         if self.alarms:
             reasons.append(f"{self.alarms} orders raised an alarm")
         return reasons

@@ -20,6 +20,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.orders import ApprovedOrder, Order
 from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
+from lts.domain.storage import FactNotKept
 from lts.domain.throttle import Throttle
 
 SYSTEM = "system"
@@ -109,6 +110,13 @@ class RiskGate(Actor[RiskPlan]):
             and self.states.get(SYSTEM, TradingState.ACTIVE) is TradingState.ACTIVE
         ):
             reason = f"{pressure.depth} messages wait for {pressure.actor}"
+            self.set_state(SetTradingState(SYSTEM, TradingState.REDUCING, reason))
+
+    @on
+    def doubt(self, lost: FactNotKept) -> None:
+        """Take no new risk when the books are not what happened."""
+        if self.states.get(SYSTEM, TradingState.ACTIVE) is TradingState.ACTIVE:
+            reason = f"{lost.fact} could not be kept: {lost.reason}"
             self.set_state(SetTradingState(SYSTEM, TradingState.REDUCING, reason))
 
     def _objection_to(self, order: Order) -> str:

@@ -48,6 +48,7 @@ from lts.domain.order_flow import (
 from lts.domain.risk import TradingStateChanged
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
 from lts.domain.storage import (
+    FactNotKept,
     GetStorage,
     KeysNotRotated,
     KeysRotated,
@@ -87,7 +88,7 @@ class Persistence(Actor[Storage]):
     intents and units: those are refused.
     """
 
-    publishes = (StorageTroubled, StorageRecovered)
+    publishes = (FactNotKept, StorageTroubled, StorageRecovered)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the storage, or refuse to start; at the end, write what waits."""
@@ -109,7 +110,7 @@ class Persistence(Actor[Storage]):
         self.journal = Journal(self.params.tariff)
         self.units = Units(lambda: self.keys.sealing)
         self.progress = Progress()
-        self.writer = Writer(storage.engine, storage.trail, storage.sealer, self._note_trouble)
+        self.writer = Writer(storage.connection, storage.trail, storage.sealer, self._note_trouble)
         if self.keys.made:
             self.writer.put(Work(self._keep_keys, Steps(), "persistence", 0))
         async with storage.engine.connect() as connection:
@@ -266,6 +267,7 @@ class Persistence(Actor[Storage]):
     def _note(self, fact: OrderChanged | OrderFilled | OrderDenied | TradingStateChanged, who: str) -> None:
         def refuse(reason: str) -> None:
             self.give_up(fact, reason)
+            self.publish(FactNotKept(type(fact).__name__, reason))
 
         self.writer.put(Work(fact, self.journal, who, self.cause, refused=refuse, precious=True))
 

@@ -42,7 +42,13 @@ class Lock:
 
 
 async def hold(connection: AsyncConnection) -> None:
-    """Hold the lock of a PostgreSQL database for as long as this connection lives, or raise Refused."""
+    """Hold the lock of a database for as long as this connection lives, or raise Refused.
+
+    A file is locked by its state directory. On PostgreSQL the server gives the lock to the connection:
+    who loses that has to take it anew, and gets it only when all is over that the old one had begun.
+    """
+    if connection.dialect.name != "postgresql":
+        return
     held = await connection.scalar(text("SELECT pg_try_advisory_lock(:number)"), {"number": _ADVISORY})
     await connection.commit()
     if not held:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence import lock, schema
 from actors.persistence.auditing import AuditTrail
@@ -107,6 +107,8 @@ class Opened:
     keys: DataKeys
     trail: AuditTrail
     sealer: Sealer
+    connection: AsyncConnection
+    """The one that holds the lock, for the writer."""
 
 
 @asynccontextmanager
@@ -132,13 +134,13 @@ async def _open(storage: Storage, stack: AsyncExitStack) -> Opened:
     file = storage.file
     new = await schema.current(engine) is None if file is None else not os.path.exists(file)  # noqa: ASYNC240, PTH110 - as quick
     found = storage.node_keys(create=new)
-    if file is None:
-        await lock.hold(await stack.enter_async_context(engine.connect()))
+    writing = await stack.enter_async_context(engine.connect())
+    await lock.hold(writing)
     await schema.prepare(engine)
     async with engine.connect() as connection:
         keys = await DataKeys.load(connection, found.keys, SystemClock().now())
         sealer = await resume(connection, keys, storage.head)
-    return Opened(engine, keys, AuditTrail(keys, sealer), sealer)
+    return Opened(engine, keys, AuditTrail(keys, sealer), sealer, writing)
 
 
 def _make_directory(directory: Path) -> None:

@@ -91,7 +91,7 @@ async def retain(storage: Storage, before: int, who: str) -> Retained:
             async with own.engine.connect() as connection:
                 retention = await Retention.plan(connection, own.keys, own.sealer, before)
         was = retention.dropped_through
-        writer = Writer(own.engine, own.trail, own.sealer, lambda _: None)
+        writer = Writer(own.connection, own.trail, own.sealer, lambda _: None)
         running = asyncio.ensure_future(writer.run())
         try:
             while not retention.finished:

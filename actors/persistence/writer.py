@@ -17,17 +17,19 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.auditing import AuditTrail
 from actors.persistence.guard import unit
 from actors.persistence.images import canonical
+from actors.persistence.lock import hold
 from actors.persistence.page import table_of
 from actors.persistence.rows import AuditRow
 from actors.persistence.seals import Sealer
 from actors.persistence.troubles import Trouble, classify, sentence
 from actors.persistence.work import Batch, Impossible, Marks, Work
 from bus import SECOND, SystemClock, pause
+from lts.refusal import Refused
 
 log = structlog.get_logger("persistence")
 
@@ -50,19 +52,23 @@ class Writer:
     """Commits work in the order in which it was put, and seals the audit about once a second.
 
     Args:
-        engine: whose pool lends the one connection.
+        connection: what it writes on, and what holds the lock of the database.
         trail: numbers the audit rows.
         sealer: chains them.
         troubled: told the reason when nothing can be stored, and "" when it can again.
     """
 
     def __init__(
-        self, engine: AsyncEngine, trail: AuditTrail, sealer: Sealer, troubled: Callable[[str], None]
+        self,
+        connection: AsyncConnection,
+        trail: AuditTrail,
+        sealer: Sealer,
+        troubled: Callable[[str], None],
     ) -> None:
         self.trouble = ""
         self.commits = self.written = self.refused = self.rows = 0
         self.slowest_ms = 0.0
-        self._engine = engine
+        self._engine = connection.engine
         self._trail = trail
         self._sealer = sealer
         self._troubled = troubled
@@ -70,7 +76,7 @@ class Writer:
         self._waiting: deque[Work] = deque()
         self._taken = 0
         self._news = asyncio.Event()
-        self._connection: AsyncConnection | None = None
+        self._connection: AsyncConnection | None = connection
         self._failures = 0
         """Attempts in a row that were not even refused."""
         self._failing_since = 0
@@ -191,7 +197,7 @@ class Writer:
 
     async def _try_next(self, group: Sequence[Work], error: Exception, begun: int) -> list[Sequence[Work]]:
         """Return what is left of a group that failed, in the parts in which it is to be tried again."""
-        trouble = Trouble.CONSTRAINT if isinstance(error, Impossible) else classify(error)
+        trouble = _trouble_of(error)
         if trouble in {Trouble.CONSTRAINT, Trouble.OTHER} and not _is_innocent(group, error, trouble):
             self._forget(group)
             if len(group) > 1:
@@ -272,16 +278,30 @@ class Writer:
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:
-            self._connection = await self._engine.connect()
+            connection = await self._engine.connect()
+            try:
+                await hold(connection)
+            except BaseException:
+                await connection.invalidate()
+                await connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     async def _hang_up(self) -> None:
-        """Give the connection back; one that cannot even be closed is dropped."""
+        """End the connection, and with it its lock; one that cannot even be closed is dropped."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):
                 async with asyncio.timeout(1.0):
+                    await connection.invalidate()
                     await connection.close()
+
+
+def _trouble_of(error: Exception) -> Trouble:
+    if isinstance(error, Impossible):
+        return Trouble.CONSTRAINT
+    return Trouble.PAUSE if isinstance(error, Refused) else classify(error)  # another node has the lock
 
 
 def _is_innocent(group: Sequence[Work], error: Exception, trouble: Trouble) -> bool:

@@ -9,7 +9,7 @@ from typer import Option, Typer
 
 from actors.persistence.doctor import Check, examine
 from lts.cli.failure import Failed
-from lts.cli.node import ConfigFile, NodeDir, conduct, plan_of, storage_at
+from lts.cli.node import ConfigFile, NodeDir, backups_of, conduct, storage_at
 from lts.cli.options import Json
 from lts.cli.report import say
 from lts.config.schema import BackupPlan
@@ -40,7 +40,7 @@ def check(
     That is its state directory, its key, the room on its disk, its backups, its database with the audit in
     it, and the clock. Nothing is altered, and the node may be running. Exit code 1 if anything fails.
     """
-    backups = plan.node.backups if (plan := plan_of(config)) else BackupPlan()
+    backups = backups_of(config)
     checks = conduct(
         examine(
             storage_at(config, state_dir),

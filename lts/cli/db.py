@@ -12,15 +12,15 @@ from rich.table import Table
 from rich.text import Text
 from typer import Argument, BadParameter, Option, Typer, echo
 
-from actors.persistence import backup as backups
 from actors.persistence import inspection, upkeep
 from actors.persistence import restore as restoring
+from actors.persistence.backup import back_up
 from actors.persistence.manifest import Manifest
 from actors.persistence.shelf import prune
 from actors.persistence.storage import Storage
 from bus import SECOND
 from lts.cli.failure import Failed
-from lts.cli.node import ConfigFile, NodeDir, conduct, storage_at
+from lts.cli.node import ConfigFile, NodeDir, backups_of, conduct, storage_at
 from lts.cli.options import Json
 from lts.cli.report import say
 from lts.refusal import Refused
@@ -76,7 +76,7 @@ def upgrade(
 
 @app.command()
 def check(*, config: ConfigFile = None, state_dir: NodeDir = None, json: Json = False) -> None:
-    """See whether the tables of a database are those that this version of LTS works with."""
+    """See whether the tables are those of this version."""
     storage = storage_at(config, state_dir)
     revision = conduct(inspection.check_schema(storage))
     figures = {"database": storage.place, "revision": revision}
@@ -88,7 +88,11 @@ def backup(
     *,
     to: Annotated[
         Path | None,
-        Option("--to", metavar="DIR_OR_FILE", help="A directory, or a new FILE.backup; else backups/ there."),
+        Option(
+            "--to",
+            metavar="DIR_OR_FILE",
+            help="A directory, or a new FILE.backup; else `backups` in the state.",
+        ),
     ] = None,
     keep: Annotated[
         int | None, Option("--keep", min=1, metavar="N", help="Drop all but the last N backups there.")
@@ -97,11 +101,12 @@ def backup(
     state_dir: NodeDir = None,
     json: Json = False,
 ) -> None:
-    """Write all that is stored into one encrypted file, while the node runs or not.
+    """Write all that is stored into one encrypted file.
 
-    The file can be restored on either engine, by whoever has the node key: keep a copy of that elsewhere.
+    The node may be running. The file can be restored on either engine, by whoever has the node key: keep a
+    copy of that elsewhere.
     """
-    made = conduct(backups.back_up(storage_at(config, state_dir), to))
+    made = conduct(back_up(storage_at(config, state_dir), to or backups_of(config).directory))
     dropped = prune(made.path.parent, keep) if keep else ()
     manifest = made.manifest
     result = {
@@ -139,10 +144,10 @@ def restore(
     state_dir: NodeDir = None,
     json: Json = False,
 ) -> None:
-    """Make a database from a backup, in the place of the one that is there.
+    """Make the database from a backup.
 
-    The backup is proved to its last byte first. The files that were there are kept, under other names; a
-    PostgreSQL database has to be empty. The node must not be running.
+    The backup is proved to its last byte first. It takes the place of the database that is there, whose
+    files are kept under other names; a PostgreSQL database has to be empty. The node must not be running.
     """
     target, holder = _target(to, config, state_dir)
     node_keys = holder.node_keys(create=False).keys
@@ -170,9 +175,10 @@ def restore(
 
 @app.command()
 def verify(*, config: ConfigFile = None, state_dir: NodeDir = None, json: Json = False) -> None:
-    """Prove that nothing was changed, taken away or slipped in, while the node runs or not.
+    """Prove that everything is as LTS wrote it.
 
-    Exit code 1 with all findings if there are any.
+    Nothing was changed, taken away or slipped in, and the books agree. The node may be running. Exit code 1
+    with all findings if there are any.
     """
     storage = storage_at(config, state_dir)
     report = conduct(inspection.prove(storage))
@@ -200,9 +206,9 @@ def retain(
     state_dir: NodeDir = None,
     json: Json = False,
 ) -> None:
-    """Drop the part of the audit that was sealed before a date; its seals stay.
+    """Drop the part of the audit that was sealed before a date.
 
-    What the dropped part proved is proved by its signed root from then on. The node must not be running.
+    Its seals stay, and what still counts is audited anew. The node must not be running.
     """
     done = conduct(upkeep.retain(storage_at(config, state_dir), before, f"operator {_user()}"))
     figures = {

@@ -12,7 +12,7 @@ from actors.persistence.storage import Storage
 from lts import logs
 from lts.cli.loop import new_event_loop
 from lts.config.file import read_system
-from lts.config.schema import SystemPlan
+from lts.config.schema import BackupPlan
 from lts.live import storage_of
 from lts.refusal import Refused
 
@@ -35,9 +35,9 @@ NodeDir = Annotated[
 ]
 
 
-def plan_of(config: Path | None) -> SystemPlan | None:
-    """Return what the node's file says, if one is named; Refused if it cannot be used."""
-    return None if config is None else read_system(config)
+def backups_of(config: Path | None) -> BackupPlan:
+    """Return how often backups are taken, and where they are; Refused if the file cannot be used."""
+    return BackupPlan() if config is None else read_system(config).node.backups
 
 
 def storage_at(config: Path | None, state_dir: Path | None) -> Storage:
@@ -45,9 +45,8 @@ def storage_at(config: Path | None, state_dir: Path | None) -> Storage:
 
     Raises Refused if the file cannot be used, or there is no node here and none is named.
     """
-    plan = plan_of(config)
-    if plan is not None:
-        return storage_of(plan, state_dir)
+    if config is not None:
+        return storage_of(read_system(config), state_dir)
     for directory in (state_dir,) if state_dir else HERE:
         if state_dir or directory.is_dir():
             return Storage(directory)

@@ -17,6 +17,13 @@ class StorageRecovered(Event, delivery=Delivery.URGENT):
     after_s: float
 
 
+class FactNotKept(Event, delivery=Delivery.URGENT):
+    """Something that happened contradicts what is stored, so that it could not be: somebody has to look."""
+
+    fact: str
+    reason: str
+
+
 class Tally(msgspec.Struct, frozen=True):
     """How much there is."""
 

@@ -40,7 +40,7 @@ async def keep(batch, work):
 
 async def main():
     async with opened(Storage(Path(sys.argv[1]))) as own:
-        writer = Writer(own.engine, own.trail, own.sealer, lambda _: None)
+        writer = Writer(own.connection, own.trail, own.sealer, lambda _: None)
         units, number = Units(lambda: own.keys.sealing), 0
         writer.put(Work(lambda batch, _: keep(batch, Work(own.keys, None, "", 0)), Steps(), "persistence", 0))
         while True:

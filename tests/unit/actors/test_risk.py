@@ -17,6 +17,7 @@ from lts.domain.market import Bar, Instrument, Quote, Trade
 from lts.domain.order_flow import CancelAll, OrderApproved, OrderDenied, OrderProposed
 from lts.domain.orders import ApprovedOrder, Order, OrderStatus, Side
 from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
+from lts.domain.storage import FactNotKept
 from lts.testing import BEGIN, TEST, Bench, WatchfulDesk, bars, limit_order, market_order
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-018", "INT-026")
@@ -368,3 +369,13 @@ async def test_an_order_that_was_approved_is_another_type() -> None:
         await bench.hear(OrderProposed("test", Order(*msgspec.structs.astuple(market_order()))))
         (approved,) = bench.published(OrderApproved)
         assert type(approved.order) is ApprovedOrder
+
+
+async def test_a_fact_that_could_not_be_kept_means_no_new_risk() -> None:
+    async with Bench(RiskGate, RiskPlan(), assignment=KNOWN) as bench:
+        await bench.hear(FactNotKept("OrderFilled", "there is no order a"))
+        [changed] = bench.published(TradingStateChanged)
+        assert (changed.scope, changed.state) == ("system", TradingState.REDUCING)
+        assert changed.reason == "OrderFilled could not be kept: there is no order a"
+        await bench.hear(FactNotKept("OrderFilled", "there is no order b"))
+        assert len(bench.published(TradingStateChanged)) == 1
