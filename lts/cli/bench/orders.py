@@ -187,6 +187,6 @@ async def _pace(bus: Bus, desk: Desk) -> list[int]:
         due = (perf_counter_ns() - began) * PACE // SECOND
         while desk.number < end and desk.number - (end - PACE * PACED_FOR) < due:
             desk.place()
-        await pause(0.0005)
+        await pause(0.001)
     await bus.driver.quiet()
     return desk.took

@@ -85,7 +85,7 @@ for number in range(1, delays + 1):
 restore.exchange = exchange_in_children
 restore_into(copied("exchanged"))
 '''
-DELAYS = 3
+DELAYS = 2
 
 
 @pytest.fixture
