@@ -134,7 +134,7 @@ def server(empty_database: str) -> str:
 examples = settings(suppress_health_check=list(HealthCheck))
 
 
-@settings(examples, max_examples=4)
+@settings(examples, max_examples=2)
 @given(rows=rows_of_all_tables())
 def test_what_is_copied_from_file_to_file_is_equal(storages: Any, rows: Rows) -> None:
     async def check(source: Storage, there: Storage) -> None:
