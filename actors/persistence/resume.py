@@ -33,19 +33,6 @@ async def resume(connection: AsyncConnection, keys: DataKeys, head_path: Path) -
     return sealer
 
 
-async def anchor(connection: AsyncConnection, keys: DataKeys, head_path: Path) -> None:
-    """Write the head file anew, for the audit as it is in a database that was just restored.
-
-    Raises:
-        Refused: the end of that audit is not as the node left it.
-    """
-    try:
-        sealer = await _take_up(connection, keys, head_path)
-    except ValueError as error:
-        raise Refused(f"the restored audit is not whole ({error}): restore another backup") from None
-    await _keep(head_path, sealer)
-
-
 async def _keep(head_path: Path, sealer: Sealer) -> None:
     try:
         await asyncio.to_thread(write_head, head_path, sealer.head())

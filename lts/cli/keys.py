@@ -17,7 +17,7 @@ app = Typer(add_completion=False, rich_markup_mode=None)
 
 @app.callback()
 def keys() -> None:
-    """Look after the keys of a node."""
+    """Make new keys for a node, while it runs or not."""
 
 
 @app.command()

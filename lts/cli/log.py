@@ -74,7 +74,7 @@ def quieter(level: logs.Level) -> logs.Level:
 
 def _opened(directory: Path) -> TextIO:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return (directory / FILE_NAME).open("a", encoding="utf-8", buffering=1)
     except OSError as error:
         reason = error.strerror

@@ -24,9 +24,8 @@ POSITION = """
         ON DELETE RESTRICT"""
 
 BILLING = """
-    id INTEGER NOT NULL PRIMARY KEY, user_id INTEGER NOT NULL, portfolio_id INTEGER,
-    kind VARCHAR(16) NOT NULL, reference VARCHAR(200) NOT NULL, amount {exact} NOT NULL,
-    currency VARCHAR(12) NOT NULL, at BIGINT NOT NULL, detail {bytes}"""
+    user_id INTEGER NOT NULL, portfolio_id INTEGER, kind VARCHAR(16) NOT NULL,
+    reference VARCHAR(200) NOT NULL, amount {exact} NOT NULL, currency VARCHAR(12) NOT NULL, at BIGINT NOT NULL, detail {bytes}"""
 
 
 def states(columns: str) -> list[str]:
@@ -68,9 +67,9 @@ DRIFTS: dict[str, tuple[list[str], str]] = {
         states(f"scope VARCHAR(128) NOT NULL, {STATES.replace('TEXT NOT NULL', 'TEXT')}, {KEY}, {CHECK}"),
         "nullable of trading_states.reason is True instead of False",
     ),
-    "unique no more": (
+    "key no more": (
         ["DROP TABLE billing_records", f"CREATE TABLE billing_records ({BILLING})"],
-        "uq_billing_records_user_id_kind_reference is missing",
+        r"the primary key of billing_records is \(\) instead of \(user_id, kind, reference\)",
     ),
     "a reference less": (
         [

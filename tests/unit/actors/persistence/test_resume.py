@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.persistence.head import Head, read_head, write_head
-from actors.persistence.resume import anchor, resume
+from actors.persistence.resume import resume
 from actors.persistence.rows import UserRow
 from lts.refusal import Refused
 
@@ -136,31 +136,6 @@ async def test_everything_cut_off_together_with_the_head_is_refused_while_there_
         used.keys = await type(used.keys).load(connection, used.node_keys, 5)
 
     assert "no audit of how they came to be" in await _refused(used)
-
-
-async def test_a_restored_database_is_given_the_head_that_belongs_to_it(
-    used: Any, outside: Any, tmp_path: Path, user: Any
-) -> None:
-    outside(f"VACUUM INTO '{tmp_path / 'backup'}'")
-    await used.insert(UserRow, user(4, "dan"))
-    await used.seal()
-    await used.engine.dispose()
-    shutil.move(tmp_path / "backup", used.path)
-    await _refused(used)
-
-    async with used.engine.connect() as connection:
-        await anchor(connection, used.keys, used.head)
-
-    assert (await used.verify()).ok
-    assert (await _resume(used)).number == 2
-
-
-async def test_a_restored_database_that_was_changed_is_given_no_head(used: Any, outside: Any) -> None:
-    outside("DELETE FROM audit_log WHERE seq = 7")
-
-    async with used.engine.connect() as connection:
-        with pytest.raises(Refused, match="restore another backup"):
-            await anchor(connection, used.keys, used.head)
 
 
 async def test_a_head_file_that_cannot_be_written_is_refused(used: Any) -> None:
