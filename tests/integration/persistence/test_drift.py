@@ -25,7 +25,8 @@ POSITION = """
 
 BILLING = """
     user_id INTEGER NOT NULL, portfolio_id INTEGER, kind VARCHAR(16) NOT NULL,
-    reference VARCHAR(200) NOT NULL, amount {exact} NOT NULL, currency VARCHAR(12) NOT NULL, at BIGINT NOT NULL, detail {bytes}"""
+    reference VARCHAR(200) NOT NULL, amount {exact} NOT NULL,
+    currency VARCHAR(12) NOT NULL, at BIGINT NOT NULL, detail {bytes}"""
 
 
 def states(columns: str) -> list[str]:
