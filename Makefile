@@ -24,7 +24,7 @@ demo: .venv/.runtime ## Watch the system trade recorded data (options: make demo
 	@$(BIN)/lts demo $(ARGS)
 
 test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 chaos: .venv/.dev ## Kill the demo fifty times, and check each time that nothing is lost (takes minutes)
 	@$(BIN)/pytest -m chaos tests/chaos $(ARGS)
