@@ -67,8 +67,12 @@ class Desk(Actor[None]):
 
     @on
     def journal(self, approved: OrderApproved) -> None:
-        """Make the intent durable before anything goes on the wire."""
-        self.records[approved.order.client_order_id] = OrderRecord(approved.order)
+        """Make the intent durable before anything goes on the wire; an id goes there once."""
+        order = approved.order
+        if order.client_order_id in self.records:
+            self._alarm(order.portfolio, order.client_order_id, "another order has this id", approved)
+            return
+        self.records[order.client_order_id] = OrderRecord(order)
         self.send(JournalOrder(approved.order))
 
     @on
@@ -225,7 +229,7 @@ class Desk(Actor[None]):
         portfolio: str,
         client_order_id: str,
         alarm: str,
-        cause: ExecutionReport | CancelOrder | None = None,
+        cause: ExecutionReport | CancelOrder | OrderApproved | None = None,
     ) -> None:
         self.log.error("order alarm", order=client_order_id, alarm=alarm)
         self.publish(OrderAlarmed(portfolio, client_order_id, alarm, self.clock.now()))

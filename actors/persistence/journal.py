@@ -54,6 +54,8 @@ class Journal:
     def settle(self) -> None:
         """Take note that all of it is committed."""
         self._committed_seq = self._seq
+        for client_order_id in [each for each in self.unkept if self.orders.get(each)]:
+            del self.unkept[client_order_id]
         for cache in self.caches:
             cache.settle()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.desk import Desk
-from lts.domain.journal import RecallOrders, RecallTradingStates, TradingStatesRecalled
+from lts.domain.journal import OrdersRecalled, RecallOrders, RecallTradingStates, TradingStatesRecalled
 from lts.domain.order_flow import (
     CancelAll,
     CancelOrder,
@@ -20,10 +20,12 @@ from lts.domain.order_flow import (
     OrderChanged,
     OrderFilled,
     OrderJournalled,
+    OrderNotJournalled,
     PlaceOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import ApprovedOrder, OrderStatus
+from lts.domain.orders import ApprovedOrder, OrderRecord, OrderStatus
+from lts.domain.plugins import SystemReady
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.testing import BEGIN, NOBODY, TEST, Bench, WatchfulDesk, market_order
 
@@ -121,6 +123,26 @@ async def test_a_venue_may_end_an_order_with_a_reason(kind: ExecType, status: Or
         await bench.hear(approved(), report(kind, reason="the venue says so"))
         assert statuses(bench) == [S.SUBMITTED, status]
         assert bench.published(OrderChanged)[-1].reason == "the venue says so"
+
+
+async def test_an_id_is_journalled_once_whatever_gets_past_risk() -> None:
+    async with working() as bench:
+        await bench.hear(approved(market_order(quantity=99)))
+        assert [each.alarm for each in bench.published(OrderAlarmed)] == ["another order has this id"]
+        assert len(bench.asked(JournalOrder)) == 1
+        assert statuses(bench) == [S.SUBMITTED, S.ACCEPTED]
+        assert bench.actor.records[ID].order.quantity == 10
+        bench.dead_letters.clear()
+
+
+async def test_an_intent_that_was_not_kept_ends_there() -> None:
+    async with desk(
+        JournalOrder=lambda wanted: OrderNotJournalled(wanted.order, "the disk is full")
+    ) as bench:
+        await bench.hear(approved())
+        assert statuses(bench) == [S.DENIED]
+        assert bench.asked(PlaceOrder) == []
+        assert bench.published(OrderChanged)[0].reason == "not journalled: the disk is full"
 
 
 async def test_what_cannot_be_journalled_is_not_sent() -> None:
@@ -366,3 +388,27 @@ async def test_a_rejection_that_crosses_a_cancel_ends_the_order() -> None:
         await bench.hear(report(ExecType.REJECTED, reason="no such market"))
         assert statuses(bench)[-1] is OrderStatus.REJECTED
         assert alarms(bench) == []
+
+
+def recalled(*states: OrderStatus) -> OrdersRecalled:
+    record = OrderRecord(ORDER)
+    for state in states:
+        record.advance(state, BEGIN)
+    return OrdersRecalled((record,))
+
+
+async def test_an_intent_found_at_a_start_is_in_doubt_and_never_sent_again() -> None:
+    async with desk(RecallOrders=recalled()) as bench:
+        assert statuses(bench) == [S.UNKNOWN]
+        assert bench.asked(PlaceOrder) == []
+        await bench.hear(report(ExecType.ACCEPTED))
+        assert statuses(bench) == [S.UNKNOWN, S.ACCEPTED]
+
+
+async def test_a_cancel_without_an_end_is_repeated_when_the_system_is_up() -> None:
+    async with desk(RecallOrders=recalled(S.SUBMITTED, S.ACCEPTED, S.PENDING_CANCEL)) as bench:
+        assert bench.asked(WithdrawOrder) == []
+        await bench.hear(SystemReady())
+        assert bench.asked(WithdrawOrder) == [WithdrawOrder("test", ID)]
+        await bench.hear(report(ExecType.CANCELED))
+        assert statuses(bench) == [S.CANCELED]
