@@ -17,7 +17,9 @@ pytestmark = pytest.mark.requirement("INT-008", "INT-010", "INT-5.1")
 
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
 MAPPERS = pytest.mark.parametrize(
-    "mapper", list(Row.registry.mappers), ids=lambda mapper: mapper.class_.__name__
+    "mapper",
+    sorted(Row.registry.mappers, key=lambda mapper: mapper.class_.__name__),
+    ids=lambda mapper: mapper.class_.__name__,
 )
 
 EXEMPT = {"audit_log", "audit_seal", "feed_progress", "statistics"}
