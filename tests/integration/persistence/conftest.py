@@ -86,8 +86,9 @@ def postgresql() -> Iterator[str]:
             server = pgserver.get_server(Path(directory := mkdtemp(prefix="lts-postgresql-")))
     except Exception as error:  # noqa: BLE001  # whatever keeps a server from starting here
         pytest.skip(f"there is no PostgreSQL: set LTS_TEST_PG_URL, or install pgserver ({error})")
-    server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off;")
-    server.psql("SELECT pg_reload_conf();")
+    for setting in ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off"):
+        asyncio.run(_execute(server.get_uri(), setting))
+    asyncio.run(_execute(server.get_uri(), "SELECT pg_reload_conf()"))
     yield server.get_uri()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

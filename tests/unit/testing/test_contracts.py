@@ -29,6 +29,7 @@ from lts.sdk import (
     OrderDenied,
     OrderFilled,
     OrderProposed,
+    OrdersRecalled,
     OrderStatus,
     Params,
     Pipeline,
@@ -286,6 +287,17 @@ class Amnesic(FixedQuantity):
             yield
 
 
+class Untimely(FixedQuantity):
+    """Books what it recalls order by order, whenever the fills came."""
+
+    async def ask(self, request: Any, within: float = 5.0) -> Any:
+        answer = await super().ask(request, within)
+        for record in answer.records if isinstance(answer, OrdersRecalled) else ():
+            for exec_id, fill in record._fills.items():
+                record._fills[exec_id] = msgspec.structs.replace(fill, at=0)
+        return answer
+
+
 class Backwards(FixedQuantity):
     def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal:
         return -super().size(signal, instrument)
@@ -303,6 +315,7 @@ WRONG_PORTFOLIOS = {
     Stubborn: "test_what_will_not_trade_is_let_go",
     Rash: "test_an_order_in_doubt_still_counts",
     Amnesic: "test_a_restart_brings_back_what_the_journal_knows",
+    Untimely: "test_a_restart_books_fills_in_the_order_in_which_they_came",
 }
 
 
