@@ -1,12 +1,13 @@
 """The engine: one a database URL, with everything that a connection must be set to."""
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
@@ -126,7 +127,12 @@ class _SQLite:
     def _begin(self, connection: Connection) -> None:
         writes = guard.writes(connection)
         self._allow_changes(connection.connection.dbapi_connection, connection.info, allowed=writes)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        inner: Any = connection.connection.dbapi_connection
+        try:
+            inner.run_async(lambda driver: driver.execute_fetchall(begin))  # one way to its thread, not three
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(begin, None, error, sqlite3.Error) from error
 
     def _reset(self, connection: Any, entry: ConnectionPoolEntry, state: PoolResetState) -> None:
         """Leave nothing behind that could change the database, when a connection returns to the pool."""

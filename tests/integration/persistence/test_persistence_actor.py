@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+import aiosqlite
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -461,11 +462,19 @@ class Statements:
 
 @contextmanager
 def listening(node: Any) -> Iterator[Statements]:
-    """Listen to all that is sent while the block lasts."""
+    """Listen to all that is sent while the block lasts, by Core and straight to SQLite's driver."""
     statements, engine = Statements(), node.keeper.engine.sync_engine
+    send = aiosqlite.Connection.executemany
+
+    async def overheard(driver: Any, statement: str, rows: Any) -> Any:
+        statements.sent.append(statement)
+        return await send(driver, statement, rows)
+
     event.listen(engine, "before_cursor_execute", statements.note)
     try:
-        yield statements
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(aiosqlite.Connection, "executemany", overheard)
+            yield statements
     finally:
         event.remove(engine, "before_cursor_execute", statements.note)
 
