@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("INT-008", "INT-010", "INT-5.1")
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
 MAPPERS = pytest.mark.parametrize(
     "mapper",
-    sorted(Row.registry.mappers, key=lambda mapper: mapper.class_.__name__),
+    sorted(Row.registry.mappers, key=str),
     ids=lambda mapper: mapper.class_.__name__,
 )
 
