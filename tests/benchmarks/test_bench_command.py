@@ -71,10 +71,14 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
 
 
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    report = measured("--actors", "50", "--bars", "200", "--portfolios", "10")
-    assert set(report) == {"bus", "ask", "backtest", "scale"}
+    report = measured("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000")
+    assert set(report) == {"bus", "ask", "backtest", "scale", "orders"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
+    assert set(report["orders"]) == {"sqlite", "postgresql"}
+    for engine in filter(None, report["orders"].values()):
+        assert set(engine) == {"orders_per_s", "ratio_to_core", "p50_ms", "p99_ms"}
+        assert min(engine.values()) > 0
 
 
 def test_options_may_stand_before_the_name() -> None:

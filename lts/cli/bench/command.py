@@ -58,10 +58,12 @@ def everything(
     actors: Actors = ACTORS,
     bars: Bars = BARS,
     portfolios: Portfolios = SIZES[-1],
+    orders: Orders = ORDERS,
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
         said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
+        said["orders"] = orders
         context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
@@ -69,7 +71,7 @@ def everything(
         "ask": (rounds, ASKS),
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
-        "orders": (rounds, ORDERS),
+        "orders": (rounds, orders),
     }
     reports = {}
     spawning = get_context("spawn")
