@@ -197,8 +197,8 @@ def test_a_plugin_that_cannot_be_made_is_one_sentence_about_it(
     assert done.err.count("\n") == 1
 
 
-def test_a_feed_without_end_is_refused(lts: Lts) -> None:
-    demo = Path(__file__).parents[3] / "lts/samples/demo.toml"
+def test_a_feed_without_end_is_refused(lts: Lts, samples: Path) -> None:
+    demo = samples / "demo.toml"
     for words in (["backtest", demo], ["run", "--config", demo, "--speed", "max", "--until-end"]):
         done = lts(*words, "--json")
         assert (done.code, done.out) == (1, "")
