@@ -1,12 +1,10 @@
 """The blueprint of a revision: its tables as a backup has them, the same on both engines."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import (
     Boolean,
     Column,
@@ -24,7 +22,7 @@ from sqlalchemy import (
     table,
 )
 
-from actors.persistence import migrations, schema
+from actors.persistence import schema
 from actors.persistence.columns import Exact
 from actors.persistence.engine import make_engine
 from actors.persistence.rows import metadata
@@ -32,7 +30,6 @@ from actors.persistence.rows import metadata
 Kind = Literal["text", "integer", "real", "boolean", "bytes"]
 """What a column holds; an exact decimal is a text."""
 
-_MIGRATIONS = Path(migrations.__file__).parent
 VERSION_TABLE = "alembic_version"
 _KINDS: dict[type[Any], Kind] = {
     Exact: "text",
@@ -85,10 +82,7 @@ async def blueprint_of(revision: str) -> tuple[TablePlan, ...]:
 
 def build(connection: Connection, revision: str) -> None:
     """Make the tables of a revision in an empty database, within the transaction that has begun."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    command.upgrade(schema.migrations_on(connection), revision)
 
 
 def _planned(tables: Iterable[Table]) -> tuple[TablePlan, ...]:

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
@@ -14,31 +16,29 @@ _ADVISORY = 0x4C54530001
 """The number of the advisory lock in a PostgreSQL database: "LTS" and a one."""
 
 
-class Lock:
-    """Held for as long as the process lives, however it ends: the kernel lets go of it.
+@contextmanager
+def held(state_dir: Path) -> Iterator[None]:
+    """Hold a state directory, which is made if need be; however the process ends, the kernel lets go of it.
 
-    Raises Refused if another process holds it, or the directory cannot be written.
+    Raises Refused if another process holds it, or it cannot be made or written.
     """
-
-    def __init__(self, state_dir: Path) -> None:
-        path = state_dir / FILE_NAME
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(state_dir / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused(
+            f"{state_dir}: cannot be used as the state directory: {error.strerror}; name another"
+        ) from None
+    try:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Refused(
-                f"{state_dir}: cannot be used as the state directory: {error.strerror}; name another"
-            ) from None
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._descriptor)
             raise Refused(
                 f"{state_dir}: another process works with this state directory; stop it, or name another"
             ) from None
-
-    def release(self) -> None:
-        """Let go of it."""
-        os.close(self._descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def hold(connection: AsyncConnection) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,22 +16,6 @@ PATIENCE = 3_600.0
 """Seconds that one statement may take where nobody waits for it: sorting a large table is one."""
 
 
-@contextmanager
-def held(state_dir: Path) -> Iterator[None]:
-    """Hold a state directory, which is made if need be; raise Refused if somebody else does."""
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(
-            f"{state_dir}: cannot be used as the state directory: {error.strerror}; name another"
-        ) from None
-    own = lock.Lock(state_dir)
-    try:
-        yield
-    finally:
-        own.release()
-
-
 @asynccontextmanager
 async def sole_engine(storage: Storage) -> AsyncIterator[AsyncEngine]:
     """An engine for a database that no node works with; its file is made if need be.
@@ -41,7 +24,7 @@ async def sole_engine(storage: Storage) -> AsyncIterator[AsyncEngine]:
     """
     engine = make_engine(storage.address, pool_size=3, statement_timeout=PATIENCE)
     try:
-        with held(storage.state_dir), told(engine):
+        with lock.held(storage.state_dir), told(engine):
             if storage.file:
                 yield engine
             else:

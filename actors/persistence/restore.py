@@ -21,8 +21,9 @@ from actors.persistence.head import Head
 from actors.persistence.insertion import Prepared
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lines import LineReader
+from actors.persistence.lock import held
 from actors.persistence.manifest import Manifest
-from actors.persistence.offline import PATIENCE, held, sole_engine, told
+from actors.persistence.offline import PATIENCE, sole_engine, told
 from actors.persistence.pages import untyped
 from actors.persistence.sequences import go_on_behind
 from actors.persistence.shelf import stamp

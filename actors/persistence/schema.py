@@ -73,10 +73,8 @@ async def _migrate(engine: AsyncEngine, run: Callable[[Config], None]) -> None:
 
 def _run_migrations(connection: Connection, run: Callable[[Config], None]) -> None:
     _revision(connection)  # refuses what is not ours
-    config = _config()
-    config.attributes["connection"] = connection
     try:
-        run(config)
+        run(migrations_on(connection))
     except (CommandError, RevisionError) as error:
         raise Refused(f"{_name(connection)} cannot be migrated: {error}") from error
 
@@ -109,6 +107,13 @@ def _revision(connection: Connection) -> str | None:
     if not found and tables != {_VERSION_TABLE}:
         raise Refused(f"{name} holds tables and no revision: restore a backup, or name an empty database")
     return found[0] if found else None
+
+
+def migrations_on(connection: Connection) -> Config:
+    """Return Alembic's settings for a transaction that has begun on this connection."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
 
 
 def _config() -> Config:

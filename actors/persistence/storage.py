@@ -126,8 +126,7 @@ async def opened(storage: Storage) -> AsyncIterator[Opened]:
 
 
 async def _open(storage: Storage, stack: AsyncExitStack) -> Opened:
-    _make_directory(storage.state_dir)
-    stack.callback(lock.Lock(storage.state_dir).release)
+    stack.enter_context(lock.held(storage.state_dir))
     _claim(storage.state_dir, storage.system)
     engine = storage.engine()
     stack.push_async_callback(engine.dispose)
@@ -141,15 +140,6 @@ async def _open(storage: Storage, stack: AsyncExitStack) -> Opened:
         keys = await DataKeys.load(connection, found.keys, SystemClock().now())
         sealer = await resume(connection, keys, storage.head)
     return Opened(engine, keys, AuditTrail(keys, sealer), sealer, writing)
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(
-            f"{directory}: cannot be used as the state directory: {error.strerror}; name another"
-        ) from None
 
 
 def _claim(directory: Path, system: str) -> None:

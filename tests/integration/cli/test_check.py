@@ -13,7 +13,7 @@ import pytest
 
 from actors.persistence import doctor
 from actors.persistence.disk import marked
-from actors.persistence.lock import Lock
+from actors.persistence.lock import held
 from actors.persistence.schema import revisions
 
 pytestmark = pytest.mark.requirement("INT-5.3", "INT-009", "INT-025", "INT-026")
@@ -86,13 +86,12 @@ def test_people_see_a_table(lts: Lts, state: Path) -> None:
 def test_a_deep_check_beside_a_node_restores_a_backup_and_leaves_nothing_behind(
     check: Callable[..., Seen], state: Path
 ) -> None:
-    lock = Lock(state)
     (state / ".drill-under-way").mkdir()
-    before = files(state)
-    (state / ".drill-killed/copy").mkdir(parents=True)
-    with marked(state / ".drill-under-way"):
-        seen = check("--deep")
-    lock.release()
+    with held(state):
+        before = files(state)
+        (state / ".drill-killed/copy").mkdir(parents=True)
+        with marked(state / ".drill-under-way"):
+            seen = check("--deep")
     assert list(seen) == OUTSIDE + INSIDE + DEEP
     assert {status for status, _ in seen.values()} == {"ok"}
     assert "rows backed up, restored and verified in" in seen["restore drill"][1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.persistence.lock import Lock
+from actors.persistence.lock import held
 from actors.persistence.schema import head, revisions
 
 pytestmark = pytest.mark.requirement("INT-5.3", "INT-009", "INT-025", "INT-026")
@@ -79,9 +79,8 @@ def refused(done: Any) -> str:
 @pytest.fixture
 def running(state: Path) -> Iterator[None]:
     """A node works with that state."""
-    lock = Lock(state)
-    yield
-    lock.release()
+    with held(state):
+        yield
 
 
 # backup

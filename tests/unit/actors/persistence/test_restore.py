@@ -19,7 +19,7 @@ from actors.persistence.backup import back_up
 from actors.persistence.blueprint import blueprint_of
 from actors.persistence.head import read_head
 from actors.persistence.inspection import prove
-from actors.persistence.lock import Lock
+from actors.persistence.lock import held
 from actors.persistence.manifest import FORMAT, Manifest, TableSum
 from actors.persistence.page import table_of
 from actors.persistence.restore import restore
@@ -225,9 +225,8 @@ async def test_the_key_of_another_node_does_not(storage: Storage, backup: Path) 
 async def test_a_node_that_works_with_it_is_not_disturbed(
     storage: Storage, backup: Path, keys: NodeKeys
 ) -> None:
-    lock = Lock(storage.state_dir)
-    assert "another process works with this state directory" in await refused(backup, storage, keys)
-    lock.release()
+    with held(storage.state_dir):
+        assert "another process works with this state directory" in await refused(backup, storage, keys)
 
 
 async def test_a_database_that_somebody_has_open_is_not_replaced(
