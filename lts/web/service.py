@@ -1,0 +1,230 @@
+"""A service on the web as it is seen from here: what it answers, and what it streams, both in JSON."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import msgspec
+
+from lts.refusal import Refused
+
+if TYPE_CHECKING:
+    import httpx
+
+Json = dict[str, Any]
+
+RESERVE = 0.2
+"""The part of the permitted requests that is kept for those that cannot wait."""
+ATTEMPTS = 4
+"""How often a question is put before it is given up; what commands something is sent once."""
+LONGEST_LINE = 1_048_576
+
+
+class Unanswered(Exception):
+    """Nobody can tell what the service did: a time-out, a broken connection, an answer without sense."""
+
+
+class Silent(Unanswered):
+    """A stream is open, and nothing comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What a service says in its own words: that it did as it was told, or that it did not."""
+
+    status: int
+    body: Json
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it did."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+
+class WebService:
+    """One service at one address, for use in `async with`.
+
+    Only what it says itself counts as an answer: a JSON object, with a status that means yes (2xx)
+    or no (4xx). All else is `Unanswered`: whatever was sent may have been done, or may yet be.
+
+    Args:
+        url: where it is.
+        headers: what every request carries; they are shown nowhere.
+        timeout_s: how long a request may take, from the first byte to the last.
+        requests_per_s: how many may be made; a fifth of them is kept for urgent ones.
+        transport: what carries the requests, for tests.
+
+    Raises:
+        Refused: the libraries for the web are not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+        requests_per_s: float,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        self._libraries = libraries = _libraries()
+        self._timeout = timeout_s
+        self._all = libraries.aiolimiter.AsyncLimiter(requests_per_s, 1)
+        self._patient = libraries.aiolimiter.AsyncLimiter(max(1.0, requests_per_s * (1 - RESERVE)), 1)
+        self._client = libraries.httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=False,  # neither a proxy nor a .netrc gets to see the headers
+            limits=libraries.httpx.Limits(max_connections=32, max_keepalive_connections=32),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Connections are made as they are needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def turn(self, *, urgent: bool = False) -> None:
+        """Wait until another request may be made."""
+        if not urgent:
+            await self._patient.acquire()
+        await self._all.acquire()
+
+    async def command(self, method: str, path: str, body: Json | None = None) -> WebAnswer:
+        """Send something once, whose `turn` it is, and return what the service says to it.
+
+        Raises:
+            Unanswered: it may have been done, or may yet be.
+        """
+        httpx = self._libraries.httpx
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.request(method, path, json=body)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise Unanswered(_told(error)) from None
+        return _answer(response)
+
+    async def question(self, path: str, **params: str | int) -> WebAnswer:
+        """Ask for something that asking does not change, a few times if need be.
+
+        Raises:
+            Unanswered: each time.
+        """
+        httpx = self._libraries.httpx
+        async for attempt in self._libraries.stamina.retry_context(
+            Unanswered, attempts=ATTEMPTS, timeout=4 * self._timeout, wait_initial=0.05, wait_jitter=0.1
+        ):
+            with attempt:
+                await self.turn(urgent=True)
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        response = await self._client.get(path, params=params)
+                except (httpx.HTTPError, TimeoutError) as error:
+                    raise Unanswered(_told(error)) from None
+                answer = _answer(response)
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    raise Unanswered("it is asked too much (429)")
+                return answer
+        raise AssertionError  # the last attempt returns or raises
+
+    def listen(
+        self, path: str, silence_s: float, **params: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[Json]]]:
+        """Open a stream of JSON lines; it yields those that arrive together, and has no end.
+
+        Args:
+            path: of the stream.
+            silence_s: for how long nothing at all may arrive before the stream counts as dead.
+            params: of the query.
+
+        Raises:
+            Unanswered: by opening or iterating it: the stream is refused, broken, over or silent.
+        """
+        return self._listen(path, silence_s, params)
+
+    @asynccontextmanager
+    async def _listen(
+        self, path: str, silence_s: float, params: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[list[Json]]]:
+        httpx = self._libraries.httpx
+        timeout = httpx.Timeout(self._timeout, read=silence_s)
+        await self.turn(urgent=True)
+        try:
+            async with self._client.stream("GET", path, params=params, timeout=timeout) as response:
+                if response.status_code != HTTPStatus.OK:
+                    raise Unanswered(f"the stream is refused ({response.status_code})")
+                yield _lines(response, silence_s)
+        except httpx.ReadTimeout:
+            raise Silent(f"the stream is silent for {silence_s:g} s") from None
+        except httpx.HTTPError as error:
+            raise Unanswered(_told(error)) from None
+
+
+async def _lines(response: "httpx.Response", silence_s: float) -> AsyncIterator[list[Json]]:
+    """Yield the lines of each burst; bytes that make no line do not count as life."""
+    rest, now = b"", asyncio.get_running_loop().time
+    heard = now()
+    async for more in response.aiter_bytes():
+        *whole, rest = (rest + more).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise Unanswered("the stream has a line without an end")
+        if burst := [_object(line) for line in whole if line.strip()]:
+            heard = now()
+            yield burst
+        elif now() - heard > silence_s:
+            raise Silent(f"the stream is silent for {silence_s:g} s")
+    raise Unanswered("the stream has ended")
+
+
+def _answer(response: "httpx.Response") -> WebAnswer:
+    """What a service says, if it is the service that says it; raises Unanswered."""
+    status = response.status_code
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if not (response.is_success or refused) or status == HTTPStatus.REQUEST_TIMEOUT:
+        raise Unanswered(f"it answers {status}")
+    try:
+        return WebAnswer(status, _object(response.content))
+    except Unanswered:
+        raise Unanswered(f"it answers {status}, and nothing that makes sense") from None
+
+
+def _object(text: bytes) -> Json:
+    try:
+        return msgspec.json.decode(text, type=Json)
+    except msgspec.DecodeError:
+        raise Unanswered("it sends something else than JSON objects") from None
+
+
+def _told(error: Exception) -> str:
+    """What happened to a request, without what was in it."""
+    name = "the time is over" if isinstance(error, TimeoutError) else type(error).__name__
+    return f"no answer: {name}"
+
+
+class _Libraries(NamedTuple):
+    httpx: ModuleType
+    aiolimiter: ModuleType
+    stamina: ModuleType
+
+
+def _libraries() -> _Libraries:
+    """The optional libraries, where they are installed; raises Refused."""
+    try:
+        import aiolimiter  # noqa: PLC0415 - an extra: most systems talk to no service
+        import httpx  # noqa: PLC0415 - the same
+        import stamina  # noqa: PLC0415 - the same
+    except ImportError as missing:
+        raise Refused(
+            f"{missing.name} is not installed; to talk to venues, pip install 'lts[oanda]'"
+        ) from None
+    return _Libraries(httpx, aiolimiter, stamina)
