@@ -8,7 +8,8 @@ from bus import Actor, on
 from lts.domain.blotter import BlotterLine, BlotterReported, GetBlotter
 from lts.domain.market import Bar
 from lts.domain.order_flow import OrderApproved, OrderChanged, OrderDenied, OrderFilled
-from lts.domain.orders import Order, OrderStatus
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order
 
 LINES = 100
 """Orders that are remembered; those beyond were touched longest ago."""

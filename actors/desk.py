@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncGenerator
 
-from bus import Actor, Undeliverable, on
+from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
+from lts.domain.account import Account
+from lts.domain.contingency import Contingencies
 from lts.domain.fills import Fill
 from lts.domain.journal import RecallOrders, RecallTradingStates
-from lts.domain.market import Instrument
 from lts.domain.order_flow import (
+    AmendOrder,
     CancelAll,
     CancelOrder,
     ExecType,
     ExecutionReport,
     JournalOrder,
+    JournalSynced,
+    ModificationApproved,
     OrderAlarmed,
     OrderApproved,
     OrderChanged,
@@ -19,51 +23,107 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
     PlaceOrder,
+    QueryOrder,
+    StandDown,
+    StoodDown,
+    SyncJournal,
     WithdrawOrder,
 )
-from lts.domain.orders import IllegalTransition, OrderRecord, OrderStatus
+from lts.domain.order_record import IllegalTransition, OrderRecord
+from lts.domain.order_status import PENDING, OrderStatus
+from lts.domain.orders import ApprovedOrder
 from lts.domain.plugins import SystemReady
+from lts.domain.reconciliation import (
+    AccountApproved,
+    AccountNotApproved,
+    AccountState,
+    AccountStateChanged,
+    ApproveAccount,
+    CursorMoved,
+    PositionAdjusted,
+    TransactionsSeen,
+    VenueLost,
+    VenueReported,
+)
+from lts.domain.register import Register
+from lts.domain.reports import path
 from lts.domain.risk import TradingState, TradingStateChanged
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
 _SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
-_REJECTED, _UNKNOWN = OrderStatus.REJECTED, OrderStatus.UNKNOWN
-_ACCEPTED, _FILLED = ExecType.ACCEPTED, ExecType.FILLED
+_PENDING_UPDATE, _REJECTED, _UNKNOWN = OrderStatus.PENDING_UPDATE, OrderStatus.REJECTED, OrderStatus.UNKNOWN
+_CANCELED, _FILLED = OrderStatus.CANCELED, ExecType.FILLED
 
-_CROSSING = frozenset({ExecType.ACCEPTED, ExecType.REJECTED})
+_WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_CANCELABLE = _WORKING | {_SUBMITTED}
+_SILENT = frozenset({AccountState.CONNECTING, AccountState.LOST})
 
-_STATUS: dict[ExecType, OrderStatus] = {
-    ExecType.ACCEPTED: OrderStatus.ACCEPTED,
-    ExecType.REJECTED: OrderStatus.REJECTED,
-    ExecType.CANCELED: OrderStatus.CANCELED,
-    ExecType.EXPIRED: OrderStatus.EXPIRED,
-}
+_ASK_AGAIN_S, _SELDOM_S = 0.5, 2.0
+"""Seconds after which an order is asked after: at first, and at most where somebody answers."""
+
+
+class AskAgain(Event):
+    """A word of the desk to itself: it is time to ask after an order once more."""
+
+    client_order_id: str
+    after_s: float
+
+
+class TimeIsUp(Event):
+    """A word of the desk to itself: whoever waits for a scope to be quiet has waited long enough."""
+
+    scope: str
 
 
 class Desk(Actor[None]):
     """Journals an approved order, places it, and moves its state machine by what the venue reports.
 
-    `assignment` is the instruments by symbol. A report that its order's state machine does not
-    allow is a dead letter and an alarm; it changes nothing.
+    A report that its order's state machine does not allow is a dead letter and an alarm; it changes
+    nothing.
     """
 
-    publishes = (OrderChanged, OrderFilled, OrderAlarmed)
-    asks = (JournalOrder, PlaceOrder, WithdrawOrder, RecallOrders, RecallTradingStates)
+    publishes = (OrderChanged, OrderFilled, OrderAlarmed, AccountStateChanged, CursorMoved, PositionAdjusted)
+    asks = (
+        JournalOrder,
+        SyncJournal,
+        PlaceOrder,
+        WithdrawOrder,
+        AmendOrder,
+        QueryOrder,
+        RecallOrders,
+        RecallTradingStates,
+    )
 
-    assignment: dict[str, Instrument]
+    assignment: Register
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Take up every order that the journal knows."""
+        """Take up every order that the journal knows; what was under way is unknown until asked after."""
         recalled = await self.ask(RecallOrders())
         self.records = {record.order.client_order_id: record for record in recalled.records}
+        self.lists = Contingencies(self.records)
+        self.accounts: dict[str, Account] = {}
+        """Of the venues elsewhere; one that is here has nothing to be held against."""
+        self.snapshots = recalled.snapshots
+        self.adjustments = [*recalled.adjustments]
+        self.unwanted: set[str] = set()
+        """Orders to be cancelled as soon as their venue can be asked to."""
+        self.held: set[str] = set()
+        """Orders with a durable intent that wait for another one, or for their venue to be reached."""
+        self.released: set[str] = set()
+        """Orders that have waited, and are sent when it is durable that they are."""
+        self.executions: dict[tuple[str, str], OrderRecord] = {
+            (record.order.broker, fill.exec_id): record for record in self.records.values() for fill in record.fills
+        }
+        self.questions: dict[str, AskAgain] = {}
+        self.standing_down: dict[str, list[Later[StoodDown]]] = {}
         states = await self.ask(RecallTradingStates())
         self.halted = {each.scope for each in states.states if each.state is TradingState.HALTED}
-        self.unwanted: set[str] = set()
         for record in self.records.values():
-            if record.status is _INITIALIZED:
-                self._advance(record, _UNKNOWN, "found without a word of whether it was sent")
+            self._take_up(record)
         yield
+
+    # From the intent to the wire
 
     @on
     def journal(self, approved: OrderApproved) -> None:
@@ -72,25 +132,44 @@ class Desk(Actor[None]):
         if order.client_order_id in self.records:
             self._alarm(order.portfolio, order.client_order_id, "another order has this id", approved)
             return
-        self.records[order.client_order_id] = OrderRecord(order)
-        self.send(JournalOrder(approved.order))
+        record = self.records[order.client_order_id] = OrderRecord(order)
+        if order.parent or order.group:
+            self.lists.add(record)
+        self.send(JournalOrder(order))
 
     @on
     def place(self, journalled: OrderJournalled) -> None:
-        """Send the order to its broker, unless trading was halted or the order cancelled meanwhile."""
-        order = journalled.order
-        record = self.records[order.client_order_id]
-        if objection := self._objection_to(record):
-            self._advance(record, _DENIED, objection)
-            return
-        self._advance(record, _SUBMITTED)
-        self.send(PlaceOrder(order.broker, order))
+        """Send the order to its broker, unless it may not go there any more, or has to wait for another."""
+        record = self.records.get(journalled.order.client_order_id)
+        if record is None:
+            self._forgo(journalled.order, "the desk was started anew before it was sent")
+        elif record.status is _INITIALIZED:
+            if record.order.parent and self.lists.waits(record):
+                self.held.add(record.order.client_order_id)
+            else:
+                self._submit(record)
 
     @on
     def drop(self, refused: OrderNotJournalled) -> None:
         """End an order whose intent could not be made durable."""
-        record = self.records[refused.order.client_order_id]
-        self._advance(record, _DENIED, f"not journalled: {refused.reason}")
+        self._forgo(refused.order, f"not journalled: {refused.reason}")
+
+    @on
+    def send_on(self, synced: JournalSynced) -> None:
+        """Send an order that has waited for another one, unless it may not go on the wire any more."""
+        record = self.records[synced.client_order_id]
+        order = record.order
+        if synced.client_order_id not in self.released:
+            return
+        self.released.remove(synced.client_order_id)
+        assert isinstance(order, ApprovedOrder)  # noqa: S101 - any other was denied by risk
+        if objection := self._objection_to(record):
+            self._advance(record, _CANCELED, objection)
+            self._settle(record)
+        else:
+            self.send(PlaceOrder(order.broker, order))
+
+    # What venues say
 
     @on
     def report(self, report: ExecutionReport) -> None:
@@ -98,30 +177,104 @@ class Desk(Actor[None]):
         record = self.records.get(report.client_order_id)
         if record is None or record.order.broker != report.broker:
             self._alarm("", report.client_order_id, f"{report.broker} was not given this order", report)
-        elif report.kind is _FILLED:
+            return
+        if report.kind is _FILLED:
             self._book(record, report)
-        elif record.status is _PENDING_CANCEL and report.kind in _CROSSING:
-            self._cross(record, report)
-        elif record.status is not _STATUS[report.kind]:
-            self._advance(record, _STATUS[report.kind], report.reason, report)
+        else:
+            self._follow(record, report)
+        if self.lists or self.unwanted or self.standing_down:
+            self._settle(record)
+
+    @on
+    def lose(self, lost: VenueLost) -> None:
+        """Take note that an account cannot be reached."""
+        account = self._account(lost.broker)
+        if account.lose(lost.reason):
+            self._tell(account)
+
+    @on
+    def move_on(self, seen: TransactionsSeen) -> None:
+        """Have the journal remember how far a venue's transactions are taken in, after what they led to."""
+        self.publish(CursorMoved(seen.broker, seen.cursor, seen.at))
+
+    @on
+    def reconcile(self, reported: VenueReported) -> None:
+        """Hold what a venue has against what is known here; ask after what cannot be explained."""
+        account = self._account(reported.broker)
+        was_lost = account.state in _SILENT
+        if account.reconcile(reported, self.records):
+            self._tell(account)
+        for missing in account.differs.missing:
+            self.send(QueryOrder(account.broker, missing))
+        for resurrected in account.differs.resurrected:
+            self.send(WithdrawOrder(account.broker, resurrected))
+        if was_lost:
+            for record in self._open(f"account:{account.broker}"):
+                if record.status is _UNKNOWN:
+                    self.send(QueryOrder(account.broker, record.order.client_order_id))
+                elif record.order.client_order_id in self.held and not self.lists.waits(record):
+                    self._submit(record)
+
+    @on
+    def approve(self, command: ApproveAccount) -> AccountApproved | AccountNotApproved:
+        """Take what a venue has for true."""
+        account = self.accounts.get(command.broker)
+        if account is None:
+            return AccountNotApproved(f"nothing of account:{command.broker} waits for an approval")
+        differed = account.reason
+        answer = account.approve(self.assignment.traders, command.who, self.clock.now())
+        if isinstance(answer, AccountApproved):
+            self.log.warning("account approved", broker=command.broker, who=command.who)
+            self.adjustments += answer.adjustments
+            for adjusted in answer.adjustments:
+                self.publish(adjusted)
+            if account.reason != differed:
+                self._tell(account)
+        return answer
+
+    # What others command
 
     @on
     def cancel(self, command: CancelOrder) -> None:
-        """Ask the venue to cancel an order."""
+        """Have an order cancelled; one that was not sent yet is never sent."""
         record = self.records.get(command.client_order_id)
         if record is None:
             self.give_up(command, f"there is no order {command.client_order_id}")
-        elif record.status is _INITIALIZED:
-            self.unwanted.add(command.client_order_id)
-        elif self._may_cancel(record) and self._advance(record, _PENDING_CANCEL, cause=command):
-            self.send(WithdrawOrder(record.order.broker, command.client_order_id))
+        elif record.status.is_open:
+            self._withdraw(record)
 
     @on
     def cancel_all(self, command: CancelAll) -> None:
-        """Cancel every open order of a portfolio, or all there are."""
-        for record in tuple(self.records.values()):
-            if record.status.is_open and command.portfolio in {None, record.order.portfolio}:
-                self.cancel(CancelOrder(record.order.client_order_id))
+        """Cancel every open order of a scope."""
+        for record in self._open(command.scope):
+            self._withdraw(record)
+
+    @on
+    def stand_down(self, command: StandDown) -> Later[StoodDown]:
+        """Let no order of a scope go on the wire, cancel all, and answer when none is on its way there."""
+        later: Later[StoodDown] = self.later(holds=False)
+        self.halted.add(command.scope)
+        self.standing_down.setdefault(command.scope, []).append(later)
+        self.after(command.within_s, TimeIsUp(command.scope))
+        for record in self._open(command.scope):
+            self._withdraw(record)
+        self._answer_if_quiet(command.scope)
+        return later
+
+    @on
+    def end_wait(self, up: TimeIsUp) -> None:
+        """Answer whoever waits for a scope to be quiet with what there is."""
+        self._answer_if_quiet(up.scope, overdue=True)
+
+    @on
+    def amend(self, approved: ModificationApproved) -> None:
+        """Have the venue work an order on other terms."""
+        record = self.records.get(approved.client_order_id)
+        if record is None or record.status not in _WORKING:
+            stands = "is not there" if record is None else f"is {record.status}"
+            self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+        elif self._advance(record, _PENDING_UPDATE):
+            self.send(AmendOrder(record.order.broker, approved.client_order_id, approved.terms))
 
     @on
     def heed(self, changed: TradingStateChanged) -> None:
@@ -131,72 +284,247 @@ class Desk(Actor[None]):
         else:
             self.halted.discard(changed.scope)
 
+    # What has to be found out
+
     @on
-    def cancel_again(self, _: SystemReady) -> None:
+    def begin(self, _: SystemReady) -> None:
         """Repeat the cancels of which no end is known: a venue that has had them does nothing."""
-        for record in self.records.values():
+        for record in tuple(self.records.values()):
             if record.status is _PENDING_CANCEL:
                 self.send(WithdrawOrder(record.order.broker, record.order.client_order_id))
+            self._settle(record)
+
+    @on
+    def ask_again(self, due: AskAgain) -> None:
+        """Ask a venue what became of an order, as long as that is unknown."""
+        if self.questions.get(due.client_order_id) is not due:
+            return
+        record = self.records[due.client_order_id]
+        if record.status is _UNKNOWN:
+            broker = record.order.broker
+            self.send(QueryOrder(broker, due.client_order_id))
+            again = 2 * due.after_s
+            self._ask_after(record, min(again, _SELDOM_S) if broker in self.accounts else again)
 
     @on
     def doubt(self, failed: Undeliverable) -> None:
         """Take the news that a request came to nothing: what was surely not sent ends, else it is unknown."""
         match failed.request:
             case JournalOrder(order=order):
-                self._advance(
-                    self.records[order.client_order_id],
-                    _DENIED,
-                    f"not journalled: {failed.reason}",
-                )
+                self._forgo(order, f"not journalled: {failed.reason}")
+            case SyncJournal(client_order_id=client_order_id):
+                self.released.discard(client_order_id)
+                self._fail(client_order_id, ExecType.REJECTED, failed)
             case PlaceOrder(order=order):
-                lost = OrderStatus.UNKNOWN if failed.delivered else OrderStatus.REJECTED
-                self._advance(self.records[order.client_order_id], lost, failed.reason)
+                self._fail(order.client_order_id, ExecType.REJECTED, failed)
             case WithdrawOrder(client_order_id=client_order_id):
-                record = self.records[client_order_id]
-                lost = OrderStatus.UNKNOWN if failed.delivered else record.state_before
-                self._advance(record, lost, failed.reason)
+                self._fail(client_order_id, ExecType.CANCEL_REJECTED, failed)
+            case AmendOrder(client_order_id=client_order_id):
+                self._fail(client_order_id, ExecType.UPDATE_REJECTED, failed)
 
-    def _cross(self, record: OrderRecord, report: ExecutionReport) -> None:
-        """Take a report that crossed the wish to cancel on its way.
+    @on
+    def try_again(self, dead: DeadLetter) -> None:
+        """Take up once more, after a failure of its own, what nobody says a second time."""
+        if not dead.failed or dead.actor != self.name:
+            return
+        match dead.message:
+            case ExecutionReport():
+                self.report(dead.message)
+            case OrderApproved(order=order) if order.client_order_id not in self.records:
+                self.journal(dead.message)
+            case ModificationApproved():
+                self.amend(dead.message)
 
-        An acceptance changes nothing about the wish; a rejection is one of the order as it was before.
-        """
-        status = _STATUS[report.kind]
-        if status is _REJECTED:
-            self._advance(record, record.state_before)
-        self._advance(record, status, report.reason, report)
-        if status is not _REJECTED:
-            self._advance(record, _PENDING_CANCEL)
+    # How it is done
 
-    def _may_cancel(self, record: OrderRecord) -> bool:
-        return record.status.is_open and record.status is not _PENDING_CANCEL
+    def _take_up(self, record: OrderRecord) -> None:
+        """Go on with an order where a process before this one has left it."""
+        if record.status.is_open and self._was_to_end(record):
+            self.unwanted.add(record.order.client_order_id)
+        if record.status is _INITIALIZED:
+            if self.lists.is_orphan(record):
+                self._deny(record, f"{record.order.parent}, for which it waited, has not traded")
+            elif record.order.parent:  # it is not sent before it is durable that it is
+                self.held.add(record.order.client_order_id)
+            else:
+                self._advance(record, _UNKNOWN, "found without a word of whether it was sent")
+        elif record.status in {_SUBMITTED, _PENDING_UPDATE}:
+            self._advance(record, _UNKNOWN, "found without an answer of its venue")
+        elif record.status is _UNKNOWN:
+            self._ask_after(record, _ASK_AGAIN_S)
+
+    def _was_to_end(self, record: OrderRecord) -> bool:
+        """Whether an order that was left open was not wanted any more."""
+        (before, _), (status, _) = record.history[-2:] if len(record.history) > 1 else 2 * record.history
+        return (status is _UNKNOWN and before is _PENDING_CANCEL) or self.lists.has_ended(record)
+
+    def _submit(self, record: OrderRecord) -> None:
+        order = record.order
+        assert isinstance(order, ApprovedOrder)  # noqa: S101 - any other was denied by risk
+        if objection := self._objection_to(record):
+            self._deny(record, objection)
+        elif order.parent and self._is_silent(order.broker):
+            self.held.add(order.client_order_id)
+        elif self._advance(record, _SUBMITTED):
+            if order.parent:
+                self.released.add(order.client_order_id)
+                self.send(SyncJournal(order.client_order_id))
+            else:
+                self.send(PlaceOrder(order.broker, order))
+
+    def _is_silent(self, broker: str) -> bool:
+        """Whether nothing can be sent to a venue now."""
+        return broker in self.accounts and self.accounts[broker].state in _SILENT
 
     def _objection_to(self, record: OrderRecord) -> str:
-        if self.halted and not self.halted.isdisjoint({"system", f"portfolio:{record.order.portfolio}"}):
+        order = record.order
+        if self.halted and not self.halted.isdisjoint(self.assignment.scopes(order)):
             return "trading was halted before the order was sent"
-        if record.order.client_order_id in self.unwanted:
+        if order.client_order_id in self.unwanted:
             return "cancelled before it was sent"
+        if order.parent and self.lists.is_orphan(record):
+            return f"{order.parent}, for which it waited, has not traded"
+        if order.group and self.lists.has_ended(record):
+            return "another order of its group has traded"
         return ""
+
+    def _withdraw(self, record: OrderRecord) -> None:
+        """Have an order cancelled: now, or as soon as its venue can be asked to."""
+        order, status = record.order, record.status
+        if status is _INITIALIZED and order.parent:
+            self._deny(record, "cancelled before it was sent")
+        elif status is _SUBMITTED and order.client_order_id in self.released:
+            self.unwanted.add(order.client_order_id)
+        elif status in _CANCELABLE:
+            self.unwanted.discard(order.client_order_id)
+            self._advance(record, _PENDING_CANCEL)
+            self.send(WithdrawOrder(order.broker, order.client_order_id))
+        elif status.is_open and status is not _PENDING_CANCEL:
+            self.unwanted.add(order.client_order_id)
+            if status is _UNKNOWN:
+                self.send(WithdrawOrder(order.broker, order.client_order_id))
+
+    def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
+        """Go where a report leads; what it says beside a state is told even if that stays."""
+        states = path(record, report.kind)
+        for status in states:
+            if not self._advance(record, status, report.reason, report):
+                return
+        news = report.venue_order_id or report.terms is not None
+        if news and (states or record.status.is_open) and record.learn(report) and not states:
+            self._say(record, report)
+
+    def _fail(self, client_order_id: str, refusal: ExecType, failed: Undeliverable) -> None:
+        """Take it as a refusal that a request surely did not reach its broker, and for unknown if it may have."""
+        record = self.records[client_order_id]
+        for status in path(record, ExecType.UNKNOWN if failed.delivered else refusal):
+            self._advance(record, status, failed.reason)
+        self._settle(record)
+
+    def _settle(self, record: OrderRecord) -> None:
+        """Do what follows from where an order stands now, for itself and for others."""
+        client_order_id = record.order.client_order_id
+        if self.unwanted and client_order_id in self.unwanted:
+            if record.status.is_closed:
+                self.unwanted.discard(client_order_id)
+            elif record.status is not _UNKNOWN:
+                self._withdraw(record)
+        if self.lists:
+            for unwanted in tuple(self.lists.unwanted(record)):
+                self._withdraw(unwanted)
+            if record.filled or record.status.is_closed:
+                for child in self.lists.children(record):
+                    if child.order.client_order_id in self.held:
+                        self._submit(child)
+        for scope in tuple(self.standing_down):
+            self._answer_if_quiet(scope)
+
+    def _answer_if_quiet(self, scope: str, *, overdue: bool = False) -> None:
+        """Answer whoever waits for a scope, if none of its orders is on its way or they waited long enough."""
+        still = [record for record in self._open(scope) if record.status is not _INITIALIZED]
+        if not overdue and any(_is_on_its_way(record) for record in still):
+            return
+        unknown = tuple(r.order.client_order_id for r in still if r.status is _UNKNOWN or _is_on_its_way(r))
+        known = tuple(r.order.client_order_id for r in still if r.order.client_order_id not in unknown)
+        for later in self.standing_down.pop(scope, ()):
+            later.answer(StoodDown(scope, known, unknown))
+
+    def _open(self, scope: str) -> list[OrderRecord]:
+        scopes = self.assignment.scopes
+        return [r for r in self.records.values() if r.status.is_open and scope in scopes(r.order)]
+
+    def _forgo(self, order: ApprovedOrder, reason: str) -> None:
+        """End an order that is not sent, also one that the desk has not known since it was started anew."""
+        record = self.records.get(order.client_order_id)
+        if record is None:
+            record = self.records[order.client_order_id] = OrderRecord(order)
+            self.lists.add(record)
+        self._deny(record, reason)
+
+    def _deny(self, record: OrderRecord, reason: str) -> None:
+        if record.status is _INITIALIZED:
+            self.unwanted.discard(record.order.client_order_id)
+            self._advance(record, _DENIED, reason)
+            self._settle(record)
+
+    def _ask_after(self, record: OrderRecord, seconds: float) -> None:
+        """Appoint when an order is asked after; an appointment that was made before is off."""
+        due = self.questions[record.order.client_order_id] = AskAgain(record.order.client_order_id, seconds)
+        self.after(seconds, due)
+
+    def _account(self, broker: str) -> Account:
+        account = self.accounts.get(broker)
+        if account is None:
+            account = self.accounts[broker] = Account(broker)
+            account.take_up(self.snapshots, self.records.values(), self.adjustments)
+        return account
+
+    def _tell(self, account: Account) -> None:
+        self.log.warning("account", broker=account.broker, state=account.state, reason=account.reason)
+        self.publish(AccountStateChanged(account.broker, account.state, account.reason, self.clock.now()))
 
     def _advance(
         self,
         record: OrderRecord,
         status: OrderStatus,
         reason: str = "",
-        cause: ExecutionReport | CancelOrder | None = None,
+        report: ExecutionReport | None = None,
     ) -> bool:
-        order, now = record.order, self.clock.now()
+        order, was, now = record.order, record.status, self.clock.now()
         try:
             record.advance(status, now)
         except IllegalTransition as illegal:
-            self._alarm(order.portfolio, order.client_order_id, str(illegal), cause)
+            self._alarm(order.portfolio, order.client_order_id, str(illegal), report)
             return False
-        self.publish(OrderChanged(order.portfolio, order.client_order_id, status, now, reason))
+        if report is None:
+            self.publish(OrderChanged(order.portfolio, order.client_order_id, status, now, reason))
+        else:
+            self._say(record, report)
+        if status is _UNKNOWN:
+            if was is _PENDING_CANCEL:
+                self.unwanted.add(order.client_order_id)
+            self._ask_after(record, _ASK_AGAIN_S)
         return True
+
+    def _say(self, record: OrderRecord, report: ExecutionReport) -> None:
+        order = record.order
+        self.publish(
+            OrderChanged(
+                order.portfolio,
+                order.client_order_id,
+                record.status,
+                self.clock.now(),
+                report.reason,
+                report.venue_order_id,
+                report.terms,
+            )
+        )
 
     def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
         order = record.order
-        if record.knows(report.exec_id):
+        uid = (order.broker, report.exec_id)
+        known = self.executions.get(uid)
+        if known is record:
             return
         if not (report.exec_id and report.quantity and report.price and _sane(report)):
             nonsense = "a fill has no exec id, or no sane price, quantity and fee"
@@ -212,15 +540,25 @@ class Desk(Actor[None]):
             report.quantity,
             report.price,
             report.fee,
-            self.assignment[order.instrument].currency,
+            self.assignment.instruments[order.instrument].currency,
             report.at,
         )
+        if known is not None:
+            taken = f"fill {report.exec_id} is one of {known.order.client_order_id}"
+            self._alarm(order.portfolio, order.client_order_id, taken, report)
+            return
+        was = record.status
         try:
             alarm = record.book(fill)
         except IllegalTransition as illegal:
             self._alarm(order.portfolio, order.client_order_id, str(illegal), report)
             return
+        self.executions[uid] = record
+        if self.accounts and order.broker in self.accounts:
+            self.accounts[order.broker].fill(fill)
         self.publish(OrderFilled(order.portfolio, fill, record.status))
+        if was in PENDING and record.status.is_open:
+            self._advance(record, was)  # the fill crossed a request, which stands
         if alarm:
             self._alarm(order.portfolio, order.client_order_id, alarm)
 
@@ -229,12 +567,19 @@ class Desk(Actor[None]):
         portfolio: str,
         client_order_id: str,
         alarm: str,
-        cause: ExecutionReport | CancelOrder | OrderApproved | None = None,
+        cause: ExecutionReport | OrderApproved | None = None,
     ) -> None:
         self.log.error("order alarm", order=client_order_id, alarm=alarm)
         self.publish(OrderAlarmed(portfolio, client_order_id, alarm, self.clock.now()))
         if cause is not None:
             self.give_up(cause, alarm)
+
+
+def _is_on_its_way(record: OrderRecord) -> bool:
+    """Whether it cannot be said yet that a venue has an order, whatever was asked for since."""
+    if record.status is _PENDING_CANCEL:
+        return record.state_before is _SUBMITTED
+    return record.status is _SUBMITTED
 
 
 def _sane(report: ExecutionReport) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from bus import Actor, on
+from lts.domain.fills import Fill
 from lts.domain.journal import (
     DepositsRecalled,
     OrdersRecalled,
@@ -13,13 +14,24 @@ from lts.domain.journal import (
     RecallTradingStates,
     TradingStatesRecalled,
 )
-from lts.domain.order_flow import JournalOrder, OrderChanged, OrderDenied, OrderFilled, OrderJournalled
-from lts.domain.orders import Order, OrderRecord, OrderStatus
-from lts.domain.risk import TradingStateChanged
+from lts.domain.order_flow import (
+    JournalOrder,
+    JournalSynced,
+    OrderChanged,
+    OrderDenied,
+    OrderFilled,
+    OrderJournalled,
+    SyncJournal,
+)
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order
+from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.risk import JournalTradingState, TradingStateChanged, TradingStateJournalled
 
 _DENIED = OrderStatus.DENIED
 
-Fact = Order | OrderDenied | OrderChanged | OrderFilled
+Fact = Order | OrderDenied | OrderChanged | OrderFilled | PositionAdjusted
 
 
 class MemoryJournal(Actor[None]):
@@ -29,6 +41,7 @@ class MemoryJournal(Actor[None]):
         """Begin an empty journal."""
         self.facts: list[Fact] = []
         self.states: dict[str, TradingStateChanged] = {}
+        self.cursors: dict[str, str] = {}
         yield
 
     @on
@@ -38,14 +51,25 @@ class MemoryJournal(Actor[None]):
         return OrderJournalled(journal.order)
 
     @on
-    def note(self, fact: OrderChanged | OrderFilled | OrderDenied) -> None:
-        """Keep what became of an order."""
+    def sync(self, wanted: SyncJournal) -> JournalSynced:
+        """Answer at once: memory is all that there is."""
+        return JournalSynced(wanted.client_order_id)
+
+    @on
+    def note(self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted) -> None:
+        """Keep what became of an order, or was adjusted."""
         self.facts.append(fact)
 
     @on
-    def note_state(self, changed: TradingStateChanged) -> None:
+    def keep_state(self, journal: JournalTradingState) -> TradingStateJournalled:
         """Keep the trading state of a scope."""
-        self.states[changed.scope] = changed
+        self.states[journal.changed.scope] = journal.changed
+        return TradingStateJournalled(journal.changed)
+
+    @on
+    def note_cursor(self, moved: CursorMoved) -> None:
+        """Keep how far a venue's transactions are taken in."""
+        self.cursors[moved.broker] = moved.cursor
 
     @on
     def recall(self, wanted: RecallOrders) -> OrdersRecalled:
@@ -59,13 +83,25 @@ class MemoryJournal(Actor[None]):
                 for record in records.values()
                 if wanted.portfolio in {None, record.order.portfolio}
                 and wanted.broker in {None, record.order.broker}
-            )
+            ),
+            booked=tuple(
+                each
+                for each in map(_booked, self.facts)
+                if each is not None
+                and wanted.portfolio in {None, each.portfolio}
+                and wanted.broker in {None, each.broker}
+            ),
         )
 
     @on
     def recall_states(self, _: RecallTradingStates) -> TradingStatesRecalled:
         """Answer with the trading state of every scope that has ever had one."""
         return TradingStatesRecalled(tuple(self.states.values()))
+
+    @on
+    def recall_cursor(self, wanted: RecallCursor) -> CursorRecalled:
+        """Answer up to where a venue's transactions are taken in."""
+        return CursorRecalled(self.cursors.get(wanted.broker, ""))
 
     @on
     def recall_deposits(self, _: RecallDeposits) -> DepositsRecalled:
@@ -78,6 +114,16 @@ class MemoryJournal(Actor[None]):
         return ProgressRecalled()
 
 
+def _booked(fact: Fact) -> Fill | PositionAdjusted | None:
+    """What a fact books, if it books anything."""
+    match fact:
+        case OrderFilled():
+            return fact.fill
+        case PositionAdjusted():
+            return fact
+    return None
+
+
 def _fold(records: dict[str, OrderRecord], fact: Fact) -> None:
     match fact:
         case Order():
@@ -87,6 +133,6 @@ def _fold(records: dict[str, OrderRecord], fact: Fact) -> None:
                 denied = records[fact.order.client_order_id] = OrderRecord(fact.order)
                 denied.advance(_DENIED, fact.at)
         case OrderChanged():
-            records[fact.client_order_id].advance(fact.status, fact.at)
+            records[fact.client_order_id].follow(fact)
         case OrderFilled():
             records[fact.fill.client_order_id].book(fact.fill)

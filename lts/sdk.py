@@ -21,6 +21,7 @@ from bus import (
     every,
     on,
 )
+from bus.clock import pause
 from lts.config.schema import AssetPlan, BrokerPlan, FeedPlan, PortfolioPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.fills import Fill
@@ -47,6 +48,7 @@ from lts.domain.market import (
 )
 from lts.domain.money import exact, plain, unrounded
 from lts.domain.order_flow import (
+    AmendOrder,
     CancelAll,
     ExecType,
     ExecutionReport,
@@ -56,9 +58,12 @@ from lts.domain.order_flow import (
     OrderFilled,
     OrderProposed,
     PlaceOrder,
+    QueryOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import ApprovedOrder, Order, OrderRecord, OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms, TimeInForce, objection_to
 from lts.domain.plugins import (
     Beat,
     DebugInfo,
@@ -69,8 +74,20 @@ from lts.domain.plugins import (
     SystemReady,
 )
 from lts.domain.positions import Position, PositionChanged
+from lts.domain.reconciliation import (
+    CursorRecalled,
+    PositionAdjusted,
+    RecallCursor,
+    TransactionsSeen,
+    VenueLost,
+    VenueOrder,
+    VenuePosition,
+    VenueReported,
+)
+from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
 from lts.kinds import SDK_VERSION
+from lts.kinds.access import AccessParams
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
@@ -79,16 +96,22 @@ from lts.kinds.plugin import Params
 from lts.kinds.portfolio import Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
+from lts.web.address import WebAddress, is_loopback
+from lts.web.patience import persist
+from lts.web.service import Silent, Unanswered, WebAnswer, WebService
+from lts.web.times import from_rfc3339, to_rfc3339
 
 __all__ = [
     "CLOSES",
     "OPENS",
     "SDK_VERSION",
     "SECOND",
+    "AccessParams",
     "AccountReported",
     "ActorFailed",
     "ActorQuarantined",
     "ActorStarted",
+    "AmendOrder",
     "ApprovedOrder",
     "AssetPlan",
     "Bar",
@@ -98,8 +121,10 @@ __all__ = [
     "BrokerAssignment",
     "BrokerPlan",
     "CancelAll",
+    "ClosePositions",
     "Core",
     "CoreAssignment",
+    "CursorRecalled",
     "DebugInfo",
     "Deposit",
     "DepositsRecalled",
@@ -140,9 +165,12 @@ __all__ = [
     "PortfolioAssignment",
     "PortfolioPlan",
     "Position",
+    "PositionAdjusted",
     "PositionChanged",
     "ProgressRecalled",
+    "QueryOrder",
     "Quote",
+    "RecallCursor",
     "RecallDeposits",
     "RecallOrders",
     "RecallProgress",
@@ -151,6 +179,7 @@ __all__ = [
     "ReplayFeed",
     "Side",
     "SignalRaised",
+    "Silent",
     "StandingTarget",
     "StartPlugin",
     "Strategy",
@@ -158,14 +187,30 @@ __all__ = [
     "SystemPlan",
     "SystemReady",
     "TargetStood",
+    "Terms",
     "Time",
     "TimeInForce",
     "Trade",
+    "TransactionsSeen",
+    "Unanswered",
     "Undeliverable",
+    "VenueLost",
+    "VenueOrder",
+    "VenuePosition",
+    "VenueReported",
+    "WebAddress",
+    "WebAnswer",
+    "WebService",
     "WithdrawOrder",
     "every",
     "exact",
+    "from_rfc3339",
+    "is_loopback",
+    "objection_to",
     "on",
+    "pause",
+    "persist",
     "plain",
+    "to_rfc3339",
     "unrounded",
 ]

@@ -6,7 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from bus.message import Event, Request
-from lts.domain.orders import OrderStatus, Side
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Side
 
 
 class BlotterLine(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ from hashlib import sha256
 
 from lts.domain.fills import Fill
 from lts.domain.money import plain
-from lts.domain.orders import Order, OrderRecord
+from lts.domain.order_record import OrderRecord
+from lts.domain.orders import Order
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 

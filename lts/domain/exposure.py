@@ -1,73 +1,93 @@
-"""What a portfolio could come to hold: positions, and what approved orders may still add to them."""
+"""What a portfolio could come to hold: its position, and what open orders may still add to it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from decimal import Decimal
 
-from lts.domain.fills import Fill
-from lts.domain.money import UNROUNDED, ZERO, unrounded
-from lts.domain.orders import Order
+from lts.domain.money import UNROUNDED, ZERO
+from lts.domain.orders import Order, Side
+from lts.domain.totals import Totals
+
+_BUY = Side.BUY
+_add = UNROUNDED.add
 
 
 class Exposure:
-    """One portfolio's positions and reservations, by instrument."""
+    """One instrument in one portfolio, through one broker.
 
-    __slots__ = ("_leaves", "_positions")
+    Orders that only reduce never add to it; what they may trade is counted by itself, for it is taken
+    from what is held.
+    """
 
-    def __init__(self) -> None:
-        self._positions: dict[str, Decimal] = {}
-        self._leaves: dict[str, tuple[str, Decimal]] = {}
+    __slots__ = ("broker", "buys", "closing", "instrument", "portfolio", "position", "sells", "totals")
+
+    def __init__(self, portfolio: str, broker: str, instrument: str, totals: tuple[Totals, ...] = ()) -> None:
+        self.portfolio = portfolio
+        self.broker = broker
+        self.instrument = instrument
+        self.position = ZERO
+        """Negative for short."""
+        self.buys = ZERO
+        """What open orders may still buy."""
+        self.sells = ZERO
+        """What open orders may still sell."""
+        self.closing = dict.fromkeys(Side, ZERO)
+        """What open orders that only reduce may still trade."""
+        self.totals = totals
+        """The sums that this is a part of."""
 
     @property
-    def instruments(self) -> set[str]:
-        """What is held, or may be."""
-        held = {symbol for symbol, quantity in self._positions.items() if quantity}
-        return held | {symbol for symbol, _ in self._leaves.values()}
+    def highest(self) -> Decimal:
+        """The position if all open buys fill and no sale does."""
+        return _add(self.position, self.buys)
 
-    def reserve(self, order: Order, quantity: Decimal | None = None) -> None:
-        """Count on an order to trade, by all of its quantity or by what is left of it."""
-        left = order.quantity if quantity is None else quantity
-        self._leaves[order.client_order_id] = (order.instrument, order.side.signed(left))
+    @property
+    def lowest(self) -> Decimal:
+        """The position if all open sales fill and no buy does."""
+        return UNROUNDED.subtract(self.position, self.sells)
 
-    def release(self, client_order_id: str) -> None:
-        """Count no longer on an order."""
-        self._leaves.pop(client_order_id, None)
+    def hold(self, quantity: Decimal) -> None:
+        """Add to the position what was traded, or adjusted: negative to make it shorter."""
+        self._move(quantity, ZERO, ZERO)
 
-    def fill(self, fill: Fill) -> None:
-        """Turn what traded from a reservation into a position."""
-        symbol, traded = fill.instrument, fill.side.signed(fill.quantity)
-        self._positions[symbol] = UNROUNDED.add(self._positions.get(symbol, ZERO), traded)
-        if fill.client_order_id in self._leaves:
-            instrument, left = self._leaves[fill.client_order_id]
-            self._leaves[fill.client_order_id] = (instrument, UNROUNDED.subtract(left, traded))
+    def reserve(self, side: Side, quantity: Decimal, *, reduce_only: bool = False) -> None:
+        """Count on so much to trade, or with a negative quantity on so much less."""
+        if reduce_only:
+            self.closing[side] = _add(self.closing[side], quantity)
+        elif side is _BUY:
+            self._move(ZERO, quantity, ZERO)
+        else:
+            self._move(ZERO, ZERO, quantity)
 
-    def reduces(self, order: Order) -> bool:
-        """Whether an order can only bring its position closer to zero, whatever else fills before it."""
-        held = self._positions.get(order.instrument, ZERO)
-        if not held or (order.side.sign > 0) is (held > 0):
+    def reduces(self, order: Order, quantity: Decimal | None = None) -> bool:
+        """Whether an order can only bring the position closer to zero, whatever else fills before it."""
+        held, side = self.position, order.side
+        if not held or (side is _BUY) is (held > 0):
             return False
-        same_way = sum(
-            (
-                abs(left)
-                for symbol, left in self._leaves.values()
-                if symbol == order.instrument and (left > 0) is (order.side.sign > 0)
-            ),
-            ZERO,
-        )
-        return order.quantity + same_way <= abs(held)
+        if order.reduce_only:
+            return True
+        same_way = _add(self.buys if side is _BUY else self.sells, self.closing[side])
+        return _add(order.quantity if quantity is None else quantity, same_way) <= abs(held)
 
-    @unrounded
-    def value_with(self, order: Order, value: Callable[[str, Decimal], Decimal]) -> Decimal:
-        """Return the largest sum of position values that can come about if this order is let through.
+    def ends(self, side: Side | None = None, added: Decimal = ZERO) -> tuple[Decimal, Decimal]:
+        """Return the lowest and the highest position that can come about, with so much more on one side."""
+        lowest, highest = self.lowest, self.highest
+        if side is _BUY:
+            return lowest, _add(highest, added)
+        return UNROUNDED.subtract(lowest, added), highest
 
-        For each instrument the worse of two ends counts: all open buys fill, or all open sells do.
+    def parts(self) -> Iterator[Decimal]:
+        """Yield all that it is made of, for whoever checks it."""
+        yield from (self.position, self.buys, self.sells, *self.closing.values())
 
-        Args:
-            order: what is proposed.
-            value: the value of a quantity of an instrument, never negative.
-        """
-        ends: dict[str, list[Decimal]] = {symbol: [held, held] for symbol, held in self._positions.items()}
-        proposed = (order.instrument, order.side.signed(order.quantity))
-        for symbol, left in (*self._leaves.values(), proposed):
-            end = ends.setdefault(symbol, [ZERO, ZERO])
-            end[left > 0] += left
-        return sum((value(symbol, max(map(abs, end))) for symbol, end in ends.items()), ZERO)
+    def _move(self, held: Decimal, buys: Decimal, sells: Decimal) -> None:
+        before = self.ends() if self.totals else None
+        if held:
+            self.position = _add(self.position, held)
+        if buys:
+            self.buys = _add(self.buys, buys)
+        if sells:
+            self.sells = _add(self.sells, sells)
+        if before is not None:
+            after = self.ends()
+            for totals in self.totals:
+                totals.move(self.instrument, held, before, after)

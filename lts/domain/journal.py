@@ -5,14 +5,38 @@ from decimal import Decimal
 import msgspec
 
 from bus.message import Event, Request
-from lts.domain.orders import OrderRecord
+from lts.domain.fills import Fill
+from lts.domain.order_record import OrderRecord
+from lts.domain.positions import Position
+from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
+
+
+class BalanceSnapshot(msgspec.Struct, frozen=True):
+    """What the orders of a portfolio in one instrument, through one broker, that were archived come to."""
+
+    position: Position
+    """The fold of their fills, with which that of all later ones begins."""
+    broker: str
+    orders: int
+    """How many they were: the next id has a higher number."""
+    at: int
+    """When the last of them ended."""
 
 
 class OrdersRecalled(Event):
     """Orders as the journal has them, oldest first; the records belong to whoever asked."""
 
     records: tuple[OrderRecord, ...]
+    snapshots: tuple[BalanceSnapshot, ...] = ()
+    """What older ones come to, that were archived."""
+    booked: tuple[Fill | PositionAdjusted, ...] = ()
+    """What moved positions since then, in the order in which it was journalled: that matters to costs."""
+
+    @property
+    def adjustments(self) -> tuple[PositionAdjusted, ...]:
+        """What operators approved."""
+        return tuple(each for each in self.booked if isinstance(each, PositionAdjusted))
 
 
 class RecallOrders(Request[OrdersRecalled]):

@@ -1,22 +1,14 @@
-"""Orders: the intent, and its life as a state machine.
-
-The machine is data, `TRANSITIONS`, and the same for backtest, paper and live trading.
-"""
+"""Orders: what somebody intends to trade, at what price, and for how long."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import msgspec
-
-from lts.domain.money import UNROUNDED, ZERO, plain, unrounded
-
-if TYPE_CHECKING:
-    from lts.domain.fills import Fill
 
 
 class Side(StrEnum):
@@ -45,75 +37,37 @@ class OrderType(StrEnum):
 
     MARKET = "market"
     LIMIT = "limit"
+    """At its limit or better."""
+    STOP = "stop"
+    """At the market, once the market has traded at its trigger or beyond."""
+    STOP_LIMIT = "stop_limit"
+    """At its limit or better, once the market has traded at its trigger or beyond."""
+    TRAILING_STOP = "trailing_stop"
+    """A stop whose trigger follows the best price since it works, at a fixed distance."""
 
 
 class TimeInForce(StrEnum):
     """How long an order may wait."""
 
+    DAY = "day"
+    """Until the session of its market ends."""
     GTC = "gtc"
     """Good till cancelled."""
     IOC = "ioc"
     """Immediate or cancel: what cannot trade at once is cancelled."""
+    FOK = "fok"
+    """Fill or kill: what cannot trade at once and whole is cancelled."""
+    GTD = "gtd"
+    """Good till a date, the order's `expires_at`."""
 
 
-class OrderStatus(StrEnum):
-    """Where an order stands."""
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What of an order can be modified: how much it trades in all, and at what prices."""
 
-    INITIALIZED = "initialized"
-    DENIED = "denied"
-    SUBMITTED = "submitted"
-    ACCEPTED = "accepted"
-    TRIGGERED = "triggered"
-    PENDING_UPDATE = "pending_update"
-    PENDING_CANCEL = "pending_cancel"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELED = "canceled"
-    EXPIRED = "expired"
-    REJECTED = "rejected"
-    UNKNOWN = "unknown"
-
-    __hash__ = str.__hash__  # the enum's own is a Python function, and these are looked up all the time
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the order will not trade any more, as far as anybody knows."""
-        return self in _CLOSED
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the order may still trade: it reserves what it could take."""
-        return self not in _CLOSED
-
-
-_S = OrderStatus
-# Looked up once: reading a member off its class takes longer than all that is done with it here.
-_INITIALIZED, _PARTIALLY_FILLED, _FILLED, _DENIED = _S.INITIALIZED, _S.PARTIALLY_FILLED, _S.FILLED, _S.DENIED
-_CLOSED = frozenset({_S.DENIED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED})
-_PENDING = frozenset({_S.PENDING_UPDATE, _S.PENDING_CANCEL})
-_FILLS = frozenset({_S.PARTIALLY_FILLED, _S.FILLED})
-_ENDS = frozenset({_S.CANCELED, _S.EXPIRED})
-_WORKING = frozenset({_S.ACCEPTED, _S.TRIGGERED, _S.PARTIALLY_FILLED})
-
-TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
-    _S.INITIALIZED: frozenset({_S.DENIED, _S.SUBMITTED, _S.UNKNOWN}),
-    _S.SUBMITTED: _FILLS | _ENDS | {_S.ACCEPTED, _S.REJECTED, _S.PENDING_CANCEL, _S.UNKNOWN},
-    _S.ACCEPTED: _FILLS | _ENDS | _PENDING | {_S.TRIGGERED, _S.REJECTED},
-    _S.TRIGGERED: _FILLS | _ENDS | _PENDING,
-    _S.PARTIALLY_FILLED: _FILLS | _ENDS | _PENDING,
-    # A request that came to nothing returns the order to a state that it can have had before.
-    _S.PENDING_UPDATE: _FILLS | _ENDS | _WORKING | {_S.UNKNOWN},
-    _S.PENDING_CANCEL: _FILLS | _ENDS | _WORKING | {_S.SUBMITTED, _S.UNKNOWN},
-    # Whatever the venue proves; a time-out proves nothing.
-    _S.UNKNOWN: _FILLS | _ENDS | _WORKING | _PENDING | {_S.REJECTED},
-    _S.DENIED: frozenset(),
-    _S.FILLED: frozenset(),
-    # A late fill is booked without leaving these, see `OrderRecord.book`.
-    _S.CANCELED: frozenset(),
-    _S.EXPIRED: frozenset(),
-    _S.REJECTED: frozenset(),
-}
-"""The states that an order may go to from each state."""
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    trailing_offset: Decimal | None = None
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +83,76 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     limit_price: Decimal | None
     time_in_force: TimeInForce
     created_at: int
+    trigger_price: Decimal | None = None
+    """Of a stop or a stop limit: where it becomes a market or a limit order."""
+    trailing_offset: Decimal | None = None
+    """Of a trailing stop: how far its trigger stays behind the best price."""
+    expires_at: int | None = None
+    """Of a GTD order: UTC nanoseconds."""
+    reduce_only: bool = False
+    """Whether it may only bring its position closer to zero: what goes beyond is not traded."""
+    post_only: bool = False
+    """Whether it may only add liquidity: what would trade at once is rejected."""
+    parent: str = ""
+    """One triggers other: the order that has to fill before this one is sent."""
+    group: str = ""
+    """One cancels other: orders of one group end each other by trading."""
+    position: str = ""
+    """The position it opens or closes in an account that hedges; empty where positions are netted."""
+
+    @property
+    def terms(self) -> Terms:
+        """What of it can be modified."""
+        return Terms(self.quantity, self.limit_price, self.trigger_price, self.trailing_offset)
+
+    def objection(self) -> str:
+        """Return why nobody could trade what the order says; empty if there is nothing to object to."""
+        return objection_to(self.type, self.terms) or next(_contradictions(self), "")
+
+
+def objection_to(kind: OrderType, terms: Terms) -> str:
+    """Return why an order of a type cannot work on these terms; empty if it can."""
+    if not _is_positive(terms.quantity):
+        return f"the quantity {terms.quantity} is not a positive number"
+    for name, price in (("limit price", terms.limit_price), ("trigger price", terms.trigger_price)):
+        if price is not None and not _is_positive(price):
+            return f"the {name} {price} is not a positive number"
+    if terms.trailing_offset is not None and not _is_positive(terms.trailing_offset):
+        return f"the trailing offset {terms.trailing_offset} is not a positive number"
+    for name in _TERMS:
+        if (getattr(terms, name) is not None) is not (name in _NEEDS[kind]):
+            needs = "needs" if name in _NEEDS[kind] else "takes no"
+            return f"a {kind} order {needs} {name}"
+    return ""
+
+
+_TERMS = ("limit_price", "trigger_price", "trailing_offset")
+_NEEDS: Mapping[OrderType, tuple[str, ...]] = {
+    OrderType.MARKET: (),
+    OrderType.LIMIT: ("limit_price",),
+    OrderType.STOP: ("trigger_price",),
+    OrderType.STOP_LIMIT: ("limit_price", "trigger_price"),
+    OrderType.TRAILING_STOP: ("trailing_offset",),
+}
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+def _contradictions(order: Order) -> Iterator[str]:
+    waits = order.time_in_force not in _AT_ONCE
+    if (order.expires_at is not None) is not (order.time_in_force is TimeInForce.GTD):
+        yield "a gtd order needs expires_at, and no other takes it"
+    if order.expires_at is not None and order.expires_at <= order.created_at:
+        yield "it expires before it begins"
+    if order.post_only and not (order.type is OrderType.LIMIT and waits):
+        yield "only a limit order that may wait can be post-only"
+    if order.type is OrderType.TRAILING_STOP and not waits:
+        yield "a trailing stop has to be able to wait"
+    if order.client_order_id == order.parent:
+        yield "an order cannot wait for itself"
+
+
+def _is_positive(amount: Decimal) -> bool:
+    return amount.is_finite() and amount > 0
 
 
 class ApprovedOrder(Order, frozen=True, gc=False):
@@ -138,95 +162,6 @@ class ApprovedOrder(Order, frozen=True, gc=False):
     def of(cls, order: Order) -> Self:
         """Return the order as one that has passed risk; only the risk gate may say so."""
         return cls(*msgspec.structs.astuple(order))
-
-
-class IllegalTransition(Exception):
-    """An order was told to go where its state machine does not lead; nothing was changed."""
-
-
-class OrderRecord:
-    """The life of one order: what was intended, every state it went through, and its fills.
-
-    The two fill states are reached by booking fills, never by saying so.
-    """
-
-    __slots__ = ("_fills", "filled", "history", "order", "status")
-
-    def __init__(self, order: Order) -> None:
-        self.order = order
-        self.status = _INITIALIZED
-        self.filled = ZERO
-        self.history: list[tuple[OrderStatus, int]] = [(_INITIALIZED, order.created_at)]
-        self._fills: dict[str, Fill] = {}
-
-    @property
-    def fills(self) -> "tuple[Fill, ...]":
-        """The fills in the order in which they were booked."""
-        return tuple(self._fills.values())
-
-    @property
-    @unrounded
-    def leaves(self) -> Decimal:
-        """The quantity that may still trade: zero once the order is closed, never negative."""
-        if self.status in _CLOSED:
-            return ZERO
-        return self.order.quantity - self.filled
-
-    @property
-    def state_before(self) -> OrderStatus:
-        """The last state that was no pending request: where a refused update or cancel leads back."""
-        return next(status for status, _ in reversed(self.history) if status not in _PENDING)
-
-    def knows(self, exec_id: str) -> bool:
-        """Whether this fill has been booked already, so that it would change nothing."""
-        return exec_id in self._fills
-
-    def advance(self, status: OrderStatus, at: int) -> None:
-        """Go to a state at a market time, or raise IllegalTransition.
-
-        FILLED is refused, and so is PARTIALLY_FILLED without a fill (with one it is where a
-        refused update or cancel leads back).
-        """
-        if status in _FILLS and (status is _FILLED or not self.filled):
-            raise IllegalTransition(
-                f"{self.order.client_order_id} is said to be {status}, "
-                f"with fills for {plain(self.filled)} of {plain(self.order.quantity)}"
-            )
-        self._move(status, at)
-
-    def book(self, fill: "Fill") -> str | None:
-        """Book a fill and go to the state it leads to; return what is alarming about it, if anything.
-
-        A fill that the record `knows` changes nothing. A fill after the order was closed, or for
-        more than was ordered, is money that moved: it is booked, the closed state stays, and the
-        answer is a sentence for an alarm. Raises IllegalTransition, and books nothing, if the
-        order cannot have reached a venue.
-        """
-        if fill.exec_id in self._fills:
-            return None
-        order = self.order
-        if fill.client_order_id != order.client_order_id:
-            raise ValueError(f"a fill of {fill.client_order_id} is not one of {order.client_order_id}")
-        was = self.status
-        filled = UNROUNDED.add(self.filled, fill.quantity)
-        if was not in _CLOSED or was is _DENIED:
-            self._move(_FILLED if filled >= order.quantity else _PARTIALLY_FILLED, fill.at)
-        self.filled = filled
-        self._fills[fill.exec_id] = fill
-        if filled > order.quantity:
-            return (
-                f"{order.client_order_id} is overfilled: {plain(filled)} of {plain(order.quantity)} "
-                f"after fill {fill.exec_id}"
-            )
-        if was in _CLOSED:
-            return f"{order.client_order_id} was {was} when fill {fill.exec_id} arrived"
-        return None
-
-    def _move(self, status: OrderStatus, at: int) -> None:
-        if status not in TRANSITIONS[self.status]:
-            raise IllegalTransition(f"{self.order.client_order_id} cannot go from {self.status} to {status}")
-        self.status = status
-        self.history.append((status, at))
 
 
 _PLAIN_NAMES = re.compile(r"[A-Za-z0-9._/-]+-[A-Za-z0-9._/]+", re.ASCII)

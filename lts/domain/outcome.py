@@ -9,7 +9,8 @@ import msgspec
 from lts.domain.accounts import AccountReported
 from lts.domain.digest import digest
 from lts.domain.money import ZERO, unrounded
-from lts.domain.orders import OrderRecord, OrderStatus
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
 from lts.domain.performance import EquityCurve
 from lts.domain.storage import Tally
 

@@ -9,6 +9,7 @@ from lts.domain.market import Instrument
 from lts.domain.money import ZERO, exact, unrounded
 from lts.domain.orders import Side
 from lts.domain.positions import Position
+from lts.domain.reconciliation import PositionAdjusted
 
 _BUY = Side.BUY  # looked up once: reading it off the class takes longer than the comparison
 
@@ -18,7 +19,7 @@ class Book:
 
     What it holds is booked once in the ledger, at cost, and once as positions; they agree because
     every fill is booked to both. For every price of what is held,
-    equity = cash + value of the positions = capital + realised - fees + unrealised, exactly.
+    equity = cash + value of the positions = capital + adjustments + realised - fees + unrealised, exactly.
     """
 
     __slots__ = ("_cash", "_units", "currency", "ledger", "portfolio", "positions")
@@ -76,12 +77,46 @@ class Book:
         after = before.fold(fill)
         if not self.ledger.post(Booking(fill.uid, fill.at, postings(fill, before, after))):
             return False
-        self.positions[fill.instrument] = after
-        self._cash = float(self.cash)
-        self._units = {held: units for held, units in self._units.items() if held != fill.instrument}
-        if after.quantity:
-            self._units[fill.instrument] = float(after.quantity * after.multiplier)
+        self._hold(after)
         return True
+
+    @unrounded
+    def adjust(self, adjusted: PositionAdjusted) -> bool:
+        """Book what an operator approved; return False, and move nothing, if it has been booked before.
+
+        Raises ValueError for an adjustment that is none of this portfolio's business.
+        """
+        before = self.positions.get(adjusted.instrument)
+        if before is None or adjusted.portfolio != self.portfolio:
+            raise ValueError(f"{adjusted} does not belong in the books of {self.portfolio}")
+        after = before.adjust(adjusted.quantity, adjusted.price)
+        moved = adjustment(before, after, self.currency)
+        if not self.ledger.post(Booking(adjusted.uid, adjusted.at, moved)):
+            return False
+        self._hold(after)
+        return True
+
+    @unrounded
+    def bring_forward(self, position: Position, at: int) -> bool:
+        """Book what the archived fills of an instrument led to, in their place; False if that was done.
+
+        Raises ValueError for a position that is none of this portfolio's business.
+        """
+        before = self.positions.get(position.instrument)
+        if before is None or position.portfolio != self.portfolio:
+            raise ValueError(f"{position} does not belong in the books of {self.portfolio}")
+        moved = brought_forward(position, self.currency)
+        if not self.ledger.post(Booking(("archived", position.instrument), at, moved)):
+            return False
+        self._hold(position)
+        return True
+
+    def _hold(self, position: Position) -> None:
+        self.positions[position.instrument] = position
+        self._cash = float(self.cash)
+        self._units = {held: units for held, units in self._units.items() if held != position.instrument}
+        if position.quantity:
+            self._units[position.instrument] = float(position.quantity * position.multiplier)
 
     @unrounded
     def equity(self, marks: Mapping[str, float | Decimal]) -> Decimal:
@@ -137,6 +172,31 @@ def postings(fill: Fill, before: Position, after: Position) -> tuple[Posting, ..
         Posting(f"positions:{fill.instrument}", currency, after.cost - before.cost),
         Posting("realised", currency, before.realised - after.realised),
         Posting("fees", currency, fill.fee),
+    )
+
+
+def adjustment(before: Position, after: Position, currency: str) -> tuple[Posting, ...]:
+    """Return what an adjustment of a position moves: its cost, and no cash, for nobody traded.
+
+    For callers that are `unrounded` already.
+    """
+    added = after.cost - before.cost
+    return (
+        Posting(f"positions:{after.instrument}", currency, added),
+        Posting("adjustments", currency, -added),
+    )
+
+
+def brought_forward(position: Position, currency: str) -> tuple[Posting, ...]:
+    """Return what all fills together moved that led to a position, see `postings`.
+
+    For callers that are `unrounded` already.
+    """
+    return (
+        Posting("cash", currency, position.realised - position.cost - position.fees),
+        Posting(f"positions:{position.instrument}", currency, position.cost),
+        Posting("realised", currency, -position.realised),
+        Posting("fees", currency, position.fees),
     )
 
 

@@ -71,6 +71,19 @@ class Position(msgspec.Struct, frozen=True, gc=False):
             round_trips,
         )
 
+    def adjust(self, quantity: Decimal, price: Decimal) -> Self:
+        """Return the position with a quantity more, or less, that nobody traded; callers are `unrounded`.
+
+        What is added has cost this price; what is taken away goes at average cost, so that nothing is
+        realised.
+        """
+        after = self.quantity + quantity
+        if not self.quantity or quantity.is_signed() is self.quantity.is_signed():
+            cost = self.cost + quantity * price * self.multiplier
+        else:
+            cost = self._cost_of(after, price)
+        return msgspec.structs.replace(self, quantity=after, cost=cost)
+
     def _cost_of(self, left: Decimal, price: Decimal) -> Decimal:
         """Return the cost of what a trade in the other direction, at this price, leaves open."""
         if not left:

@@ -1,7 +1,10 @@
-"""The trading state: whether a scope may trade, only reduce, or not trade at all."""
+"""The trading state: whether a scope may trade, only reduce, or not trade at all; and how it gets there."""
 
+from decimal import Decimal
 from enum import Enum
 from functools import total_ordering
+
+import msgspec
 
 from bus.message import Delivery, Event, Request
 
@@ -30,11 +33,140 @@ class TradingStateChanged(Event, delivery=Delivery.URGENT, gc=False):
     state: TradingState
     reason: str
     at: int
+    who: str = ""
+    """Who wanted it so; empty: the system itself."""
+    flattening: bool = False
+    """Whether a halt is closing what is held: only those orders may pass, whatever the state says."""
 
 
-class SetTradingState(Request[TradingStateChanged], delivery=Delivery.URGENT, gc=False):
-    """Commands a trading state for a scope, for a reason."""
+class Holding(msgspec.Struct, frozen=True):
+    """What a portfolio holds of an instrument through a broker, negative for short."""
+
+    portfolio: str
+    broker: str
+    instrument: str
+    quantity: Decimal
+
+
+class TradingStateSet(Event):
+    """What a command for a trading state has led to; for a halt also what is left of orders and positions."""
 
     scope: str
     state: TradingState
+    reason: str
+    who: str
+    at: int
+    durable: bool
+    """Whether it outlives the process already."""
+    trouble: str = ""
+    """Why it does not, or what else is not as it should be."""
+    cancelled: int = 0
+    """How many orders of the scope were open and are no more."""
+    open: tuple[str, ...] = ()
+    """Orders that still work; their cancels are repeated until they do not."""
+    unknown: tuple[str, ...] = ()
+    """Orders of which it cannot be told yet whether their venue has them; they are asked after."""
+    held: tuple[Holding, ...] = ()
+    """What was to be closed and is still held."""
+
+
+class TradingStateNotSet(Event):
+    """The trading state is what it was, for this reason."""
+
+    scope: str
+    reason: str
+
+
+class SetTradingState(Request[TradingStateSet | TradingStateNotSet], delivery=Delivery.URGENT, gc=False):
+    """Commands a trading state for a scope, for a reason.
+
+    A stricter state holds at once, a less strict one when it is on disk, and only at the word of an operator.
+    A halt also cancels, and looks until no order is open; with `flatten` it then closes what is held. The
+    answer comes when all of that is done, or after `within_s` seconds of market time: it goes on then.
+    """
+
+    scope: str
+    state: TradingState
+    reason: str
+    who: str = ""
+    flatten: bool = False
+    within_s: float = 10.0
+
+
+class TradingStateJournalled(Event, gc=False):
+    """A trading state is durable."""
+
+    changed: TradingStateChanged
+
+
+class TradingStateNotJournalled(Event, gc=False):
+    """A trading state could not be made durable, for this reason."""
+
+    changed: TradingStateChanged
+    reason: str
+
+
+class JournalTradingState(
+    Request[TradingStateJournalled | TradingStateNotJournalled], delivery=Delivery.URGENT, gc=False
+):
+    """Asks the journal to keep a trading state, in the name of who wanted it."""
+
+    changed: TradingStateChanged
+
+
+class TradingStatesReported(Event):
+    """The trading state that holds for each scope, apart from those that are active."""
+
+    states: tuple[TradingStateChanged, ...]
+
+
+class GetTradingStates(Request[TradingStatesReported]):
+    """Asks for the trading states that hold now, also those that are not for good."""
+
+
+class HaltVerified(Event):
+    """No order of a halted scope is open, and if it was to be flattened, nothing is held any more."""
+
+    scope: str
+    at: int
+
+
+class HaltNotVerified(Event):
+    """A scope was halted, and this is left of it so far; it is being cancelled and closed."""
+
+    scope: str
+    open: tuple[str, ...]
+    unknown: tuple[str, ...]
+    held: tuple[Holding, ...]
+    at: int
+
+
+class LimitBreached(Event, delivery=Delivery.URGENT):
+    """A limit whose breach is not only denied: the scope may trade less from now on, until it is reset."""
+
+    scope: str
+    state: TradingState
+    """The state that the limit calls for."""
+    reason: str
+    at: int
+
+
+class ExposureReported(Event):
+    """What the portfolios of a scope hold, as risk has it; nothing that is flat."""
+
+    scope: str
+    held: tuple[Holding, ...]
+
+
+class GetExposure(Request[ExposureReported]):
+    """Asks risk what is held in a scope."""
+
+    scope: str
+
+
+class ClosePositions(Request[None], key="portfolio"):
+    """Tells a portfolio to close what it holds through a broker, whatever its strategies want."""
+
+    portfolio: str
+    broker: str
     reason: str

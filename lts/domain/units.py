@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -81,7 +81,22 @@ class RollUp(msgspec.Struct, frozen=True, tag=True):
     """UTC nanoseconds of market time."""
 
 
-Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples | RollUp
+class RecordRead(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Record that secrets, another user's data or an export of everything are about to be read.
+
+    Whoever gives them out does so after `Performed`: what cannot be recorded is not given out. Who reads
+    is the one in whose name the unit is performed.
+    """
+
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """The table, or what else is read: `database` is all that is stored."""
+    why: str
+    """What for, and where it goes."""
+    key: tuple[str | int, ...] = ()
+    """The primary key of the one row that is read; empty: all of it."""
+
+
+Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples | RollUp | RecordRead
 
 
 class Performed(Event):

@@ -2,9 +2,9 @@
 
 from array import array
 from collections.abc import Iterable
+from decimal import Decimal
 from itertools import pairwise
 
-from lts.domain.fills import Fill
 from lts.domain.market import Bar
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
@@ -20,7 +20,7 @@ class Valuation:
     """Values a book at every close that it sees. What is asked of it is always up to date.
 
     Closes are appended to `closes`; whoever appends sees to it that no more than `WAITING` wait.
-    Whoever books a fill says so with `turn`: the closes until then are valued without it.
+    Whoever books something says so with `turn`: the closes until then are valued without it.
     """
 
     __slots__ = ("_book", "_curve", "_marks", "_spans", "closes")
@@ -28,13 +28,17 @@ class Valuation:
     def __init__(self, book: Book) -> None:
         self.closes: list[Bar] = []
         self._book = book
-        self._marks: dict[str, float] = {}
         self._curve = EquityCurve()
-        self._spans = [(0, *book.worth())]
+        cash, units = book.worth()
+        self._spans = [(0, cash, units)]
+        self._marks = {held: float(book.positions[held].average_price) for held in units}
 
     @property
     def marks(self) -> dict[str, float]:
-        """The last close of each instrument, or the price of its first fill before there is one."""
+        """The last close of each instrument.
+
+        Before there is one, the average price of what is held from the beginning, or that of the first fill.
+        """
         self.catch_up()
         return self._marks
 
@@ -44,11 +48,11 @@ class Valuation:
         self.catch_up()
         return self._curve
 
-    def turn(self, fill: Fill) -> None:
-        """Take note that the book has changed by a fill."""
-        if fill.instrument not in self._marks:
+    def turn(self, instrument: str, price: Decimal) -> None:
+        """Take note that the book has changed, in an instrument and at a price."""
+        if instrument not in self._marks:
             self.catch_up()
-            self._marks.setdefault(fill.instrument, float(fill.price))
+            self._marks.setdefault(instrument, float(price))
         self._spans.append((len(self.closes), *self._book.worth()))
 
     def catch_up(self) -> None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bus import AskError, on
@@ -19,6 +18,8 @@ from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
 from lts.domain.positions import PositionChanged
+from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
 from lts.domain.valuation import WAITING, Valuation
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
@@ -55,8 +56,10 @@ class Portfolio(Plugin[P], Generic[P]):
         OrderFilled,
         OrderChanged,
         OrderDenied,
+        PositionAdjusted,
         GetAccount,
         StandingTarget,
+        ClosePositions,
     )
     asks = (RecallOrders, RecallDeposits, RecentBars)
 
@@ -67,20 +70,25 @@ class Portfolio(Plugin[P], Generic[P]):
         recalled = await self.ask(RecallDeposits(kept.portfolio))
         for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
             self.book.deposit(deposit.amount, deposit.at, deposit.reference)
+        journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
+        self.sequences = dict.fromkeys(kept.instruments, 0)
+        for snapshot in journal.snapshots:
+            self.book.bring_forward(snapshot.position, snapshot.at)
+            self.sequences[snapshot.position.instrument] += snapshot.orders
         self.valuation = Valuation(self.book)
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
-        self.sequences = dict.fromkeys(kept.instruments, 0)
-        fills: list[Fill] = []
-        for record in (await self.ask(RecallOrders(portfolio=kept.portfolio))).records:
+        for record in journal.records:
             order = record.order
             self.sequences[order.instrument] += 1
-            if record.leaves:
+            if record.leaves and not order.reduce_only:
                 self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
-            fills += record.fills
-        for fill in sorted(fills, key=attrgetter("at")):  # orders overlap; the sequence matters to costs
-            self._book(fill)
+        for booked in journal.booked:
+            if isinstance(booked, Fill):
+                self._book(booked)
+            else:
+                self.book.adjust(booked)
         await self._recall_marks()
         yield
 
@@ -128,6 +136,14 @@ class Portfolio(Plugin[P], Generic[P]):
         self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
 
     @on
+    def adjust(self, adjusted: PositionAdjusted) -> None:
+        """Book what an operator approved."""
+        if self.book.adjust(adjusted):
+            self.valuation.turn(adjusted.instrument, adjusted.price)
+            position = self.book.positions[adjusted.instrument]
+            self.publish(PositionChanged(adjusted.portfolio, position, self.book.cash, adjusted.at))
+
+    @on
     def release(self, changed: OrderChanged | OrderDenied) -> None:
         """Count no longer on an order that will not trade."""
         if isinstance(changed, OrderChanged):
@@ -136,6 +152,17 @@ class Portfolio(Plugin[P], Generic[P]):
                     leaves.pop(changed.client_order_id, None)
         else:
             self.leaves[changed.order.instrument].pop(changed.order.client_order_id, None)
+
+    @on
+    def close(self, command: ClosePositions) -> None:
+        """Propose what closes all that is held through a broker, as far as it is not closed already."""
+        for symbol, broker in self.assignment.brokers.items():
+            held = self.book.positions[symbol].quantity
+            if held and broker == command.broker:
+                under_way = (left for left in self.leaves[symbol].values() if (left < 0) is (held > 0))
+                missing = held + sum(under_way, ZERO)
+                if missing and (missing > 0) is (held > 0):
+                    self._propose(self.assignment.instruments[symbol], -missing, reduce_only=True)
 
     @on
     def report(self, _: GetAccount) -> AccountReported:
@@ -179,7 +206,7 @@ class Portfolio(Plugin[P], Generic[P]):
                 with suppress(AskError):
                     self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
-    def _propose(self, instrument: Instrument, missing: Decimal) -> None:
+    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> None:
         symbol, portfolio = instrument.symbol, self.assignment.portfolio
         self.sequences[symbol] += 1
         order = Order(
@@ -193,6 +220,7 @@ class Portfolio(Plugin[P], Generic[P]):
             None,
             _GTC,
             self.clock.now(),
+            reduce_only=reduce_only,
         )
         self.leaves[symbol][order.client_order_id] = missing
         self.publish(OrderProposed(portfolio, order))
@@ -200,5 +228,5 @@ class Portfolio(Plugin[P], Generic[P]):
     def _book(self, fill: Fill) -> bool:
         booked = self.book.book(fill)
         if booked:
-            self.valuation.turn(fill)
+            self.valuation.turn(fill.instrument, fill.price)
         return booked

@@ -3,6 +3,7 @@
 `docs/plugins.md` shows both at work.
 """
 
+from lts.testing.abilities import ABILITIES
 from lts.testing.bench import Bench
 from lts.testing.broker import BrokerContract
 from lts.testing.cast import NOBODY
@@ -15,6 +16,7 @@ from lts.testing.portfolio import PortfolioContract
 from lts.testing.strategy import StrategyContract
 
 __all__ = [
+    "ABILITIES",
     "BEGIN",
     "NOBODY",
     "TEST",

@@ -17,8 +17,14 @@ from lts.domain.journal import (
     TradingStatesRecalled,
 )
 from lts.domain.market import Bar, History, RecentBars
-from lts.domain.order_flow import JournalOrder, OrderJournalled
+from lts.domain.order_flow import JournalOrder, JournalSynced, OrderJournalled, SyncJournal
 from lts.domain.plugins import PluginStarted, StartPlugin
+from lts.domain.risk import (
+    GetTradingStates,
+    JournalTradingState,
+    TradingStateJournalled,
+    TradingStatesReported,
+)
 from lts.domain.signals import SignalRaised
 
 WELL = HealthReported(
@@ -54,9 +60,12 @@ class Answers(dict[type[Request[Any]], Any]):
             StandingTarget: self._standing_target,
             RecallOrders: OrdersRecalled(()),
             RecallTradingStates: TradingStatesRecalled(()),
+            GetTradingStates: TradingStatesReported(()),
+            JournalTradingState: _kept,
             RecallDeposits: DepositsRecalled(),
             RecallProgress: ProgressRecalled(),
             JournalOrder: _journalled,
+            SyncJournal: _synced,
             StartPlugin: _started,
             GetHealth: WELL,
         }
@@ -81,6 +90,14 @@ class Answers(dict[type[Request[Any]], Any]):
 
 def _journalled(order: JournalOrder) -> OrderJournalled:
     return OrderJournalled(order.order)
+
+
+def _synced(wanted: SyncJournal) -> JournalSynced:
+    return JournalSynced(wanted.client_order_id)
+
+
+def _kept(state: JournalTradingState) -> TradingStateJournalled:
+    return TradingStateJournalled(state.changed)
 
 
 def _started(wanted: StartPlugin) -> PluginStarted:

@@ -1,95 +1,35 @@
 """What every broker owes."""
 
 from collections.abc import Sequence
-from decimal import Decimal
-from random import Random
 from typing import Any, ClassVar
 
 import msgspec
 
 from bus import Message
-from lts.domain.journal import RecallOrders
 from lts.domain.market import Bar
 from lts.domain.order_flow import ExecType, ExecutionReport
-from lts.domain.orders import ApprovedOrder, Order, OrderStatus, Side, TimeInForce
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Side, Terms
+from lts.testing.abilities import FAR, AbilitiesContract
 from lts.testing.bench import Bench
-from lts.testing.contract import PluginContract, run, unlike
-from lts.testing.market import random_walk, tape
+from lts.testing.contract import run, unlike
+from lts.testing.market import random_walk
 from lts.testing.orders import WatchfulDesk, limit_order, market_order
-from lts.testing.stage import NAME
+from lts.testing.session import Session
 
 ENDS = frozenset({ExecType.REJECTED, ExecType.CANCELED, ExecType.EXPIRED})
-FAR = Decimal("0.5")
-"""A limit at which nobody sells on these markets."""
 
 
-class Session:
-    """A broker on a bench, the desk that gives it orders, and the market they trade on."""
-
-    def __init__(self, bench: Bench[Any], desk: WatchfulDesk) -> None:
-        self.bench = bench
-        self.desk = desk
-        self.numbers = 0
-        self.seen = 0
-
-    async def hear(self, *messages: Message) -> None:
-        """Have the broker hear something, and hold what it reports against the desk's records."""
-        for message in messages:
-            await self.bench.hear(message)
-            for report in self.reports[self.seen :]:
-                self.desk.take(report)
-                self.seen += 1
-
-    async def place(self, order: ApprovedOrder) -> ApprovedOrder:
-        """Give the broker an order, under a number of its own and dated now."""
-        self.numbers += 1
-        order = msgspec.structs.replace(
-            order,
-            client_order_id=f"{order.client_order_id[:-6]}{self.numbers:06d}",
-            created_at=self.bench.now,
-        )
-        await self.hear(self.desk.place(order))
-        return order
-
-    async def withdraw(self, client_order_id: str) -> None:
-        """Tell the broker that an order is no longer wanted."""
-        await self.hear(self.desk.withdraw(client_order_id, self.bench.now))
-
-    async def play(self, series: Sequence[Bar]) -> None:
-        """Let the market go on."""
-        await self.hear(*tape(series))
-
-    async def trade(self, series: Sequence[Bar], seed: int) -> None:
-        """Let the market go on, and do what traders do: the same for the same seed."""
-        random = Random(seed)  # noqa: S311 - a session, not a secret
-        for bar in series:
-            for message in tape([bar]):
-                await self.hear(message)
-                if random.random() < 1 / 4:
-                    await self.place(_any_order(random, bar))
-                if random.random() < 1 / 16 and self.desk.records:
-                    await self.withdraw(random.choice(list(self.desk.records)))
-
-    @property
-    def reports(self) -> list[ExecutionReport]:
-        """All that the broker has reported."""
-        return self.bench.published(ExecutionReport)
-
-    def of(self, order: Order) -> list[ExecutionReport]:
-        """What it has reported of one order."""
-        return [each for each in self.reports if each.client_order_id == order.client_order_id]
-
-    def status(self, order: Order) -> OrderStatus:
-        """Where an order stands by what was reported."""
-        return self.desk.records[order.client_order_id].status
-
-
-class BrokerContract(PluginContract):
+class BrokerContract(AbilitiesContract):
     """Inherit this, and name the plugin.
 
         class TestMine(BrokerContract):
             plugin = Mine
             params = {"fee": "0.5"}
+            can = {"stop", "amend"}
+
+    `can` names what it does beyond market and limit orders (`lts.testing.ABILITIES` is all there is); of
+    a broker that does not say so, none of that is asked.
 
     The market is a random walk with a bar, a quote and a trade a minute. A broker of a real venue
     overrides `bench` to put a venue of the test in its place.
@@ -215,16 +155,48 @@ class BrokerContract(PluginContract):
 
         run(self._play(scene))
 
-    async def _play(self, scene: Any) -> Any:
-        desk = WatchfulDesk()
-        async with self.bench(answers={RecallOrders: desk.recall}) as bench:
-            return await scene(Session(bench, desk))
+    def test_a_modification_is_answered(self) -> None:
+        """By the terms that it asks for, or by a reason: and the order goes on either way."""
 
+        async def scene(it: Session) -> None:
+            await it.play(self.market[:1])
+            order = await it.place(limit_order(Side.BUY, 2, FAR))
+            await it.play(self.market[1:3])
+            assert it.status(order) is OrderStatus.ACCEPTED, "an order that cannot trade yet is not working"
+            told, wanted = len(it.of(order)), Terms(order.quantity - 1, FAR / 2)
+            await it.amend(order.client_order_id, wanted)
+            await it.play(self.market[3:5])
+            answers = it.of(order)[told:]
+            assert len(answers) == 1, f"one modification has {len(answers)} answers"
+            if answers[0].kind is ExecType.UPDATED:
+                assert answers[0].terms == wanted, f"it says {answers[0].terms}, and was asked for {wanted}"
+            else:
+                assert answers[0].kind is ExecType.UPDATE_REJECTED, f"the answer is {answers[0].kind}"
+                assert answers[0].reason, "a refusal needs a reason"
+            await it.withdraw(order.client_order_id)
+            await it.play(self.market[5:6])
+            assert it.status(order) is OrderStatus.CANCELED, "an order was lost in its modification"
 
-def _any_order(random: Random, bar: Bar) -> ApprovedOrder:
-    """An order as a trader might give: at the market, or at a limit near it."""
-    side, quantity = random.choice(tuple(Side)), random.randint(1, 5)
-    if random.random() < 1 / 2:
-        return market_order(side, quantity, broker=NAME)
-    limit = Decimal(f"{bar.close * random.uniform(0.98, 1.02):.2f}")
-    return limit_order(side, quantity, limit, time_in_force=random.choice(tuple(TimeInForce)))
+        run(self._play(scene))
+
+    def test_a_question_is_answered_with_what_is_there(self) -> None:
+        """An order that works is never said to be absent, and nothing is made of one that never arrived."""
+
+        async def scene(it: Session) -> None:
+            await it.play(self.market[:1])
+            order = await it.place(limit_order(Side.BUY, 1, FAR))
+            await it.play(self.market[1:3])
+            assert it.status(order) is OrderStatus.ACCEPTED, "an order that cannot trade yet is not working"
+            lost = it.lose(limit_order(Side.BUY, 1, FAR))
+            for asked in (order, lost):
+                told = len(it.of(asked))
+                await it.query(asked.client_order_id)
+                await it.play(self.market[3:5])
+                kinds = {each.kind for each in it.of(asked)[told:]}
+                assert kinds, "a question has no answer"
+                known = ExecType.ACCEPTED if asked is order else ExecType.ABSENT
+                allowed = {known} if "query" in self.can else {known, ExecType.UNKNOWN}
+                assert kinds <= allowed, f"asked after an order that is {known}, it says {kinds}"
+            assert it.status(order) is OrderStatus.ACCEPTED, "a question has changed an order"
+
+        run(self._play(scene))

@@ -19,26 +19,12 @@ from lts.domain.order_flow import (
     PlaceOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import (
-    ApprovedOrder,
-    IllegalTransition,
-    Order,
-    OrderRecord,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-    client_order_id,
-)
+from lts.domain.order_record import IllegalTransition, OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce, client_order_id
+from lts.domain.reports import path
 from lts.testing.market import BEGIN, TEST
 from lts.testing.stage import NAME
-
-STATUS = {
-    ExecType.ACCEPTED: OrderStatus.ACCEPTED,
-    ExecType.REJECTED: OrderStatus.REJECTED,
-    ExecType.CANCELED: OrderStatus.CANCELED,
-    ExecType.EXPIRED: OrderStatus.EXPIRED,
-}
 
 
 def market_order(  # noqa: PLR0913 - an order has as many parts; a test names few
@@ -89,6 +75,8 @@ class WatchfulDesk:
     def __init__(self, broker: str = NAME, currency: str = TEST.currency) -> None:
         self.records: dict[str, OrderRecord] = {}
         self.exec_ids: set[str] = set()
+        self.booked: list[Fill] = []
+        """In the order in which they were booked."""
         self._broker = broker
         self._currency = currency
         self._numbers: Iterator[int] = count(1)
@@ -115,10 +103,8 @@ class WatchfulDesk:
         try:
             if report.kind is ExecType.FILLED:
                 self._book(record, report)
-            elif report.kind is ExecType.ACCEPTED and record.status is OrderStatus.PENDING_CANCEL:
-                return  # the acceptance crossed the wish to cancel
             else:
-                record.advance(STATUS[report.kind], report.at)
+                self._follow(record, report)
         except IllegalTransition as illegal:
             raise AssertionError(f"{report} must not be: {illegal}") from None
 
@@ -149,6 +135,7 @@ class WatchfulDesk:
             at,
         )
         record.book(fill)
+        self.booked.append(fill)
         return OrderFilled(order.portfolio, fill, record.status)
 
     def close(self, order: Order, status: OrderStatus, at: int = BEGIN) -> OrderChanged:
@@ -166,8 +153,20 @@ class WatchfulDesk:
                 for record in self.records.values()
                 if wanted.portfolio in {None, record.order.portfolio}
                 and wanted.broker in {None, record.order.broker}
-            )
+            ),
+            booked=tuple(
+                fill
+                for fill in self.booked
+                if wanted.portfolio in {None, fill.portfolio} and wanted.broker in {None, fill.broker}
+            ),
         )
+
+    def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
+        record.carry(report.venue_order_id)
+        if report.terms is not None:
+            record.amend(report.terms)
+        for status in path(record, report.kind):
+            record.advance(status, report.at)
 
     def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
         assert report.exec_id, f"{report} has no exec id"
@@ -180,19 +179,19 @@ class WatchfulDesk:
             assert amount.is_finite(), f"{report} has an amount that is no number"
         assert quantity > ZERO, f"{report} trades no quantity"
         order = record.order
-        alarm = record.book(
-            Fill(
-                order.portfolio,
-                order.instrument,
-                order.broker,
-                order.client_order_id,
-                report.exec_id,
-                order.side,
-                quantity,
-                price,
-                report.fee,
-                self._currency,
-                report.at,
-            )
+        fill = Fill(
+            order.portfolio,
+            order.instrument,
+            order.broker,
+            order.client_order_id,
+            report.exec_id,
+            order.side,
+            quantity,
+            price,
+            report.fee,
+            self._currency,
+            report.at,
         )
+        alarm = record.book(fill)
+        self.booked.append(fill)
         assert alarm is None, f"{report} must not be: {alarm}"

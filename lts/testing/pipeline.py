@@ -102,7 +102,9 @@ class PipelineContract(PluginContract):
         assert set(self.policies) - {"hold"}, "it has no failure policy"
         for policy, params in self.policies.items():
             cancelled, signals = run(self._failed("strategy", params))
-            assert cancelled == ([] if policy == "hold" else [CancelAll(self.plan.name)]), policy
+            assert cancelled == ([] if policy == "hold" else [CancelAll(f"portfolio:{self.plan.name}")]), (
+                policy
+            )
             flat = [(each.portfolio, each.instrument, each.target) for each in signals]
             assert flat == ([(self.plan.name, TEST.symbol, 0.0)] if policy == "flatten" else []), policy
 
@@ -110,7 +112,9 @@ class PipelineContract(PluginContract):
         """Nobody would book what trades; except where the policy is to hold."""
         for policy, params in self.policies.items():
             cancelled, _ = run(self._failed("portfolio", params))
-            assert cancelled == ([] if policy == "hold" else [CancelAll(self.plan.name)]), policy
+            assert cancelled == ([] if policy == "hold" else [CancelAll(f"portfolio:{self.plan.name}")]), (
+                policy
+            )
 
     def test_the_failures_of_others_are_none_of_its_business(self) -> None:
         """Another portfolio's strategy may fail as it likes."""

@@ -8,7 +8,8 @@ from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.journal import RecallOrders
 from lts.domain.money import unrounded
 from lts.domain.order_flow import OrderDenied, OrderProposed
-from lts.domain.orders import Order, OrderStatus, Side
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, Side
 from lts.domain.plugins import Beat
 from lts.domain.positions import PositionChanged
 from lts.domain.signals import SignalRaised

@@ -1,0 +1,159 @@
+"""An account at a venue elsewhere: what it holds by what is known here, and how far it can be trusted."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from lts.domain.fills import Fill
+from lts.domain.journal import BalanceSnapshot
+from lts.domain.money import UNROUNDED, ZERO
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.reconciliation import (
+    AccountApproved,
+    AccountNotApproved,
+    AccountState,
+    Differences,
+    PositionAdjusted,
+    VenueReported,
+    differences,
+)
+
+CONFIRMED = frozenset(
+    {
+        OrderStatus.ACCEPTED,
+        OrderStatus.TRIGGERED,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.PENDING_UPDATE,
+        OrderStatus.PENDING_CANCEL,
+    }
+)
+"""The states of an order that its venue has to know."""
+
+
+class Account:
+    """The fold of fills and adjustments in one account, held against what its venue reports."""
+
+    __slots__ = ("_adjustments", "_held", "approved", "broker", "differs", "reason", "reported", "state")
+
+    def __init__(self, broker: str) -> None:
+        self.broker = broker
+        self.state = AccountState.CONNECTING
+        self.reason = "nothing has been heard of it yet"
+        self.reported: VenueReported | None = None
+        """The last report."""
+        self.differs = Differences()
+        self.approved: frozenset[str] = frozenset()
+        """Foreign orders that an operator let stand, by the venue's ids."""
+        self._held: dict[str, Decimal] = {}
+        self._adjustments = 0
+
+    @property
+    def held(self) -> Mapping[str, Decimal]:
+        """The net quantity of each instrument, negative for short."""
+        return self._held
+
+    def take_up(
+        self,
+        snapshots: Iterable[BalanceSnapshot],
+        records: Iterable[OrderRecord],
+        adjustments: Iterable[PositionAdjusted],
+    ) -> None:
+        """Fold all that was ever filled or adjusted in it, what was archived included."""
+        for snapshot in snapshots:
+            if snapshot.broker == self.broker:
+                self._add(snapshot.position.instrument, snapshot.position.quantity)
+        for record in records:
+            if record.order.broker == self.broker:
+                for fill in record.fills:
+                    self.fill(fill)
+        for adjusted in adjustments:
+            if adjusted.broker == self.broker:
+                self.adjust(adjusted)
+
+    def fill(self, fill: Fill) -> None:
+        """Count what traded."""
+        self._add(fill.instrument, fill.side.signed(fill.quantity))
+
+    def adjust(self, adjusted: PositionAdjusted) -> None:
+        """Count what an operator approved."""
+        self._adjustments += 1
+        self._add(adjusted.instrument, adjusted.quantity)
+
+    def lose(self, reason: str) -> bool:
+        """Trust it no longer, for it cannot be reached; return whether that is news."""
+        return self._move(AccountState.LOST, reason)
+
+    def reconcile(self, reported: VenueReported, records: Mapping[str, OrderRecord]) -> bool:
+        """Hold a report against what is known; return whether the account can be trusted more or less since.
+
+        What differs while orders come and go may be under way: of an account that was trusted it has
+        to be seen twice, by as much, however much has traded in between.
+        """
+        sent = (r for r in records.values() if r.order.broker == self.broker and r.status in CONFIRMED)
+        before, self.differs = self.differs, differences(reported, records, sent, self._held, self.approved)
+        self.reported = reported
+        reason = self.differs.reason
+        if not reason:
+            return self._move(AccountState.READY, "")
+        if self.state is AccountState.READY and before.traits.isdisjoint(self.differs.traits):
+            return False
+        return self._move(AccountState.DIFFERS, reason)
+
+    def approve(
+        self, traders: Mapping[tuple[str, str], tuple[str, ...]], who: str, at: int
+    ) -> AccountApproved | AccountNotApproved:
+        """Take what the venue reported last for true, if it is clear to which portfolio it belongs.
+
+        Args:
+            traders: the portfolios that trade an instrument through a broker.
+            who: the operator.
+            at: market time, in UTC nanoseconds.
+        """
+        if self.reported is None or self.state is not AccountState.DIFFERS:
+            return AccountNotApproved(f"nothing of account:{self.broker} waits for an approval")
+        adjusted: list[PositionAdjusted] = []
+        for number, (instrument, (ours, theirs)) in enumerate(
+            sorted(self.differs.positions.items()), self._adjustments + 1
+        ):
+            portfolios = traders.get((self.broker, instrument), ())
+            if len(portfolios) != 1:
+                return AccountNotApproved(
+                    f"{len(portfolios)} portfolios trade {instrument} through {self.broker}, "
+                    "so that it cannot be told whose the difference is"
+                )
+            adjusted.append(
+                PositionAdjusted(
+                    portfolio=portfolios[0],
+                    instrument=instrument,
+                    broker=self.broker,
+                    quantity=UNROUNDED.subtract(theirs, ours),
+                    price=self._price_there(instrument),
+                    reference=f"{number}: {instrument} as of {self.reported.cursor}",
+                    reason=f"approved by {who}",
+                    at=at,
+                )
+            )
+        for each in adjusted:
+            self.adjust(each)
+        foreign = tuple(order.venue_order_id for order in self.differs.foreign)
+        self.approved |= set(foreign)
+        self.differs = replace(self.differs, positions={}, foreign=())
+        reason = self.differs.reason
+        self._move(AccountState.DIFFERS if reason else AccountState.READY, reason)
+        return AccountApproved(self.broker, tuple(adjusted), foreign)
+
+    def _price_there(self, instrument: str) -> Decimal:
+        assert self.reported is not None  # noqa: S101 - who approves has looked
+        prices = {each.instrument: each.average_price for each in self.reported.positions}
+        return prices.get(instrument, ZERO)
+
+    def _add(self, instrument: str, quantity: Decimal) -> None:
+        self._held[instrument] = UNROUNDED.add(self._held.get(instrument, ZERO), quantity)
+
+    def _move(self, state: AccountState, reason: str) -> bool:
+        if (state, reason) == (self.state, self.reason):
+            return False
+        self.state, self.reason = state, reason
+        return True

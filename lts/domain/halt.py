@@ -1,0 +1,94 @@
+"""A halt on its way: durable or not, what of its scope is still open, and who waits to hear of it."""
+
+from bus import Later
+from lts.domain.order_flow import StoodDown
+from lts.domain.risk import (
+    Holding,
+    TradingStateChanged,
+    TradingStateNotSet,
+    TradingStateSet,
+)
+
+Answer = Later[TradingStateSet | TradingStateNotSet]
+
+
+class Halt:
+    """One scope that is being brought to rest."""
+
+    __slots__ = (
+        "_first",
+        "changed",
+        "due",
+        "durable",
+        "flatten",
+        "flattening",
+        "held",
+        "looks",
+        "stood_down",
+        "trouble",
+        "waiting",
+    )
+
+    def __init__(self, changed: TradingStateChanged) -> None:
+        self.changed = changed
+        self.durable: bool | None = None
+        """None for as long as nobody knows."""
+        self.trouble = ""
+        self.flatten = False
+        """Whether what is held is to be closed."""
+        self.flattening = False
+        """Whether that is going on, so that orders that close may pass."""
+        self.held: tuple[Holding, ...] | None = None
+        """What is left to be closed; None for as long as nobody knows."""
+        self.stood_down: StoodDown | None = None
+        """What the desk said last."""
+        self.due = False
+        """Whether somebody will look again."""
+        self.looks = 0
+        """How often somebody looked whether it is at rest."""
+        self.waiting: list[Answer] = []
+        self._first: set[str] = set()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no order of the scope is open, for all that is known."""
+        return self.stood_down is not None and not (self.stood_down.open or self.stood_down.unknown)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has come to rest: nothing is open, and nothing held if that was to be closed."""
+        return self.quiet and (not self.flatten or self.held == ())
+
+    @property
+    def answerable(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.complete and self.durable is not None
+
+    def stand(self, stood: StoodDown) -> None:
+        """Take what the desk says is left."""
+        self._first.update(stood.open, stood.unknown)
+        self.stood_down = stood
+
+    def answer(self) -> TradingStateSet:
+        """Return how far it is."""
+        changed, stood = self.changed, self.stood_down
+        left = (*stood.open, *stood.unknown) if stood else ()
+        return TradingStateSet(
+            scope=changed.scope,
+            state=changed.state,
+            reason=changed.reason,
+            who=changed.who,
+            at=changed.at,
+            durable=bool(self.durable),
+            trouble=self.trouble or ("" if self.durable is not None else "it is not on disk yet"),
+            cancelled=len(self._first) - len(left),
+            open=stood.open if stood else (),
+            unknown=stood.unknown if stood else (),
+            held=self.held or (),
+        )
+
+    def tell(self) -> None:
+        """Answer all who wait."""
+        for later in self.waiting:
+            later.answer(self.answer())
+        self.waiting.clear()

@@ -1,0 +1,84 @@
+"""What a scope has lost: since its best moment, and since its day began.
+
+Measured in floats at the last prices, as a picture of the books and not the books themselves.
+"""
+
+from collections.abc import Mapping
+
+from lts.domain.fills import Fill
+from lts.domain.market import Instrument
+from lts.domain.trading_day import TradingDay
+
+
+class Losses:
+    """Follows the equity of a scope by its fills and prices, and says when it has lost too much.
+
+    Args:
+        capital: what its portfolios began with.
+        max_drawdown_pct: per cent of the highest equity that may be lost; None is no limit.
+        max_daily_loss: money that may be lost since the day began; None is no limit.
+        day: when days begin.
+    """
+
+    __slots__ = ("_cash", "_daily", "_day", "_drawdown", "_fell", "_opening", "_peak", "_since", "_units")
+
+    def __init__(
+        self, capital: float, max_drawdown_pct: float | None, max_daily_loss: float | None, day: TradingDay
+    ) -> None:
+        self._cash = capital
+        self._drawdown = max_drawdown_pct
+        self._daily = max_daily_loss
+        self._day = day
+        self._units: dict[str, float] = {}
+        self._peak: float | None = None
+        self._opening = 0.0
+        self._since = 0
+        self._fell = ""
+
+    def holds(self, symbol: str) -> bool:
+        """Whether the price of an instrument moves the equity."""
+        return bool(self._units.get(symbol))
+
+    def fill(self, fill: Fill, instrument: Instrument) -> None:
+        """Book what traded."""
+        units = float(fill.side.signed(fill.quantity) * instrument.multiplier)
+        self._cash -= units * float(fill.price) + float(fill.fee)
+        self._add(fill.instrument, units)
+
+    def carry(self, symbol: str, units: float, cost: float) -> None:
+        """Book what was held before, or adjusted: so many units, for which so much was paid."""
+        self._cash -= cost
+        self._add(symbol, units)
+
+    def measure(self, marks: Mapping[str, float], now: int) -> str:
+        """Return which limit is broken at these prices; empty if none is, or it cannot be told yet."""
+        if any(units and symbol not in marks for symbol, units in self._units.items()):
+            return self._fell
+        equity = self._cash + sum(units * marks[symbol] for symbol, units in self._units.items() if units)
+        start = self._day.start(now)
+        if self._peak is None or start != self._since:
+            self._opening, self._since = equity, start
+        self._peak = equity if self._peak is None else max(self._peak, equity)
+        self._fell = self._fell or self._broken(equity, self._peak)
+        return self._fell
+
+    @property
+    def fell(self) -> str:
+        """Which limit was broken since the measurement began; empty if none was."""
+        return self._fell
+
+    def begin_anew(self) -> None:
+        """Measure from the next time on: somebody has seen what was lost."""
+        self._peak, self._fell = None, ""
+
+    def _broken(self, equity: float, peak: float) -> str:
+        if self._drawdown is not None and peak > 0:
+            lost = (peak - equity) / peak * 100
+            if lost > self._drawdown:
+                return f"max_drawdown_pct: {lost:.2f} % of {peak:.2f} is lost, {self._drawdown:g} % may be"
+        if self._daily is not None and self._opening - equity > self._daily:
+            return f"max_daily_loss: {self._opening - equity:.2f} is lost since the day began, {self._daily:g} may be"
+        return ""
+
+    def _add(self, symbol: str, units: float) -> None:
+        self._units[symbol] = self._units.get(symbol, 0.0) + units

@@ -1,0 +1,142 @@
+"""The life of an order: what was intended, every state it went through, and its fills."""
+
+from decimal import Decimal
+
+from lts.domain.fills import Fill
+from lts.domain.money import UNROUNDED, ZERO, plain, unrounded
+from lts.domain.order_flow import ExecutionReport, OrderChanged
+from lts.domain.order_status import CLOSED, FILLS, PENDING, TRANSITIONS, OrderStatus
+from lts.domain.orders import Order, Terms
+
+# Looked up once: reading a member off its class takes longer than all that is done with it here.
+_INITIALIZED, _PARTIALLY_FILLED = OrderStatus.INITIALIZED, OrderStatus.PARTIALLY_FILLED
+_FILLED, _DENIED, _ACCEPTED = OrderStatus.FILLED, OrderStatus.DENIED, OrderStatus.ACCEPTED
+
+
+class IllegalTransition(Exception):
+    """An order was told to go where its state machine does not lead; nothing was changed."""
+
+
+class OrderRecord:
+    """The life of one order, moved by what its venue says.
+
+    The two fill states are reached by booking fills, never by saying so.
+    """
+
+    __slots__ = ("_fills", "_terms", "filled", "history", "order", "quantity", "status", "venue_ids")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.status = _INITIALIZED
+        self.quantity = order.quantity
+        """What is to trade in all, as it was modified last."""
+        self.filled = ZERO
+        self.history: list[tuple[OrderStatus, int]] = [(_INITIALIZED, order.created_at)]
+        self.venue_ids: tuple[str, ...] = ()
+        """The ids that the venue gave it, the one in use last; a replacement gives another one."""
+        self._fills: dict[str, Fill] = {}
+        self._terms: Terms | None = None
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The fills in the order in which they were booked."""
+        return tuple(self._fills.values())
+
+    @property
+    def terms(self) -> Terms:
+        """For how much and at what prices it works, as the venue confirmed last."""
+        return self._terms or self.order.terms
+
+    @property
+    @unrounded
+    def leaves(self) -> Decimal:
+        """The quantity that may still trade: zero once the order is closed, never negative."""
+        if self.status in CLOSED:
+            return ZERO
+        return max(self.quantity - self.filled, ZERO)
+
+    @property
+    def state_before(self) -> OrderStatus:
+        """The last state that was no pending request: where a refused update or cancel leads back."""
+        return next(status for status, _ in reversed(self.history) if status not in PENDING)
+
+    @property
+    def working(self) -> OrderStatus:
+        """The state of an order that the venue says it works: what it traded shows in it."""
+        return _PARTIALLY_FILLED if self.filled else _ACCEPTED
+
+    def knows(self, exec_id: str) -> bool:
+        """Whether this fill has been booked already, so that it would change nothing."""
+        return exec_id in self._fills
+
+    def advance(self, status: OrderStatus, at: int) -> None:
+        """Go to a state at a market time, or raise IllegalTransition.
+
+        FILLED is refused, and so is PARTIALLY_FILLED without a fill (with one it is where a
+        refused update or cancel leads back).
+        """
+        if status in FILLS and (status is _FILLED or not self.filled):
+            raise IllegalTransition(
+                f"{self.order.client_order_id} is said to be {status}, "
+                f"with fills for {plain(self.filled)} of {plain(self.quantity)}"
+            )
+        self._move(status, at)
+
+    def follow(self, changed: OrderChanged) -> None:
+        """Take on what the desk told of it, or raise IllegalTransition and take on nothing."""
+        if changed.status is not self.status:
+            self.advance(changed.status, changed.at)
+        self.carry(changed.venue_order_id)
+        if changed.terms is not None:
+            self.amend(changed.terms)
+
+    def amend(self, terms: Terms) -> None:
+        """Take on what a modification led to, as the venue confirmed it."""
+        self._terms = terms
+        self.quantity = terms.quantity
+
+    def carry(self, venue_order_id: str) -> None:
+        """Remember under which id the venue keeps it now; one that it had before is old news."""
+        if venue_order_id and venue_order_id not in self.venue_ids:
+            self.venue_ids = (*self.venue_ids, venue_order_id)
+
+    def learn(self, report: ExecutionReport) -> bool:
+        """Take on what a report says beside a state; return whether any of it is news."""
+        known = (self.venue_ids, self.terms)
+        self.carry(report.venue_order_id)
+        if report.terms is not None:
+            self.amend(report.terms)
+        return (self.venue_ids, self.terms) != known
+
+    def book(self, fill: Fill) -> str | None:
+        """Book a fill and go to the state it leads to; return what is alarming about it, if anything.
+
+        A fill that the record `knows` changes nothing. A fill after the order was closed, or for
+        more than was ordered, is money that moved: it is booked, the closed state stays, and the
+        answer is a sentence for an alarm. Raises IllegalTransition, and books nothing, if the
+        order cannot have reached a venue.
+        """
+        if fill.exec_id in self._fills:
+            return None
+        if fill.client_order_id != self.order.client_order_id:
+            raise ValueError(f"a fill of {fill.client_order_id} is not one of {self.order.client_order_id}")
+        was, ordered = self.status, self.quantity
+        filled = UNROUNDED.add(self.filled, fill.quantity)
+        if was not in CLOSED or was is _DENIED:
+            self._move(_FILLED if filled >= ordered else _PARTIALLY_FILLED, fill.at)
+        self.filled = filled
+        self._fills[fill.exec_id] = fill
+        if filled > ordered:
+            return (
+                f"{self.order.client_order_id} is overfilled: {plain(filled)} of {plain(ordered)} "
+                f"after fill {fill.exec_id}"
+            )
+        if was in CLOSED:
+            return f"{self.order.client_order_id} was {was} when fill {fill.exec_id} arrived"
+        return None
+
+    def _move(self, status: OrderStatus, at: int) -> None:
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalTransition(f"{self.order.client_order_id} cannot go from {self.status} to {status}")
+        self.status = status
+        self.history.append((status, at))

@@ -1,0 +1,78 @@
+"""The last that was heard of each market, and whether orders can be judged by it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import inf
+
+from lts.domain.market import Bar, Instrument, Quote, Trade
+from lts.domain.money import ZERO, exact
+from lts.domain.orders import Order
+
+News = Bar | Quote | Trade
+
+
+class Prices:
+    """Remembers the last news of each instrument, and of those that are watched the price before."""
+
+    __slots__ = ("_before", "_instruments", "last", "stale")
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self.last: dict[str, News] = {}
+        self.stale: dict[str, str] = {}
+        """Instruments of which nothing is heard that should be, and what is said of it."""
+        self._before: dict[str, float] = {}
+        self._instruments = instruments
+
+    def leap(self, news: News) -> None:
+        """Remember the price that these news take the place of."""
+        if before := self.last.get(news.instrument):
+            self._before[news.instrument] = price_of(before)
+
+    def objection(self, symbol: str) -> str:
+        """Return why an instrument cannot be valued now; empty if it can."""
+        news = self.last.get(symbol)
+        if news is None:
+            return f"no price of {symbol} has been seen"
+        if isinstance(news, Quote) and news.bid > news.ask:
+            return f"the last quote of {symbol} is crossed: {news.bid} is bid, and {news.ask} asked"
+        price = price_of(news)
+        return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
+
+    def reference(self, symbol: str) -> Decimal:
+        """Return the price by which orders are judged; there has to be one."""
+        return exact(price_of(self.last[symbol]))
+
+    def age(self, symbol: str, now: int) -> int:
+        """Return how long ago it was seen, in nanoseconds."""
+        news = self.last[symbol]
+        return now - (news.closed_at if isinstance(news, Bar) else news.at)
+
+    def jump(self, symbol: str) -> float:
+        """Return how far the last price is off the one before, in basis points; 0 if there was none."""
+        before = self._before.get(symbol)
+        if before is None or not 0 < before < inf:
+            return 0.0
+        return abs(price_of(self.last[symbol]) / before - 1) * 10_000
+
+    def value(self, symbol: str) -> Decimal:
+        """Return what one of an instrument is worth, a contract with its multiplier."""
+        return self.reference(symbol) * self._instruments[symbol].multiplier
+
+    def counts_at(self, order: Order) -> Decimal:
+        """Return the price at which an order counts: its limit, the trigger of a stop, or the last price."""
+        if order.limit_price is not None:
+            return order.limit_price
+        return self.reference(order.instrument) if order.trigger_price is None else order.trigger_price
+
+    def value_at(self, order: Order) -> Decimal:
+        """Return what one of what an order trades is worth; nothing, if there has been no price yet."""
+        if order.limit_price is None and order.trigger_price is None and self.objection(order.instrument):
+            return ZERO
+        return self.counts_at(order) * self._instruments[order.instrument].multiplier
+
+
+def price_of(news: News) -> float:
+    """Return the price by which orders are judged, as it came in: the last, or the middle of a quote."""
+    if isinstance(news, Bar):
+        return news.close
+    return news.price if isinstance(news, Trade) else (news.bid + news.ask) / 2

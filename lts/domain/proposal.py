@@ -1,0 +1,59 @@
+"""A proposal: what somebody would like to trade, beside all that it is judged by."""
+
+from decimal import Decimal
+
+from lts.domain.exposure import Exposure
+from lts.domain.market import Instrument
+from lts.domain.money import UNROUNDED
+from lts.domain.orders import Order
+from lts.domain.prices import Prices
+
+
+class Proposal:
+    """An order, or an order on other terms, at one instant of market time."""
+
+    __slots__ = (
+        "added",
+        "exposure",
+        "instrument",
+        "modifies",
+        "now",
+        "order",
+        "prices",
+        "reduces",
+        "reference",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it is judged by
+        self,
+        order: Order,
+        instrument: Instrument,
+        exposure: Exposure,
+        prices: Prices,
+        now: int,
+        added: Decimal | None = None,
+    ) -> None:
+        self.order = order
+        """On the terms that are proposed."""
+        self.instrument = instrument
+        self.exposure = exposure
+        self.prices = prices
+        self.now = now
+        self.modifies = added is not None
+        self.added = order.quantity if added is None else added
+        """By how much more may trade if this is let through; negative if it is less."""
+        self.reduces = order.reduce_only or (exposure.reduces(order) if added is None else added <= 0)
+        """Whether it can add nothing to what is at risk."""
+        self.reference = prices.reference(order.instrument)
+
+    @property
+    def price(self) -> Decimal:
+        """The price at which it counts."""
+        return self.prices.counts_at(self.order)
+
+    @property
+    def value(self) -> Decimal:
+        """What the whole order is worth at that price."""
+        return UNROUNDED.multiply(
+            UNROUNDED.multiply(self.order.quantity, self.price), self.instrument.multiplier
+        )

@@ -1,0 +1,47 @@
+"""The register: what is traded, whose each portfolio is, and who trades what where."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from lts.domain.market import Instrument
+from lts.domain.orders import Order
+
+SYSTEM = "system"
+
+
+class Register(msgspec.Struct, frozen=True):
+    """What the residents have to know of a system's plan."""
+
+    instruments: Mapping[str, Instrument] = {}
+    owners: Mapping[str, str] = {}
+    """The user of each portfolio."""
+    traders: Mapping[tuple[str, str], tuple[str, ...]] = {}
+    """The portfolios that trade an instrument through a broker, by broker and symbol."""
+    capital: Mapping[str, Decimal] = {}
+    """What each portfolio began with."""
+
+    def scopes(self, order: Order) -> tuple[str, ...]:
+        """Return every scope of trading that an order is in."""
+        return self.scopes_of(order.portfolio, order.broker)
+
+    def scopes_of(self, portfolio: str, broker: str) -> tuple[str, ...]:
+        """Return every scope that a portfolio is in as far as it trades through a broker."""
+        own = (f"portfolio:{portfolio}", f"account:{broker}")
+        if owner := self.owners.get(portfolio):
+            return (SYSTEM, f"user:{owner}", *own)
+        return (SYSTEM, *own)
+
+    @property
+    def all_scopes(self) -> tuple[str, ...]:
+        """Every scope of trading that there is."""
+        users = (f"user:{owner}" for owner in self.owners.values())
+        portfolios = (f"portfolio:{portfolio}" for portfolio in self.owners)
+        accounts = (f"account:{broker}" for broker, _ in self.traders)
+        return (SYSTEM, *dict.fromkeys((*users, *portfolios, *accounts)))
+
+    def around(self, scope: str) -> tuple[str, ...]:
+        """Return the wider scopes that a scope is in, whatever else it may be part of."""
+        owner = self.owners.get(scope.removeprefix("portfolio:")) if scope.startswith("portfolio:") else None
+        return () if scope == SYSTEM else (SYSTEM, f"user:{owner}") if owner else (SYSTEM,)

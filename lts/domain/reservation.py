@@ -1,0 +1,101 @@
+"""A reservation: what an open order may still trade, as far as risk counts on it."""
+
+from decimal import Decimal
+
+from lts.domain.exposure import Exposure
+from lts.domain.money import UNROUNDED, ZERO
+from lts.domain.order_flow import OrderChanged
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, Terms
+
+_WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_PENDING_UPDATE = OrderStatus.PENDING_UPDATE
+
+
+class Reservation:
+    """Keeps the leaves of one order in the exposure that it belongs to, from its approval to its end.
+
+    While a modification is on its way, the larger of both quantities counts.
+    """
+
+    __slots__ = ("_asked", "_left", "exposure", "filled", "order", "status", "terms", "wanted")
+
+    def __init__(self, order: Order, exposure: Exposure) -> None:
+        self.order = order
+        self.exposure = exposure
+        self.terms = order.terms
+        """For how much and at what prices it works, as the venue confirmed last."""
+        self.wanted: Terms | None = None
+        """What it was approved to be modified to, and is not yet."""
+        self.filled = ZERO
+        self.status = OrderStatus.INITIALIZED
+        self._asked = False
+        self._left = order.quantity
+        exposure.reserve(order.side, order.quantity, reduce_only=order.reduce_only)
+
+    @classmethod
+    def recalled(cls, record: OrderRecord, exposure: Exposure) -> "Reservation":
+        """Return what an order reserves that was journalled before."""
+        reservation = cls(record.order, exposure)
+        reservation.terms, reservation.filled, reservation.status = record.terms, record.filled, record.status
+        reservation._count()
+        return reservation
+
+    @property
+    def left(self) -> Decimal:
+        """What may still trade, never negative."""
+        return self._left
+
+    @property
+    def is_working(self) -> bool:
+        """Whether its venue works it, and nothing that was asked for is on its way."""
+        return self.status in _WORKING and self.wanted is None
+
+    def fill(self, quantity: Decimal, status: OrderStatus) -> None:
+        """Take note that so much of it has traded."""
+        self.filled = UNROUNDED.add(self.filled, quantity)
+        self.status = status
+        self._count()
+
+    def follow(self, changed: OrderChanged) -> None:
+        """Take note of where it stands, and on what terms."""
+        self.status = changed.status
+        if changed.terms is not None:
+            self.terms, self.wanted = changed.terms, None
+            self._count()
+        elif self.wanted is not None:
+            self._doubt(changed.status)
+
+    def want(self, terms: Terms) -> None:
+        """Count on it to be modified."""
+        self.wanted, self._asked = terms, False
+        self._count()
+
+    def release(self) -> None:
+        """Count on it no longer."""
+        self._set(ZERO)
+
+    def would_add(self, terms: Terms) -> Decimal:
+        """Return by how much more it could trade on other terms; negative if it could trade less."""
+        return UNROUNDED.subtract(UNROUNDED.subtract(terms.quantity, self.filled), self._left)
+
+    def _doubt(self, status: OrderStatus) -> None:
+        """Forget a modification that came to nothing: it had been asked for, and the order works as before."""
+        if status is _PENDING_UPDATE:
+            self._asked = True
+        elif self._asked and status in _WORKING:
+            self.wanted = None
+            self._count()
+
+    def _count(self) -> None:
+        quantity = self.terms.quantity
+        if self.wanted is not None:
+            quantity = max(quantity, self.wanted.quantity)
+        self._set(max(ZERO, UNROUNDED.subtract(quantity, self.filled)))
+
+    def _set(self, left: Decimal) -> None:
+        if left != self._left:
+            added = UNROUNDED.subtract(left, self._left)
+            self._left = left
+            self.exposure.reserve(self.order.side, added, reduce_only=self.order.reduce_only)

@@ -1,0 +1,134 @@
+"""The risk book: what every portfolio holds, and what every open order may still add to that."""
+
+from operator import attrgetter
+
+from lts.domain.exposure import Exposure
+from lts.domain.fills import Fill
+from lts.domain.guards import Guards
+from lts.domain.journal import OrdersRecalled
+from lts.domain.money import unrounded
+from lts.domain.order_flow import OrderChanged, OrderFilled
+from lts.domain.order_status import CLOSED
+from lts.domain.orders import Order
+from lts.domain.prices import Prices
+from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.register import Register
+from lts.domain.reservation import Reservation
+from lts.domain.risk import Holding
+from lts.domain.self_match import SelfMatch
+
+
+class RiskBook:
+    """The fold of all orders, fills and adjustments, as risk needs it; guards are told what they measure."""
+
+    __slots__ = ("_exposures", "_guards", "_prices", "_register", "matching", "reservations", "seen")
+
+    def __init__(self, register: Register, guards: Guards, prices: Prices) -> None:
+        self._register = register
+        self._guards = guards
+        self._prices = prices
+        self._exposures: dict[tuple[str, str, str], Exposure] = {}
+        self.reservations: dict[str, Reservation] = {}
+        """The open orders."""
+        self.seen: set[str] = set()
+        """The ids of all orders that there ever were."""
+        self.matching = SelfMatch() if guards.matching else None
+
+    def take_up(self, recalled: OrdersRecalled, now: int) -> None:
+        """Fold what the journal knows."""
+        for snapshot in recalled.snapshots:
+            held = snapshot.position
+            exposure = self.exposure(held.portfolio, snapshot.broker, held.instrument)
+            exposure.hold(held.quantity)
+            paid = float(held.cost - held.realised + held.fees)
+            self._guards.carry(exposure, float(held.quantity * held.multiplier), paid)
+        fills: list[Fill] = []
+        for record in recalled.records:
+            order = record.order
+            self.seen.add(order.client_order_id)
+            fills += record.fills
+            if record.leaves:
+                exposure = self.exposure(order.portfolio, order.broker, order.instrument)
+                self._add(Reservation.recalled(record, exposure), order.created_at)
+        for fill in sorted(fills, key=attrgetter("at")):
+            self._hold(fill, now)
+        for adjusted in recalled.adjustments:
+            self.adjust(adjusted)
+
+    def exposure(self, portfolio: str, broker: str, instrument: str) -> Exposure:
+        """Return what a portfolio has in an instrument through a broker."""
+        key = (portfolio, broker, instrument)
+        exposure = self._exposures.get(key)
+        if exposure is None:
+            totals = self._guards.totals(portfolio, broker)
+            exposure = self._exposures[key] = Exposure(portfolio, broker, instrument, totals)
+        return exposure
+
+    def reserve(self, order: Order, exposure: Exposure, now: int) -> None:
+        """Count on an order that was approved."""
+        self.seen.add(order.client_order_id)
+        self._add(Reservation(order, exposure), now)
+
+    def fill(self, filled: OrderFilled, now: int) -> None:
+        """Turn what traded from a reservation into a position."""
+        fill = filled.fill
+        self._hold(fill, now)
+        reservation = self.reservations.get(fill.client_order_id)
+        if reservation is not None:
+            reservation.fill(fill.quantity, filled.status)
+            if filled.status in CLOSED:
+                self._release(reservation)
+
+    def follow(self, changed: OrderChanged) -> Reservation | None:
+        """Count on an order as far as it can trade where it stands now; return it if it is open."""
+        reservation = self.reservations.get(changed.client_order_id)
+        if reservation is None:
+            return None
+        if changed.status in CLOSED:
+            self._release(reservation)
+            return None
+        reservation.follow(changed)
+        return reservation
+
+    @unrounded
+    def adjust(self, adjusted: PositionAdjusted) -> None:
+        """Hold what an operator approved to be held."""
+        exposure = self.exposure(adjusted.portfolio, adjusted.broker, adjusted.instrument)
+        exposure.hold(adjusted.quantity)
+        units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
+        self._guards.carry(exposure, float(units), float(units * adjusted.price))
+
+    def held(self, scope: str) -> tuple[Holding, ...]:
+        """Return what the portfolios of a scope hold."""
+        return tuple(
+            Holding(each.portfolio, each.broker, each.instrument, each.position)
+            for each in self._exposures.values()
+            if each.position and scope in self._register.scopes_of(each.portfolio, each.broker)
+        )
+
+    def owner(self, portfolio: str) -> str:
+        """Return whose a portfolio is; its own if nobody is known."""
+        return self._register.owners.get(portfolio, portfolio)
+
+    def _hold(self, fill: Fill, now: int) -> None:
+        exposure = self.exposure(fill.portfolio, fill.broker, fill.instrument)
+        exposure.hold(fill.side.signed(fill.quantity))
+        if self._guards.any:
+            self._guards.trade(fill, now)
+
+    def _add(self, reservation: Reservation, now: int) -> None:
+        order = reservation.order
+        self.reservations[order.client_order_id] = reservation
+        if self.matching is not None:
+            self.matching.add(self.owner(order.portfolio), reservation)
+        if self._guards.any:
+            self._guards.commit(reservation, self._prices.value_at(order), now)
+
+    def _release(self, reservation: Reservation) -> None:
+        order = reservation.order
+        reservation.release()
+        del self.reservations[order.client_order_id]
+        if self.matching is not None:
+            self.matching.remove(self.owner(order.portfolio), reservation)
+        if self._guards.any:
+            self._guards.release(order)

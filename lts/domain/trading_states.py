@@ -1,0 +1,54 @@
+"""Trading states by scope: what was set until somebody changes it, and what holds for as long as its cause."""
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+
+from lts.domain.risk import TradingState, TradingStateChanged
+
+_ACTIVE = TradingState.ACTIVE
+
+
+class TradingStates:
+    """What was set for each scope (latched: it outlives the process), and what passing causes add to that.
+
+    A cause is a fact that ends by itself: an account that cannot be trusted, a disk that cannot be
+    written. When it is over, what was set holds as before.
+    """
+
+    __slots__ = ("_latched", "_passing")
+
+    def __init__(self, latched: Iterable[TradingStateChanged] = ()) -> None:
+        self._latched = {each.scope: each for each in latched}
+        self._passing: dict[str, dict[str, TradingStateChanged]] = {}
+
+    def latched(self, scope: str) -> TradingState:
+        """Return what was set for a scope."""
+        return self._latched[scope].state if scope in self._latched else _ACTIVE
+
+    def latch(self, changed: TradingStateChanged) -> None:
+        """Set a scope's state until it is set again."""
+        self._latched[changed.scope] = changed
+
+    def begin(self, cause: str, changed: TradingStateChanged) -> None:
+        """Have a scope in a state for as long as a cause lasts."""
+        self._passing.setdefault(changed.scope, {})[cause] = changed
+
+    def end(self, cause: str, scope: str) -> bool:
+        """End a cause; return whether there was one."""
+        causes = self._passing.get(scope, {})
+        return causes.pop(cause, None) is not None
+
+    def effective(self, scope: str) -> TradingStateChanged | None:
+        """Return the strictest of all that holds for a scope by itself, what was set before what passes."""
+        found = [*self._of(scope)]
+        return max(found, key=attrgetter("state")) if found else None
+
+    def strict(self) -> tuple[TradingStateChanged, ...]:
+        """Return the state of each scope that is not active."""
+        found = (self.effective(scope) for scope in sorted(self._latched.keys() | self._passing.keys()))
+        return tuple(each for each in found if each is not None and each.state is not _ACTIVE)
+
+    def _of(self, scope: str) -> Iterator[TradingStateChanged]:
+        if scope in self._latched:
+            yield self._latched[scope]
+        yield from self._passing.get(scope, {}).values()
