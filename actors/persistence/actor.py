@@ -10,21 +10,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from actors.persistence.charges import recall_charges
+from actors.persistence.entry import News
 from actors.persistence.insertion import Stored
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
-from actors.persistence.page import Form, Page
-from actors.persistence.progress import Odometer, Progress
+from actors.persistence.lease import Lease
+from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
-from actors.persistence.rotation import Rewrapping, Rotation
-from actors.persistence.rows import DataKeyRow
+from actors.persistence.rotation import Rewrapping, Rotation, keep_made
+from actors.persistence.rows import FeedProgressRow, VenueCursorRow
 from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, Storage, opened
 from actors.persistence.troubles import sentence
 from actors.persistence.units import Units
-from actors.persistence.work import Batch, Impossible, Scribe, Steps, Work
+from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
-from bus import SECOND, Accepted, Actor, Later, on
+from bus import SECOND, Accepted, Actor, Later, Time, every, on
 from lts.domain.billing import ChargesRecalled, RecallCharges
 from lts.domain.journal import (
     DepositsRecalled,
@@ -39,13 +40,16 @@ from lts.domain.journal import (
 from lts.domain.market import Bar, BarOpened, Quote, Trade
 from lts.domain.order_flow import (
     JournalOrder,
+    JournalSynced,
     OrderChanged,
     OrderDenied,
     OrderFilled,
     OrderJournalled,
     OrderNotJournalled,
+    SyncJournal,
 )
-from lts.domain.risk import TradingStateChanged
+from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
 from lts.domain.storage import (
     FactNotKept,
@@ -65,10 +69,11 @@ R = TypeVar("R")
 
 log = structlog.get_logger("persistence")
 
-DATA_KEYS = Form(DataKeyRow)
 MARKET = (BarOpened, Bar, Quote, Trade)
 LAST_WRITE = 8.0
 """Seconds in which what waits is written when the node stops."""
+LOOK = 0.1
+"""Seconds after which somebody looks whether the database is slow."""
 MOST_WAITING = 50_000
 """Pieces of work in the lane beyond which units and intents are refused."""
 
@@ -105,16 +110,19 @@ class Persistence(Actor[Storage]):
         self.keys: DataKeys = storage.keys
         self.engine = storage.engine
         self.troubled_since = 0
+        self.slow = False
         self.rotating = False
         self.reader = Reader(storage.engine)
-        self.journal = Journal(self.params.tariff)
+        async with storage.engine.connect() as connection:
+            lease = await Lease.next(connection)
+            self.journal = Journal(self.params.tariff, lease)
+            await self.journal.resume(connection)
         self.units = Units(lambda: self.keys.sealing)
-        self.progress = Progress()
+        self.progress, self.cursors = Places(FeedProgressRow), Places(VenueCursorRow)
         self.writer = Writer(storage.connection, storage.trail, storage.sealer, self._note_trouble)
         if self.keys.made:
-            self.writer.put(Work(self._keep_keys, Steps(), "persistence", 0))
-        async with storage.engine.connect() as connection:
-            await self.journal.resume(connection)
+            self.writer.put(Work(partial(keep_made, self.keys), Steps(), "persistence", 0))
+        self.writer.put(Work(lease.take, Steps(), "persistence", 0, precious=True))
         self.odometer = Odometer(await self.reader.progress())
         self.latest = await self.reader.latest()
         self.found = await self.reader.tally()
@@ -137,14 +145,44 @@ class Persistence(Actor[Storage]):
         return later
 
     @on
+    def sync(self, wanted: SyncJournal) -> Later[JournalSynced]:
+        """Answer when all that was said of an order so far is on disk."""
+        return self._recall(_nothing, lambda _: JournalSynced(wanted.client_order_id))
+
+    @on
     def note(self, fact: OrderChanged | OrderFilled) -> None:
         """Keep what became of an order."""
         self._note(fact, "desk")
 
     @on
-    def note_decision(self, fact: OrderDenied | TradingStateChanged) -> None:
+    def note_decision(self, fact: OrderDenied) -> None:
         """Keep what risk decided."""
         self._note(fact, "risk")
+
+    @on
+    def keep_state(
+        self, wanted: JournalTradingState
+    ) -> Later[TradingStateJournalled | TradingStateNotJournalled]:
+        """Keep a trading state in the name of who wanted it, and answer when it is on disk."""
+        later, changed = self.later(), wanted.changed
+        done = partial(later.answer, TradingStateJournalled(changed))
+
+        def refuse(reason: str) -> None:
+            later.answer(TradingStateNotJournalled(changed, reason))
+
+        self._put(Work(changed, self.journal, changed.who or "risk", self.cause, done, refuse, fleeting=True))
+        return later
+
+    @on
+    def note_adjustment(self, adjusted: PositionAdjusted) -> None:
+        """Keep what an operator approved."""
+        self._note(adjusted, "desk")
+
+    @on
+    def note_cursor(self, moved: CursorMoved) -> None:
+        """Keep how far a venue's transactions are taken in: what they led to stands in the lane before."""
+        row = {"broker": moved.broker, "cursor": moved.cursor, "at": moved.at}
+        self.writer.put(Work({moved.broker: row}, self.cursors, "desk", 0, precious=True))
 
     @on
     def perform(self, wanted: Perform) -> Later[Performed | NotPerformed]:
@@ -186,7 +224,12 @@ class Persistence(Actor[Storage]):
     @on
     def recall_orders(self, wanted: RecallOrders) -> Later[OrdersRecalled]:
         """Answer with orders and their lives."""
-        return self._recall(lambda: self.reader.orders(wanted), OrdersRecalled)
+        return self._recall(lambda: self.reader.orders(wanted), lambda found: found)
+
+    @on
+    def recall_cursor(self, wanted: RecallCursor) -> Later[CursorRecalled]:
+        """Answer up to where a venue's transactions are taken in."""
+        return self._recall(lambda: self.reader.cursor(wanted.broker), CursorRecalled)
 
     @on
     def recall_deposits(self, wanted: RecallDeposits) -> Later[DepositsRecalled]:
@@ -258,13 +301,7 @@ class Persistence(Actor[Storage]):
             self.writer.put(Work(None, upkeep, "persistence", 0, done, refused))
             await step
 
-    async def _keep_keys(self, batch: Batch, work: Work) -> None:
-        page = Page(DATA_KEYS, batch)
-        for row in self.keys.made:
-            page.insert(row, work)
-        await page.write()
-
-    def _note(self, fact: OrderChanged | OrderFilled | OrderDenied | TradingStateChanged, who: str) -> None:
+    def _note(self, fact: News, who: str) -> None:
         def refuse(reason: str) -> None:
             self.give_up(fact, reason)
             self.publish(FactNotKept(type(fact).__name__, reason))
@@ -298,13 +335,34 @@ class Persistence(Actor[Storage]):
         self.background(look_up())
         return later
 
+    @every(LOOK, time=Time.SYSTEM)
+    def watch(self) -> None:
+        """Tell of trouble before the database does, where market time does not wait for it."""
+        most, since = self.params.slow_after_s, self.writer.stuck_since
+        late = most is not None and since and self.system.monotonic() - since > most * SECOND
+        if late and not (self.slow or self.writer.trouble):
+            self._note_trouble(f"{self.params.place} has not answered for {most:g} s")
+            self.slow = True
+        elif self.slow and not late:
+            self.slow = False
+            if not self.writer.trouble:
+                self._note_trouble("")
+
     def _note_trouble(self, reason: str) -> None:
         now = self.system.monotonic()
-        if reason:
+        if reason and self.slow:
+            self.slow = False  # it was told; from now on it is the writer that knows when it is over
+            log.error("nothing can be stored", reason=reason, waiting=len(self.writer))
+        elif reason:
             self.troubled_since = now
+            log.error("nothing can be stored", reason=reason, waiting=len(self.writer))
             self.publish(StorageTroubled(reason))
         else:
             self.publish(StorageRecovered((now - self.troubled_since) / SECOND))
+
+
+async def _nothing() -> None:
+    """Read nothing: what was to be waited for is over by then."""
 
 
 def _refuse(step: asyncio.Future[None], reason: str) -> None:

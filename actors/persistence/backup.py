@@ -2,7 +2,7 @@
 
 import os
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,16 +12,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from actors.persistence.archive import Archive, ArchiveWriter
+from actors.persistence.disk import readable
 from actors.persistence.engine import make_engine
 from actors.persistence.lines import LineWriter
 from actors.persistence.manifest import FORMAT, Manifest, TableSum, lts_version
 from actors.persistence.offline import PATIENCE
+from actors.persistence.reads import Record
 from actors.persistence.sequences import sequences
 from actors.persistence.shelf import DIRECTORY, SUFFIX, backup_name, draft, publish
 from actors.persistence.snapshot import Snapshot, pages, snapshot
 from actors.persistence.storage import Storage
 from actors.persistence.troubles import sentence, where
 from bus.clock import SystemClock
+from lts.domain.units import RecordRead
 from lts.refusal import Refused
 from lts.security.node_key import NodeKey, NodeKeys
 
@@ -35,7 +38,18 @@ class Backup(msgspec.Struct, frozen=True):
     manifest: Manifest
 
 
-async def back_up(storage: Storage, to: Path | None = None) -> Backup:
+Choice = Mapping[str, Callable[[Any], bool]]
+"""By table, which of its rows are wanted."""
+
+
+async def back_up(
+    storage: Storage,
+    to: Path | None = None,
+    *,
+    record: Record,
+    place: tuple[str, str] = (DIRECTORY, SUFFIX),
+    choice: Choice | None = None,
+) -> Backup:
     """Make a backup of what is stored, whether or not a node goes on working with it.
 
     It only reads, in one transaction and on a connection of its own, so that no writer waits for it,
@@ -44,20 +58,24 @@ async def back_up(storage: Storage, to: Path | None = None) -> Backup:
 
     Args:
         storage: what to back up; its node key seals the file.
-        to: a directory, which is made if it is absent, or a new file whose name ends with `.backup`; else
-            `backups` in the state directory.
+        to: a directory, which is made if it is absent, or a new file whose name has the ending; else the
+            directory of the place.
+        record: has it recorded that all is read, and what into, before the first row is.
+        place: a directory in the state directory, and how names of files end.
+        choice: what of it; all, if it is None.
 
     Raises:
-        Refused: it cannot be read or written, or is not as LTS leaves it.
+        Refused: it cannot be recorded, read or written, or is not as LTS leaves it.
     """
     node_keys = storage.node_keys(create=False).keys
     created_at = SystemClock().now()
-    target = _target(storage, to, created_at)
+    target = _target(storage.state_dir / place[0] if to is None else to, place[1], created_at)
     engine = make_engine(storage.address, pool_size=2, statement_timeout=PATIENCE, create=False)
     try:
         with draft(target.parent) as (path, file):
             async with snapshot(engine, storage.head) as taken:
-                manifest = await _write(taken, file, node_keys.current, created_at)
+                await record(RecordRead("database", f"{target.suffix[1:]} to {readable(target)}"))
+                manifest = await _write(taken, file, node_keys.current, created_at, choice)
             size = await to_thread(_settle, file)
             await to_thread(_prove, path, node_keys)
             publish(path, target)
@@ -70,7 +88,10 @@ async def back_up(storage: Storage, to: Path | None = None) -> Backup:
     return Backup(target, size, manifest)
 
 
-async def _write(taken: Snapshot, file: BinaryIO, node_key: NodeKey, created_at: int) -> Manifest:
+async def _write(
+    taken: Snapshot, file: BinaryIO, node_key: NodeKey, created_at: int, choice: Choice | None
+) -> Manifest:
+    plans = [plan for plan in taken.plans if choice is None or plan.name in choice]
     unsummed = Manifest(
         lts_backup=FORMAT,
         lts=lts_version(),
@@ -83,14 +104,15 @@ async def _write(taken: Snapshot, file: BinaryIO, node_key: NodeKey, created_at:
         seal_hash=taken.seal_hash,
         head=taken.head,
         sequences=await sequences(taken.connection),
-        tables={plan.name: TableSum() for plan in taken.plans},
+        tables={plan.name: TableSum() for plan in plans},
     )
     archive = ArchiveWriter(file, node_key, unsummed)
-    for plan in taken.plans:
+    for plan in plans:
         archive.begin(plan.name, tuple(plan.columns))
         writer = LineWriter(plan)
         async for page in pages(taken.connection, plan):
-            await to_thread(_add, archive, writer, page)
+            wanted = page if choice is None else [*filter(choice[plan.name], page)]
+            await to_thread(_add, archive, writer, wanted)
     return await to_thread(archive.finish)
 
 
@@ -99,13 +121,12 @@ def _add(archive: ArchiveWriter, writer: LineWriter, page: Sequence[Sequence[Any
     archive.add(writer.lines(page), len(page))
 
 
-def _target(storage: Storage, to: Path | None, created_at: int) -> Path:
+def _target(target: Path, suffix: str, created_at: int) -> Path:
     """Return the file that the backup will be."""
-    target = storage.state_dir / DIRECTORY if to is None else to
     try:
-        if target.suffix != SUFFIX:
+        if target.suffix != suffix:
             target.mkdir(mode=0o700, exist_ok=True)
-            target /= backup_name(created_at)
+            target /= backup_name(created_at, suffix)
         there = target.exists()
     except OSError as error:
         raise _unwritable(target, error) from None

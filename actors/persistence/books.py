@@ -1,7 +1,9 @@
 """The books: what must hold between the rows, whoever wrote them."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import msgspec
@@ -11,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from actors.persistence.findings import Findings
 from actors.persistence.page import table_of
 from actors.persistence.pages import PAGE
-from actors.persistence.rows import FillRow, OrderEventRow
+from actors.persistence.rows import FillRow, OrderEventRow, PositionAdjustmentRow
 from lts.domain.fills import Fill
 from lts.domain.money import ONE, ZERO, plain, unrounded
 from lts.domain.orders import Side
 from lts.domain.positions import Position
 
 _EVENTS, _FILLS = table_of(OrderEventRow), table_of(FillRow)
+_ADJUSTMENTS = table_of(PositionAdjustmentRow)
 _AMOUNTS = ("multiplier", "quantity", "cost", "realised", "fees")
 
 Stored = Mapping[str, Any]
@@ -25,6 +28,8 @@ Stored = Mapping[str, Any]
 
 class Books:
     """Bookings sum to zero, orders are as filled as their fills, positions are the fold of their fills.
+
+    The fold begins with the balance snapshot, where there is one.
 
     `watch` is shown every row, those of a booking one after the other; then `close` compares.
     """
@@ -37,10 +42,12 @@ class Books:
         """By order, the quantity said to be filled that no fill accounts for, while it is not zero."""
         self._fills = 0
         self._held: dict[tuple[Any, Any], Position] = {}
+        self._archived: dict[tuple[Any, Any], Position] = {}
         self._watchers: dict[str, Callable[[Stored], None]] = {
             "orders": unrounded(self._watch_order),
             "fills": unrounded(self._watch_fill),
-            "positions": self._watch_position,
+            "positions": lambda row: self._watch_position(row, self._held),
+            "balance_snapshots": self._watch_snapshot,
             "ledger_entries": unrounded(self._watch_posting),
         }
 
@@ -85,29 +92,36 @@ class Books:
                 self._findings.add(f"the booking {self._booking} is off by {plain(left_over)} {currency}")
         self._booking, self._sums = following, {}
 
-    def _watch_position(self, row: Stored) -> None:
+    def _watch_snapshot(self, row: Stored) -> None:
+        if row["fills"]:
+            self._watch_position(row, self._archived)
+
+    def _watch_position(self, row: Stored, among: dict[tuple[Any, Any], Position]) -> None:
         amounts = {
             name: Decimal(row[name]) for name in ("multiplier", "quantity", "cost", "realised", "fees")
         }
         key = (row["portfolio_id"], row["instrument"])
         flat = Position(str(key[0]), key[1], round_trips=row["round_trips"])
-        self._held[key] = msgspec.structs.replace(flat, **amounts)
+        among[key] = msgspec.structs.replace(flat, **amounts)
 
     async def _fold(self, connection: AsyncConnection) -> None:
-        """Fold all fills, in the order in which they were journalled, and compare the positions."""
+        """Fold all fills that are left, in the order in which they were journalled; compare the positions."""
+        adjusted = await connection.execute(select(_ADJUSTMENTS).order_by(_ADJUSTMENTS.c.seq))
+        waiting = deque(adjusted)
         seq = _EVENTS.c.seq
         of_fill = and_(*(_EVENTS.c[name] == _FILLS.c[name] for name in ("client_order_id", "exec_id")))
         query = select(seq, *_FILLS.columns).select_from(_EVENTS.join(_FILLS, of_fill))
         query = query.order_by(seq).limit(PAGE)
-        folded: dict[tuple[Any, Any], Position] = {}
+        folded = dict(self._archived)
         count = after = 0
         while True:
             page = (await connection.execute(query.where(seq > after))).all()
-            self._fold_page(folded, page)
+            self._fold_page(folded, page, waiting)
             count += len(page)
             if len(page) < PAGE:
                 break
             after = page[-1][0]
+        self._adjust(folded, waiting)
         if count != self._fills:
             self._findings.add(f"there are {self._fills} fills, and order events tell of {count}")
         for key in folded.keys() | self._held.keys():
@@ -115,14 +129,27 @@ class Books:
                 self._findings.add(f"positions {list(key)} is not what its fills lead to")
 
     @unrounded
-    def _fold_page(self, folded: dict[tuple[Any, Any], Position], page: Sequence[Any]) -> None:
+    def _fold_page(
+        self, folded: dict[tuple[Any, Any], Position], page: Sequence[Any], waiting: deque[Any]
+    ) -> None:
         for row in page:
+            self._adjust(folded, waiting, row.seq)
             key = (row.portfolio_id, row.instrument)
-            before = folded.get(key)
-            if before is None:
-                held = self._held.get(key)
-                before = Position(str(key[0]), key[1], held.multiplier if held else ONE)
-            folded[key] = before.fold(_fill_of(row))
+            folded[key] = self._before(folded, key).fold(_fill_of(row))
+
+    @unrounded
+    def _adjust(
+        self, folded: dict[tuple[Any, Any], Position], waiting: deque[Any], until: float = inf
+    ) -> None:
+        """Fold the adjustments that were journalled before an order event."""
+        while waiting and waiting[0].seq < until:
+            row = waiting.popleft()
+            key = (row.portfolio_id, row.instrument)
+            folded[key] = self._before(folded, key).adjust(row.quantity, row.price)
+
+    def _before(self, folded: dict[tuple[Any, Any], Position], key: tuple[Any, Any]) -> Position:
+        held = self._held.get(key)
+        return folded.get(key) or Position(str(key[0]), key[1], held.multiplier if held else ONE)
 
 
 def _fill_of(row: Any) -> Fill:

@@ -51,3 +51,8 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def readable(path: Path) -> str:
+    """Return a path as a text that can be stored, whatever bytes are in it."""
+    return os.fsencode(path.absolute()).decode(errors="backslashreplace")

@@ -6,6 +6,7 @@ that they agree at every instant.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,11 @@ from actors.persistence.rows import (
     BillingRecordRow,
     FillRow,
     LedgerEntryRow,
+    OrderConditionRow,
     OrderEventRow,
     OrderRow,
+    OrderTermsRow,
+    PositionAdjustmentRow,
     PositionRow,
     TradingStateRow,
 )
@@ -27,20 +31,24 @@ from lts.domain.fills import Fill
 from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
-from lts.domain.orders import Order, OrderStatus
-from lts.domain.portfolio import postings
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order
+from lts.domain.portfolio import adjustment, postings
 from lts.domain.positions import Position
+from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
 
 if TYPE_CHECKING:
     from actors.persistence.journal import Journal
 
-Fact = Order | OrderChanged | OrderFilled | OrderDenied | TradingStateChanged
-"""An intent, or what became of one; or whether a scope may trade."""
+News = OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | TradingStateChanged
+Fact = Order | News
+"""An intent, or what became of one; what was adjusted; or whether a scope may trade."""
 
 ORDERS, EVENTS, FILLS = Form(OrderRow), Form(OrderEventRow), Form(FillRow)
 POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(BillingRecordRow)
-STATES = Form(TradingStateRow)
+STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
+CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
 
 _DENIED = OrderStatus.DENIED
 
@@ -64,13 +72,16 @@ class Entry:
         self._ledger = Page(LEDGER, batch)
         self._charges = Page(CHARGES, batch)
         self._states = Page(STATES, batch)
+        self._conditions = Page(CONDITIONS, batch)
+        self._terms = Page(TERMS, batch)
+        self._adjustments = Page(ADJUSTMENTS, batch)
 
     async def write(self) -> None:
         """Send the statements; what refers to another table comes after it."""
         for page in (self._orders, self._events, self._fills, self._positions, self._ledger):
             await page.write()
-        await self._charges.write()
-        await self._states.write()
+        for page in (self._conditions, self._terms, self._adjustments, self._charges, self._states):
+            await page.write()
 
     def add(self, work: Work) -> None:
         """Add what one fact leads to."""
@@ -83,11 +94,15 @@ class Entry:
                 self._fill(filled, work)
             case OrderDenied() as denied:
                 self._deny(denied, work)
+            case PositionAdjusted() as adjusted:
+                self._adjust(adjusted, work)
             case TradingStateChanged() as changed:
                 self._set_state(changed, work)
 
     def _intend(self, order: Order, work: Work, status: OrderStatus = OrderStatus.INITIALIZED) -> Stored:
         portfolio = self._journal.portfolio(order.portfolio)
+        if self._journal.is_archived(order):
+            raise Impossible(f"an order {order.client_order_id} was archived, and an id is given once")
         row = {
             "client_order_id": order.client_order_id,
             "portfolio_id": portfolio["id"],
@@ -105,12 +120,16 @@ class Entry:
         }
         self._orders.insert(row, work)
         self._journal.orders.stage(row)
+        if _is_conditional(order):
+            own = {"client_order_id": order.client_order_id, "portfolio_id": portfolio["id"]}
+            self._conditions.insert(own | _conditions(order), work)
         return row
 
     def _deny(self, denied: OrderDenied, work: Work) -> None:
         """Keep an order that risk did not let pass; the denial of a duplicate is none of the original's."""
-        if self._journal.orders.get(denied.order.client_order_id) is None:
-            row = self._intend(denied.order, work, _DENIED)
+        order = denied.order
+        if self._journal.orders.get(order.client_order_id) is None and not self._journal.is_archived(order):
+            row = self._intend(order, work, _DENIED)
             self._tell(row, work, _DENIED, denied.at, denied.reason)
 
     def _change(self, changed: OrderChanged, work: Work) -> None:
@@ -119,16 +138,21 @@ class Entry:
             unkept = self._journal.unkept.get(changed.client_order_id)
             if unkept is None:
                 raise Impossible(f"there is no order {changed.client_order_id}")
+            if self._journal.is_archived(unkept):
+                return  # it was refused because of the one that has its id
             before = self._intend(unkept, work)
         self._advance(before, work, changed.status)
-        self._tell(before, work, changed.status, changed.at, changed.reason)
+        seq = self._tell(before, work, changed.status, changed.at, changed.reason)
+        if changed.venue_order_id or changed.terms is not None:
+            self._terms.insert(_terms_row(changed, before, seq), work)
 
     @unrounded
     def _fill(self, filled: OrderFilled, work: Work) -> None:
         fill = filled.fill
         order = self._journal.orders.get(fill.client_order_id)
         if order is None:
-            raise Impossible(f"there is no order {fill.client_order_id}")
+            known = "is archived" if self._journal.is_archived(fill) else "is not there"
+            raise Impossible(f"the order {fill.client_order_id} {known}")
         self._advance(order, work, filled.status, fill.quantity)
         self._tell(order, work, filled.status, fill.at, "", fill.exec_id)
         self._fills.insert(_fill_row(fill, order["portfolio_id"]), work)
@@ -141,21 +165,51 @@ class Entry:
     def _hold(self, fill: Fill, portfolio_id: int, work: Work) -> tuple[Position, Position]:
         """Fold a fill into its position; return the position before and after."""
         row = self._journal.positions.get((portfolio_id, fill.instrument))
-        before = self._flat(fill) if row is None else _position_of(fill.portfolio, row)
+        before = self._flat(fill) if row is None else position_of(fill.portfolio, row)
         after = before.fold(fill)
-        new = _position_row(after, portfolio_id, fill.at)
+        self._put_position(row, position_row(after, portfolio_id, fill.at), work)
+        return before, after
+
+    def _put_position(self, row: Stored | None, new: Stored, work: Work) -> None:
         if row is None:
             self._positions.insert(new, work)
         else:
             self._positions.change(row, new, work)
         self._journal.positions.stage(new)
-        return before, after
 
-    def _flat(self, fill: Fill) -> Position:
-        instrument = self._journal.instruments.get(fill.instrument)
+    @unrounded
+    def _adjust(self, adjusted: PositionAdjusted, work: Work) -> None:
+        """Keep what an operator approved, where it stands among the fills."""
+        portfolio_id = self._journal.portfolio(adjusted.portfolio)["id"]
+        row = self._journal.positions.get((portfolio_id, adjusted.instrument))
+        before = self._flat(adjusted) if row is None else position_of(adjusted.portfolio, row)
+        after = before.adjust(adjusted.quantity, adjusted.price)
+        self._put_position(row, position_row(after, portfolio_id, adjusted.at), work)
+        instrument = self._journal.instruments.get(adjusted.instrument)
+        currency = instrument["currency"] if instrument else ""
+        moved = adjustment(before, after, currency)
+        for entry in posting_rows(portfolio_id, booking_id(adjusted.uid), moved, adjusted.at):
+            self._ledger.insert(entry, work)
+        self._adjustments.insert(
+            {
+                "broker": adjusted.broker,
+                "reference": adjusted.reference,
+                "seq": self._journal.next_seq(),
+                "portfolio_id": portfolio_id,
+                "instrument": adjusted.instrument,
+                "quantity": adjusted.quantity,
+                "price": adjusted.price,
+                "reason": adjusted.reason,
+                "at": adjusted.at,
+            },
+            work,
+        )
+
+    def _flat(self, booked: Fill | PositionAdjusted) -> Position:
+        instrument = self._journal.instruments.get(booked.instrument)
         if instrument is None:
-            raise Impossible(f"there is no instrument {fill.instrument}")
-        return Position(fill.portfolio, fill.instrument, instrument["multiplier"])
+            raise Impossible(f"there is no instrument {booked.instrument}")
+        return Position(booked.portfolio, booked.instrument, instrument["multiplier"])
 
     def _bill(self, fill: Fill, booking: str, work: Work) -> None:
         tariff = self._journal.tariff
@@ -197,9 +251,10 @@ class Entry:
 
     def _tell(  # noqa: PLR0913, PLR0917 - the columns of an event
         self, order: Stored, work: Work, status: OrderStatus, at: int, reason: str, exec_id: str | None = None
-    ) -> None:
+    ) -> int:
+        seq = self._journal.next_seq()
         row = {
-            "seq": self._journal.next_seq(),
+            "seq": seq,
             "portfolio_id": order["portfolio_id"],
             "client_order_id": order["client_order_id"],
             "status": status.value,
@@ -208,6 +263,49 @@ class Entry:
             "exec_id": exec_id,
         }
         self._events.insert(row, work)
+        return seq
+
+
+def _is_conditional(order: Order) -> bool:
+    """Whether an order says anything beyond a price and a time."""
+    return bool(
+        order.trigger_price
+        or order.trailing_offset
+        or order.expires_at
+        or order.reduce_only
+        or order.post_only
+        or order.parent
+        or order.group
+        or order.position
+    )
+
+
+def _conditions(order: Order) -> Stored:
+    """What an order says beyond a price and a time."""
+    return {
+        "trigger_price": order.trigger_price,
+        "trailing_offset": order.trailing_offset,
+        "expires_at": order.expires_at,
+        "reduce_only": order.reduce_only,
+        "post_only": order.post_only,
+        "parent": order.parent,
+        "order_group": order.group,
+        "position_ref": order.position,
+    }
+
+
+def _terms_row(changed: OrderChanged, order: Stored, seq: int) -> Stored:
+    terms = changed.terms
+    return {
+        "seq": seq,
+        "portfolio_id": order["portfolio_id"],
+        "client_order_id": changed.client_order_id,
+        "venue_order_id": changed.venue_order_id,
+        "quantity": terms and terms.quantity,
+        "limit_price": terms and terms.limit_price,
+        "trigger_price": terms and terms.trigger_price,
+        "trailing_offset": terms and terms.trailing_offset,
+    }
 
 
 def booking_id(parts: tuple[str, ...]) -> str:
@@ -247,12 +345,14 @@ def _fill_row(fill: Fill, portfolio_id: int) -> Stored:
     }
 
 
-def _position_of(portfolio: str, row: Stored) -> Position:
+def position_of(portfolio: str, row: Mapping[str, Any]) -> Position:
+    """Return a position as it is stored."""
     names = ("instrument", "multiplier", "quantity", "cost", "realised", "fees", "round_trips")
     return Position(portfolio, *(row[name] for name in names))
 
 
-def _position_row(position: Position, portfolio_id: int, at: int) -> dict[str, Any]:
+def position_row(position: Position, portfolio_id: int, at: int) -> dict[str, Any]:
+    """Return how a position is stored."""
     return {
         "portfolio_id": portfolio_id,
         "instrument": position.instrument,

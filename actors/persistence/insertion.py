@@ -28,7 +28,9 @@ class Prepared:
         compiled = statement.compile(dialect=dialect, column_keys=names)
         places = compiled.positiontup or names or []
         self.text = str(compiled)
-        self._values = itemgetter(*places)
+        self._values: Callable[[Stored], Sequence[Any]] = (
+            itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+        )
         self._converted: list[tuple[int, Callable[[Any], Any]]] = [
             (place, convert)
             for place, name in enumerate(places)

@@ -10,13 +10,17 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.cache import RowCache
-from actors.persistence.entry import EVENTS, ORDERS, POSITIONS, STATES, Entry, Fact, Tariff
+from actors.persistence.entry import ADJUSTMENTS, EVENTS, ORDERS, POSITIONS, STATES, Entry, Fact, Tariff
 from actors.persistence.insertion import Stored
+from actors.persistence.lease import Lease
 from actors.persistence.page import table_of
-from actors.persistence.rows import InstrumentRow, PortfolioRow
+from actors.persistence.rows import BalanceSnapshotRow, InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work
+from lts.domain.fills import Fill
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
-from lts.domain.orders import Order, OrderStatus
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, client_order_id
+from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
 
 
@@ -25,10 +29,12 @@ class Journal:
 
     Args:
         tariff: what a trade is billed at; None bills nothing.
+        lease: under which intents are committed.
     """
 
-    def __init__(self, tariff: Tariff | None) -> None:
+    def __init__(self, tariff: Tariff | None, lease: Lease) -> None:
         self.tariff = tariff
+        self.lease = lease
         self.portfolios = RowCache(table_of(PortfolioRow), "name")
         self.orders = RowCache(ORDERS.table, "client_order_id", lasting=_is_open)
         self.positions = RowCache(POSITIONS.table, "portfolio_id", "instrument")
@@ -37,14 +43,23 @@ class Journal:
         self.caches = (self.portfolios, self.orders, self.positions, self.states, self.instruments)
         self.unkept: dict[str, Order] = {}
         """Intents that could not be made durable; what becomes of them is that they are denied."""
+        self._archived: dict[tuple[int, str], int] = {}
+        """How many orders were archived, by portfolio and instrument."""
         self._seq = self._committed_seq = 0
 
     async def resume(self, connection: AsyncConnection) -> None:
-        """Take up the numbering of order events where it was left."""
-        self._seq = self._committed_seq = await connection.scalar(select(func.max(EVENTS.table.c.seq))) or 0
+        """Take up the numbering of orders and their events where it was left."""
+        numbered = (EVENTS.table.c.seq, ADJUSTMENTS.table.c.seq)
+        last = max([await connection.scalar(select(func.max(seq))) or 0 for seq in numbered])
+        for row in await connection.execute(select(table_of(BalanceSnapshotRow))):
+            self._archived[row.portfolio_id, row.instrument] = row.orders
+            last = max(last, row.last_seq)
+        self._seq = self._committed_seq = last
 
     async def write(self, batch: Batch, works: Sequence[Work]) -> None:
         """Write what happened, in that order."""
+        if any(isinstance(work.content, Order) for work in works):
+            await self.lease.check(batch)
         await self._fetch(batch.connection, [work.content for work in works])
         entry = Entry(self, batch)
         for work in works:
@@ -54,8 +69,8 @@ class Journal:
     def settle(self) -> None:
         """Take note that all of it is committed."""
         self._committed_seq = self._seq
-        for client_order_id in [each for each in self.unkept if self.orders.get(each)]:
-            del self.unkept[client_order_id]
+        for kept in [each for each in self.unkept if self.orders.get(each)]:
+            del self.unkept[kept]
         for cache in self.caches:
             cache.settle()
 
@@ -77,6 +92,14 @@ class Journal:
             raise Impossible(f"there is no portfolio named {name!r}")
         return row
 
+    def is_archived(self, whose: Order | Fill) -> bool:
+        """Whether the id of an order is one of those that were archived; the portfolio has to be known."""
+        archived = self._archived.get((self.portfolio(whose.portfolio)["id"], whose.instrument), 0)
+        number = whose.client_order_id.rpartition("-")[2]
+        if not (archived and number.isascii() and number.isdecimal() and int(number) <= archived):
+            return False
+        return whose.client_order_id == client_order_id(whose.portfolio, whose.instrument, int(number))
+
     async def _fetch(self, connection: AsyncConnection, facts: Sequence[Fact]) -> None:
         """Read whatever of the stored rows is changed by these facts, and is not remembered."""
         states = {fact.scope for fact in facts if isinstance(fact, TradingStateChanged)}
@@ -84,14 +107,24 @@ class Journal:
         await self.states.fetch(connection, states)
         await self.portfolios.fetch(connection, portfolios)
         await self.orders.fetch(connection, filter(None, map(_changed_order, facts)))
-        fills = [fact.fill for fact in facts if isinstance(fact, OrderFilled)]
-        held = {(self.portfolio(fill.portfolio)["id"], fill.instrument) for fill in fills}
+        found = map(_booked, facts)
+        booked: list[Fill | PositionAdjusted] = [each for each in found if each is not None]
+        held = {(self.portfolio(each.portfolio)["id"], each.instrument) for each in booked}
         await self.positions.fetch(connection, held)
-        await self.instruments.fetch(connection, {fill.instrument for fill in fills})
+        await self.instruments.fetch(connection, {each.instrument for each in booked})
 
 
 def _is_open(order: Stored) -> bool:
     return OrderStatus(order["status"]).is_open
+
+
+def _booked(fact: Fact) -> Fill | PositionAdjusted | None:
+    match fact:
+        case OrderFilled():
+            return fact.fill
+        case PositionAdjusted():
+            return fact
+    return None
 
 
 def _changed_order(fact: Fact) -> str | None:

@@ -31,24 +31,26 @@ class Form:
             column.name: bindparam(f"new_{column.name}") for column in self.table.c if column.name not in own
         }
         self.change = self.table.update().where(*same_row).values(others)
+        self.removal = self.table.delete().where(*same_row)
         self._names = {
             name: f"this_{name}" if name in own else f"new_{name}"
             for name in (column.name for column in self.table.columns)
         }
 
     def bound(self, row: Stored) -> dict[str, Any]:
-        """Return a row as the parameters of `change`."""
+        """Return a row as the parameters of `change` and `removal`."""
         return {self._names[column]: value for column, value in row.items()}
 
 
 class Page:
-    """The rows of one table that are to be inserted or changed, in one statement each."""
+    """The rows of one table that are to be deleted, inserted or changed, in one statement each."""
 
-    __slots__ = ("_batch", "_changed", "_form", "_new")
+    __slots__ = ("_batch", "_changed", "_form", "_gone", "_new")
 
     def __init__(self, form: Form, batch: Batch) -> None:
         self._form = form
         self._batch = batch
+        self._gone: list[Stored] = []
         self._new: list[Stored] = []
         self._changed: dict[str, Stored] = {}
 
@@ -67,7 +69,17 @@ class Page:
         images = form.image(before), form.image(after)
         self._batch.trail.note("update", form.name, key, *images, work.who, work.cause)
 
+    def delete(self, row: Stored, work: Work) -> None:
+        """Have a row deleted; another one with its key may then be inserted."""
+        form = self._form
+        self._gone.append(row)
+        self._batch.trail.note(
+            "delete", form.name, form.row_key(row), form.image(row), None, work.who, work.cause
+        )
+
     async def write(self) -> None:
         """Send the statements."""
-        await self._batch.insert(self._form.table, self._new)
-        await self._batch.change(self._form.change, [self._form.bound(row) for row in self._changed.values()])
+        form, batch = self._form, self._batch
+        await batch.change(form.removal, [form.bound(row) for row in self._gone])
+        await batch.insert(form.table, self._new)
+        await batch.change(form.change, [form.bound(row) for row in self._changed.values()])

@@ -1,45 +1,33 @@
-"""How far each feed has come, with all that its moments caused: where it resumes."""
+"""Places to resume at: how far each feed has come with all that its moments caused, and each venue."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam
-
 from actors.persistence.cache import RowCache
 from actors.persistence.insertion import Stored
-from actors.persistence.page import table_of
-from actors.persistence.rows import FeedProgressRow
+from actors.persistence.page import Form
+from actors.persistence.rows import Row
 from actors.persistence.work import Batch, Work
 from lts.domain.journal import ProgressRecalled
 
-_TABLE = table_of(FeedProgressRow)
-_MOVE = (
-    _TABLE.update()
-    .where(_TABLE.c.source == bindparam("this_source"))
-    .values(moments=bindparam("new_moments"), at=bindparam("new_at"))
-)
 
+class Places:
+    """The scribe of a table of places, which is not audited: of what a batch has of one, the last counts."""
 
-class Progress:
-    """The scribe of feed progress: of what a batch has of one feed, the last counts."""
-
-    def __init__(self) -> None:
-        self._known = RowCache(_TABLE, "source")
+    def __init__(self, row_class: type[Row]) -> None:
+        self._form = Form(row_class)
+        [key] = self._form.table.primary_key
+        self._known = RowCache(self._form.table, key.name)
 
     async def write(self, batch: Batch, works: Sequence[Work]) -> None:
-        """Write the last of each source."""
+        """Write the last of each."""
+        form = self._form
         last: dict[str, Stored] = {}
         for work in works:
             last |= work.content
         await self._known.fetch(batch.connection, last)
-        await batch.insert(_TABLE, [row for source, row in last.items() if self._known.get(source) is None])
-        moved = [row for source, row in last.items() if self._known.get(source) is not None]
-        await batch.execute(
-            _MOVE,
-            [
-                {"this_source": row["source"], "new_moments": row["moments"], "new_at": row["at"]}
-                for row in moved
-            ],
-        )
+        await batch.insert(form.table, [row for key, row in last.items() if self._known.get(key) is None])
+        moved = [form.bound(row) for key, row in last.items() if self._known.get(key) is not None]
+        await batch.execute(form.change, moved)
         for row in last.values():
             self._known.stage(row)
 

@@ -1,40 +1,47 @@
 """The reader lane: what is stored, in sessions that can only read."""
 
 import json
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from actors.persistence.entry import position_of
 from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
 from actors.persistence.rows import (
+    BalanceSnapshotRow,
     FeedProgressRow,
     FillRow,
     LedgerEntryRow,
+    OrderConditionRow,
     OrderEventRow,
     OrderRow,
+    OrderTermsRow,
     PortfolioRow,
+    PositionAdjustmentRow,
     PositionRow,
     TradingStateRow,
+    VenueCursorRow,
 )
 from lts.domain.fills import Fill
-from lts.domain.journal import Deposit, RecallOrders
-from lts.domain.orders import (
-    ApprovedOrder,
-    Order,
-    OrderRecord,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
+from lts.domain.order_flow import OrderChanged
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms, TimeInForce
+from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.storage import Tally
 
 _ORDERS, _EVENTS, _FILLS = table_of(OrderRow), table_of(OrderEventRow), table_of(FillRow)
 _PORTFOLIOS, _LEDGER = table_of(PortfolioRow), table_of(LedgerEntryRow)
-_POSITIONS = table_of(PositionRow)
+_POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
+_CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
+_ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
 
 STATUSES = {status.value: status for status in OrderStatus}
@@ -46,8 +53,8 @@ class Reader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def orders(self, wanted: RecallOrders) -> tuple[OrderRecord, ...]:
-        """Return orders with their lives, oldest first."""
+    async def orders(self, wanted: RecallOrders) -> OrdersRecalled:
+        """Return orders with their lives, oldest first, and what older ones come to that were archived."""
         async with self._engine.connect() as connection:
             known = await connection.execute(select(_PORTFOLIOS.c.id, _PORTFOLIOS.c.name))
             names: dict[int, str] = {row.id: row.name for row in known}
@@ -56,15 +63,40 @@ class Reader:
                     _ORDERS.c.created_at, _ORDERS.c.client_order_id
                 )
             )
-            records = {row.client_order_id: OrderRecord(_order(row, names)) for row in found}
+            special = await connection.execute(_of(wanted, select(_CONDITIONS), _CONDITIONS))
+            conditions = {row.client_order_id: row for row in special}
+            records = {
+                row.client_order_id: OrderRecord(_order(row, names, conditions.get(row.client_order_id)))
+                for row in found
+            }
             fills = {
-                (row.client_order_id, row.exec_id): _fill(row, names)
+                (row.client_order_id, row.exec_id): fill_of(row, names)
                 for row in await connection.execute(_of(wanted, select(_FILLS), _FILLS))
             }
-            events = select(*_EVENTS.c["client_order_id", "status", "at", "exec_id"]).order_by(_EVENTS.c.seq)
-            for event in await connection.execute(_of(wanted, events, _EVENTS)):
-                _live(records[event.client_order_id], event, fills)
-        return tuple(records.values())
+            terms = {row.seq: row for row in await connection.execute(_of(wanted, select(_TERMS), _TERMS))}
+            adjusted = await connection.execute(_of(wanted, select(_ADJUSTMENTS), _ADJUSTMENTS))
+            booked: list[tuple[int, Fill | PositionAdjusted]] = [
+                (row.seq, _adjustment(row, names)) for row in adjusted
+            ]
+            events = select(*_EVENTS.c["seq", "client_order_id", "status", "at", "exec_id"])
+            for event in await connection.execute(_of(wanted, events, _EVENTS).order_by(_EVENTS.c.seq)):
+                record = records[event.client_order_id]
+                if event.exec_id is None:
+                    record.follow(_change(event, record.order.portfolio, terms.get(event.seq)))
+                else:
+                    fill = fills[event.client_order_id, event.exec_id]
+                    record.book(fill)
+                    booked.append((event.seq, fill))
+            kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
+            snapshots = tuple(_snapshot(row, names) for row in kept)
+        in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
+        return OrdersRecalled(tuple(records.values()), snapshots, in_order)
+
+    async def cursor(self, broker: str) -> str:
+        """Return up to where a venue's transactions are taken in; empty if none ever was."""
+        async with self._engine.connect() as connection:
+            found = await connection.scalar(select(_CURSORS.c.cursor).where(_CURSORS.c.broker == broker))
+        return found or ""
 
     async def deposits(self, portfolio: str) -> tuple[Deposit, ...]:
         """Return what was paid into a portfolio, oldest first."""
@@ -96,7 +128,7 @@ class Reader:
     async def latest(self) -> int:
         """Return the latest market time of anything stored, 0 if there is nothing."""
         async with self._engine.connect() as connection:
-            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at)
+            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at)
             times = [await connection.scalar(select(func.max(column))) for column in columns]
         return max(time or 0 for time in times)
 
@@ -115,24 +147,47 @@ def _of(wanted: RecallOrders, query: Select[Any], table: Table) -> Select[Any]:
     if wanted.portfolio is not None:
         ids = select(_PORTFOLIOS.c.id).where(_PORTFOLIOS.c.name == wanted.portfolio)
         query = query.where(table.c.portfolio_id.in_(ids))
-    if wanted.broker is not None:
+    if wanted.broker is not None and "broker" in table.c:
+        query = query.where(table.c.broker == wanted.broker)
+    elif wanted.broker is not None:
         theirs = select(_ORDERS.c.client_order_id).where(_ORDERS.c.broker == wanted.broker)
         query = query.where(table.c.client_order_id.in_(theirs))
     return query
 
 
-def _live(record: OrderRecord, event: Any, fills: dict[tuple[str, str], Fill]) -> None:
-    """Have a record go through what happened to its order."""
-    if event.exec_id is None:
-        record.advance(STATUSES[event.status], event.at)
-    else:
-        record.book(fills[event.client_order_id, event.exec_id])
+def _change(event: Any, portfolio: str, told: Any) -> OrderChanged:
+    """Return what happened to an order, with what was told of its terms."""
+    changed = OrderChanged(portfolio, event.client_order_id, STATUSES[event.status], event.at)
+    if told is None:
+        return changed
+    terms = Terms(told.quantity, told.limit_price, told.trigger_price, told.trailing_offset)
+    return msgspec.structs.replace(
+        changed, venue_order_id=told.venue_order_id, terms=None if told.quantity is None else terms
+    )
 
 
-def _order(row: Any, portfolios: dict[int, str]) -> Order:
+def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
+    return PositionAdjusted(
+        portfolios[row.portfolio_id],
+        row.instrument,
+        row.broker,
+        row.quantity,
+        row.price,
+        row.reference,
+        row.reason,
+        row.at,
+    )
+
+
+def _snapshot(row: Any, portfolios: dict[int, str]) -> BalanceSnapshot:
+    position = position_of(portfolios[row.portfolio_id], row._mapping)  # noqa: SLF001 - a public view
+    return BalanceSnapshot(position, row.broker, row.orders, row.at)
+
+
+def _order(row: Any, portfolios: dict[int, str], conditions: Any) -> Order:
     """Return an order as it was kept: whatever was not denied has passed risk."""
     kind = Order if row.status == OrderStatus.DENIED else ApprovedOrder
-    return kind(
+    order = kind(
         row.client_order_id,
         portfolios[row.portfolio_id],
         row.instrument,
@@ -144,9 +199,23 @@ def _order(row: Any, portfolios: dict[int, str]) -> Order:
         TimeInForce(row.time_in_force),
         row.created_at,
     )
+    if conditions is None:
+        return order
+    return msgspec.structs.replace(
+        order,
+        trigger_price=conditions.trigger_price,
+        trailing_offset=conditions.trailing_offset,
+        expires_at=conditions.expires_at,
+        reduce_only=conditions.reduce_only,
+        post_only=conditions.post_only,
+        parent=conditions.parent,
+        group=conditions.order_group,
+        position=conditions.position_ref,
+    )
 
 
-def _fill(row: Any, portfolios: dict[int, str]) -> Fill:
+def fill_of(row: Any, portfolios: Mapping[int, str]) -> Fill:
+    """Return a fill as it is stored, given the names of the portfolios."""
     return Fill(
         portfolios[row.portfolio_id],
         row.instrument,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from actors.persistence import guard, schema
 from actors.persistence.archive import Archive
 from actors.persistence.blueprint import TablePlan, blueprint_of, build
-from actors.persistence.disk import sync_file
+from actors.persistence.disk import readable, sync_file
 from actors.persistence.engine import make_engine
 from actors.persistence.exchange import Aside, Heads, clear, exchange, fold, place_of_new, replace_head
 from actors.persistence.head import Head
@@ -25,12 +25,14 @@ from actors.persistence.lock import held
 from actors.persistence.manifest import Manifest
 from actors.persistence.offline import PATIENCE, sole_engine, told
 from actors.persistence.pages import untyped
+from actors.persistence.reads import record_offline
 from actors.persistence.sequences import go_on_behind
 from actors.persistence.shelf import stamp
 from actors.persistence.snapshot import last_seal, seal_hash, sums
 from actors.persistence.storage import Storage
 from actors.persistence.troubles import where
 from bus.clock import SystemClock
+from lts.domain.units import RecordRead
 from lts.refusal import Refused
 from lts.security.node_key import NodeKeys
 
@@ -49,6 +51,22 @@ class Restored(msgspec.Struct, frozen=True):
     """Of the backup."""
     aside: tuple[Path, ...]
     """The files that were there before, under their new names."""
+    unrecorded: str = ""
+    """Why the audit of the restored database does not tell of it; empty if it does."""
+
+
+async def restore_for(who: str, file: Path, storage: Storage, node_keys: NodeKeys) -> Restored:
+    """Restore as `restore` does, and have the audit of the restored database tell of it.
+
+    That comes last, so it is no reason not to restore: a backup whose audit is not whole can be restored.
+    """
+    done = await restore(file, storage, node_keys)
+    read = RecordRead("backup", f"restored from {readable(file)}", (stamp(done.manifest.created_at),))
+    try:
+        await record_offline(storage, read, who, node_keys)
+    except Refused as reason:
+        return msgspec.structs.replace(done, unrecorded=str(reason))
+    return done
 
 
 async def restore(file: Path, storage: Storage, node_keys: NodeKeys) -> Restored:
@@ -109,6 +127,8 @@ async def _plans(archive: Archive) -> dict[str, TablePlan]:
         plans = {plan.name: plan for plan in await blueprint_of(manifest.revision)}
         if plans.keys() == manifest.tables.keys():
             return plans
+        if manifest.tables.keys() < plans.keys():
+            raise Refused(f"{archive.path}: is no backup but an archive; `lts db show` prints what is in it")
     raise Refused(_another_form(archive))
 
 

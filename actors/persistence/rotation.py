@@ -121,6 +121,14 @@ class Rewrapping:
         self._staged = []
 
 
+async def keep_made(keys: DataKeys, batch: Batch, work: Work) -> None:
+    """Keep the keys that were made for a database that had none: a step of upkeep."""
+    page = Page(DATA_KEYS, batch)
+    for row in keys.made:
+        page.insert(row, work)
+    await page.write()
+
+
 def sealed_forms() -> list[tuple[Form, list[str]]]:
     """Return the tables with sealed columns, and the names of these."""
     found = []

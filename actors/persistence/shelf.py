@@ -30,9 +30,9 @@ def stamp(at: int) -> str:
     return moment.strftime(_TIME) + "Z"
 
 
-def backup_name(at: int) -> str:
+def backup_name(at: int, suffix: str = SUFFIX) -> str:
     """Return the name of a backup that was made at this system time (UTC nanoseconds)."""
-    return f"lts-{stamp(at)}{SUFFIX}"
+    return f"lts-{stamp(at)}{suffix}"
 
 
 def backups(directory: Path) -> dict[Path, int]:

@@ -42,6 +42,8 @@ class Storage:
     system: str = ""
     """The name of the file that describes the system; a state directory belongs to one of them."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    slow_after_s: float | None = None
+    """Seconds of a transaction after which the storage is said to be in trouble; None waits for an error."""
 
     @property
     def address(self) -> str:

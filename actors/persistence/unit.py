@@ -18,6 +18,8 @@ class Unit:
     session: AsyncSession
     batch: Batch
     keys: SealingKeys
+    who: str
+    cause: int
 
     def seal(self, values: Mapping[str, Any], column: str) -> bytes:
         """Return plain values as they are kept in a sealed column, named as in `portfolios.params`."""

@@ -9,12 +9,21 @@ from actors.persistence.flushes import audit_flushes
 from actors.persistence.repositories.billing import record_charge
 from actors.persistence.repositories.instruments import put_instrument
 from actors.persistence.repositories.portfolios import put_portfolio
+from actors.persistence.repositories.reads import record_read
 from actors.persistence.repositories.roll_up import roll_up
 from actors.persistence.repositories.statistics import keep_samples
 from actors.persistence.repositories.users import put_user
 from actors.persistence.unit import Unit
 from actors.persistence.work import Batch, Work
-from lts.domain.units import KeepSamples, PutInstrument, PutPortfolio, PutUser, RecordCharge, RollUp
+from lts.domain.units import (
+    KeepSamples,
+    PutInstrument,
+    PutPortfolio,
+    PutUser,
+    RecordCharge,
+    RecordRead,
+    RollUp,
+)
 from lts.security.seal import SealingKeys
 
 _BY_COMMAND: dict[type, Callable[[Unit, Any], Awaitable[None]]] = {
@@ -24,6 +33,7 @@ _BY_COMMAND: dict[type, Callable[[Unit, Any], Awaitable[None]]] = {
     RecordCharge: record_charge,
     KeepSamples: keep_samples,
     RollUp: roll_up,
+    RecordRead: record_read,
 }
 
 
@@ -40,7 +50,7 @@ class Units:
                 batch.connection, expire_on_commit=False, join_transaction_mode="rollback_only"
             ) as session:
                 audit_flushes(session.sync_session, batch.trail, work.who, work.cause)
-                unit = Unit(session, batch, self._keys())
+                unit = Unit(session, batch, self._keys(), work.who, work.cause)
                 for command in work.content:
                     await _BY_COMMAND[type(command)](unit, command)
                     await session.flush()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import UpdateBase
@@ -39,6 +39,14 @@ class Batch:
         """Execute an update, which is made once and kept, for each of the rows, in one go."""
         if rows:
             await self._send(prepared(update, self.connection.dialect), rows)
+
+    async def scalar(self, query: str) -> Any:
+        """Return the one value that a query finds, None if it finds nothing; SQLite is gone to once."""
+        if self.connection.dialect.name != "sqlite":
+            return await self.connection.scalar(text(query))
+        driver: Any = (await self.connection.get_raw_connection()).driver_connection
+        rows = await driver.execute_fetchall(query)
+        return rows[0][0] if rows else None
 
     async def _send(self, statement: Prepared, rows: Sequence[Stored]) -> None:
         """Hand a statement to the driver.

@@ -80,6 +80,12 @@ class Writer:
         self._failures = 0
         """Attempts in a row that were not even refused."""
         self._failing_since = 0
+        self._begun = 0
+
+    @property
+    def stuck_since(self) -> int:
+        """When the attempt under way began, or the first of those that failed in a row; 0 if there is none."""
+        return self._failing_since or self._begun
 
     def __len__(self) -> int:
         """The pieces of work that are not on disk yet."""
@@ -158,12 +164,12 @@ class Writer:
             self._waiting.extendleft(left)
             raise
         finally:
-            self._taken = 0
+            self._taken = self._begun = 0
 
     async def _write_last(self, groups: list[Sequence[Work]]) -> None:
         """Commit the last of these groups, or have in its place the parts in which it is tried again."""
         group = groups[-1]
-        begun = self._system.monotonic()
+        begun = self._begun = self._system.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._attempt(group)
@@ -268,7 +274,6 @@ class Writer:
     def _note_trouble(self, reason: str) -> None:
         if self.trouble:
             return
-        log.error("nothing can be stored", reason=reason, waiting=len(self))
         self.trouble = reason
         self._troubled(reason)
         self._waiting = deque(work for work in self._waiting if not self._came_too_late(work))

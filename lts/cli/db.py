@@ -1,7 +1,5 @@
 """`lts db`: the database of a node, in the hands of whoever looks after it."""
 
-import os
-import pwd
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +17,11 @@ from actors.persistence.manifest import Manifest
 from actors.persistence.shelf import prune
 from actors.persistence.storage import Storage
 from bus import SECOND
+from lts.cli.door import me, recorder
 from lts.cli.failure import Failed
 from lts.cli.node import ConfigFile, NodeDir, backups_of, conduct, storage_at
 from lts.cli.options import Json
-from lts.cli.report import say
+from lts.cli.report import as_json, say
 from lts.refusal import Refused
 from lts.security.key_sources import FILE_NAME
 
@@ -61,7 +60,7 @@ def upgrade(
 
     A database that holds anything is backed up first. The node must not be running.
     """
-    done = conduct(upkeep.migrate(storage_at(config, state_dir), to, back=yes))
+    done = conduct(upkeep.migrate(storage_at(config, state_dir), me(), to, back=yes))
     was = done.before or "nothing"
     moved = f"from {was} to {done.after}" if was != done.after else f"{done.after}, as it was"
     figures = {"database": done.place, "revision": moved, "backup": done.backup}
@@ -106,7 +105,9 @@ def backup(
     The node may be running. The file can be restored on either engine, by whoever has the node key: keep a
     copy of that elsewhere.
     """
-    made = conduct(back_up(storage_at(config, state_dir), to or backups_of(config).directory))
+    storage = storage_at(config, state_dir)
+    directory = backups_of(config).directory
+    made = conduct(back_up(storage, to or directory, record=recorder(storage)))
     dropped = prune(made.path.parent, keep) if keep else ()
     manifest = made.manifest
     result = {
@@ -151,7 +152,7 @@ def restore(
     """
     target, holder = _target(to, config, state_dir)
     node_keys = holder.node_keys(create=False).keys
-    done = conduct(restoring.restore(file, target, node_keys))
+    done = conduct(restoring.restore_for(me(), file, target, node_keys))
     manifest = done.manifest
     result = {
         "database": done.place,
@@ -161,6 +162,7 @@ def restore(
         "created_at": _time(manifest.created_at),
         "aside": [str(path) for path in done.aside],
         "trouble": manifest.trouble,
+        "unrecorded": done.unrecorded,
     }
     figures = {
         "database": done.place,
@@ -171,6 +173,8 @@ def restore(
     }
     say(result, _shown(figures), json=json)
     _warn(manifest)
+    if done.unrecorded and not manifest.trouble:
+        echo(f"it is restored, but its audit does not tell of that: {done.unrecorded}", err=True)
 
 
 @app.command()
@@ -210,13 +214,73 @@ def retain(
 
     Its seals stay, and what still counts is audited anew. The node must not be running.
     """
-    done = conduct(upkeep.retain(storage_at(config, state_dir), before, f"operator {_user()}"))
+    done = conduct(upkeep.retain(storage_at(config, state_dir), before, me()))
     figures = {
         "database": done.place,
         "dropped": f"{done.dropped:,} audit rows",
         "begins behind": f"row {done.dropped_through:,}",
     }
     say(done, _shown(figures), json=json)
+
+
+@app.command()
+def archive(
+    *,
+    before: Annotated[
+        int,
+        Option("--before", parser=read_time, metavar="DATE", help="In UTC and market time: 2025-12-31."),
+    ],
+    to: Annotated[
+        Path | None,
+        Option(
+            "--to",
+            metavar="DIR_OR_FILE",
+            help="A directory, or a new FILE.archive; else `archives` in the state.",
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Move orders that ended before a date, with their fills and bookings, into an encrypted file.
+
+    A balance snapshot stands for them: cash, positions and profits stay as they are. The node must not be
+    running. Broken off, it can be done again.
+    """
+    done = conduct(upkeep.archive(storage_at(config, state_dir), before, me(), to))
+    figures = {
+        "database": done.place,
+        "archived": f"{done.orders:,} orders, {sum(done.rows.values()):,} rows in all",
+        "archive": done.file,
+    }
+    result = {"database": done.place, "file": done.file and str(done.file)}
+    say(result | {"orders": done.orders, "rows": done.rows}, _shown(figures), json=json)
+
+
+@app.command()
+def show(
+    file: Annotated[
+        Path, Argument(metavar="FILE", readable=False, help="A file that `lts db archive` wrote.")
+    ],
+    *,
+    config: ConfigFile = None,
+    state_dir: NodeDir = None,
+    json: Json = False,
+) -> None:
+    """Print what is in an archive: a line of JSON for each row, or all in one object.
+
+    It is proved to its last byte first. The node may be running; its audit tells of the reading.
+    """
+    storage = storage_at(config, state_dir)
+    rows = conduct(inspection.read_archive(storage, file, recorder(storage)))
+    if json:
+        tables: dict[str, list[Any]] = {}
+        for table, row in rows:
+            tables.setdefault(table, []).append(row)
+        echo(as_json({"file": str(file), "tables": tables}))
+        return
+    for table, row in rows:
+        echo(as_json({"table": table} | row))
 
 
 def _target(to: str | None, config: Path | None, state_dir: Path | None) -> tuple[Storage, Storage]:
@@ -252,11 +316,3 @@ def _shown(figures: dict[str, Any]) -> RenderableType:
 
 def _time(at: int) -> str:
     return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
-
-
-def _user() -> str:
-    """Return who runs this process, as the system says."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())

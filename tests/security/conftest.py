@@ -15,6 +15,7 @@ from actors.persistence.auditing import AuditTrail
 from actors.persistence.engine import make_engine
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
+from actors.persistence.lease import Lease
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.resume import resume
 from actors.persistence.retention import Retention
@@ -25,7 +26,8 @@ from actors.persistence.work import Batch, Scribe, Steps, Work
 from lts.domain.fills import Fill
 from lts.domain.market import Instrument
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
-from lts.domain.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, OrderType, Side, TimeInForce
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.units import AssetSettings, PutInstrument, PutPortfolio, PutUser, RecordCharge
 from lts.security.node_key import NodeKey, NodeKeys
@@ -46,7 +48,8 @@ class Life:
         self.heads: list[bytes] = []
         """All head files that there were, one after the other."""
         self.node_keys = RENEWED
-        self.journal = Journal(None)
+        self.lease = Lease(None)
+        self.journal = Journal(None, self.lease)
         self.units = Units(lambda: self.keys.sealing)
         self.orders = 0
 
@@ -59,6 +62,8 @@ class Life:
             self.keys = await DataKeys.load(connection, NODE_KEYS, self.now)
             self.sealer = await resume(connection, self.keys, self.head)
         self.trail = AuditTrail(self.keys, self.sealer)
+        if not self.trail.last_seq:
+            await self.write(Steps(), self.lease.take)
         try:
             yield
         finally:

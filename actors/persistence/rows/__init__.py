@@ -2,19 +2,23 @@
 
 from actors.persistence.rows.audit import AuditRow, AuditSealRow
 from actors.persistence.rows.audit_rule import AUDITED, AuditRule, Exempt
+from actors.persistence.rows.balance_snapshot import BalanceSnapshotRow
 from actors.persistence.rows.billing import BillingRecordRow
 from actors.persistence.rows.data_key import DataKeyRow
 from actors.persistence.rows.feed import FeedProgressRow
 from actors.persistence.rows.fill import FillRow
 from actors.persistence.rows.instrument import InstrumentRow
+from actors.persistence.rows.lease import NodeLeaseRow
 from actors.persistence.rows.ledger import LedgerEntryRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
+from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
 from actors.persistence.rows.position import PositionRow
 from actors.persistence.rows.row import Row
 from actors.persistence.rows.statistic import StatisticRow
 from actors.persistence.rows.trading_state import TradingStateRow
 from actors.persistence.rows.user import UserRow
+from actors.persistence.rows.venue import PositionAdjustmentRow, VenueCursorRow
 
 metadata = Row.metadata
 
@@ -24,6 +28,7 @@ __all__ = [
     "AuditRow",
     "AuditRule",
     "AuditSealRow",
+    "BalanceSnapshotRow",
     "BillingRecordRow",
     "DataKeyRow",
     "Exempt",
@@ -31,13 +36,18 @@ __all__ = [
     "FillRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "NodeLeaseRow",
+    "OrderConditionRow",
     "OrderEventRow",
     "OrderRow",
+    "OrderTermsRow",
     "PortfolioRow",
+    "PositionAdjustmentRow",
     "PositionRow",
     "Row",
     "StatisticRow",
     "TradingStateRow",
     "UserRow",
+    "VenueCursorRow",
     "metadata",
 ]

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from actors.persistence.rows.audit_rule import AUDITED
 from actors.persistence.rows.checks import above_zero, at_least, not_negative, one_of
 from actors.persistence.rows.row import Row
-from lts.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import OrderType, Side, TimeInForce
 
 
 class OrderRow(Row, kw_only=True):

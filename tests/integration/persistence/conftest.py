@@ -39,7 +39,7 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
 )
-from lts.domain.risk import TradingStateChanged
+from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
 from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
 from lts.refusal import Refused
@@ -221,8 +221,17 @@ async def _execute(url: str, statement: str) -> Any:
 class Client(Actor[None]):
     """Says and asks what a test wants, and keeps what it hears."""
 
-    publishes = (OrderChanged, OrderDenied, OrderFilled, TradingStateChanged)
-    asks = (GetStorage, JournalOrder, Perform, RecallDeposits, RecallOrders, RecallTradingStates, RotateKeys)
+    publishes = (OrderChanged, OrderDenied, OrderFilled)
+    asks = (
+        GetStorage,
+        JournalOrder,
+        JournalTradingState,
+        Perform,
+        RecallDeposits,
+        RecallOrders,
+        RecallTradingStates,
+        RotateKeys,
+    )
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         self.heard: list[Any] = []
@@ -231,7 +240,13 @@ class Client(Actor[None]):
     @on
     def hear(
         self,
-        said: DeadLetter | OrderJournalled | OrderNotJournalled | StorageTroubled | StorageRecovered,
+        said: DeadLetter
+        | OrderJournalled
+        | OrderNotJournalled
+        | StorageTroubled
+        | StorageRecovered
+        | TradingStateJournalled
+        | TradingStateNotJournalled,
     ) -> None:
         self.heard.append(said)
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -99,7 +100,7 @@ async def test_copies_are_whole_and_the_writer_goes_on(
     made = []
     for number in range(2):
         before = writing.committed
-        made.append(await back_up(storage, tmp_path / f"{number}.backup"))
+        made.append(await back_up(storage, tmp_path / f"{number}.backup", record=AsyncMock()))
         assert writing.committed > before
         await writing.goes_on()
     assert (await prove(storage)).findings == ()

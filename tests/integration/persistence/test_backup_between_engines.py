@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,7 +104,7 @@ async def contents(storage: Storage) -> dict[str, list[tuple[Any, ...]]]:
 
 async def copy(source: Storage, target: Storage) -> Manifest:
     """Back up the one, and restore it as the other."""
-    made = await back_up(source, target.state_dir.with_suffix(".backup"))
+    made = await back_up(source, target.state_dir.with_suffix(".backup"), record=AsyncMock())
     return (await restore(made.path, target, KEYS)).manifest
 
 
@@ -192,7 +193,7 @@ async def test_ids_go_on_behind_the_last_one_on_a_server_too(storages: Any, serv
 async def test_a_server_is_filled_once_and_never_over_something_else(storages: Any, server: str) -> None:
     with storages(server) as (source, there, _):
         await use(source)
-        backup = (await back_up(source, source.state_dir / "1.backup")).path
+        backup = (await back_up(source, source.state_dir / "1.backup", record=AsyncMock())).path
         await restore(backup, there, KEYS)
         there.head.unlink()  # as if it had been killed before that
         await restore(backup, there, KEYS)
@@ -200,7 +201,7 @@ async def test_a_server_is_filled_once_and_never_over_something_else(storages: A
         assert (await prove(there)).found == (await prove(source)).found
 
         await fill(source, {"users": [{"id": 50, "name": "eve", "active": True, "created_at": 5}]})
-        other = (await back_up(source, source.state_dir / "2.backup")).path
+        other = (await back_up(source, source.state_dir / "2.backup", record=AsyncMock())).path
         with pytest.raises(Refused, match=r"is not empty: name an empty database$"):
             await restore(other, there, KEYS)
         assert len((await contents(there))["users"]) == 1
@@ -210,7 +211,7 @@ async def test_a_server_is_filled_once_and_never_over_something_else(storages: A
 async def test_what_a_server_cannot_hold_leaves_it_empty(storages: Any, server: str) -> None:
     with storages(server) as (source, there, _):
         await fill(source, {"users": [{"id": 1, "name": "an\0n", "active": True, "created_at": 5}]})
-        backup = (await back_up(source, source.state_dir / "1.backup")).path
+        backup = (await back_up(source, source.state_dir / "1.backup", record=AsyncMock())).path
         with pytest.raises(Refused, match="refuses a row"):
             await restore(backup, there, KEYS)
         engine = there.engine()
@@ -223,7 +224,7 @@ async def test_what_a_server_cannot_hold_leaves_it_empty(storages: Any, server: 
 async def test_a_server_that_a_node_works_with_is_not_filled(storages: Any, server: str) -> None:
     with storages(server) as (source, there, back):
         await use(source)
-        backup = (await back_up(source, source.state_dir / "1.backup")).path
+        backup = (await back_up(source, source.state_dir / "1.backup", record=AsyncMock())).path
         node = Storage(back.state_dir, server, key_file=there.key_file)
         async with opened(node):
             with pytest.raises(Refused, match="another node works with this PostgreSQL database"):
@@ -235,7 +236,9 @@ async def test_a_server_that_a_node_works_with_is_not_filled(storages: Any, serv
 async def test_a_server_is_examined_drilled_and_migrated_as_a_file_is(storages: Any, server: str) -> None:
     with storages(server) as (source, there, _):
         await use(source)
-        await restore((await back_up(source, source.state_dir / "1.backup")).path, there, KEYS)
+        await restore(
+            (await back_up(source, source.state_dir / "1.backup", record=AsyncMock())).path, there, KEYS
+        )
         seen = {each.name: each.status for each in await examine(there)}
         assert seen == {
             "state directory": "ok", "node key": "ok", "disk": "ok", "backups": "warning", "database": "ok",
@@ -244,8 +247,8 @@ async def test_a_server_is_examined_drilled_and_migrated_as_a_file_is(storages: 
         assert (await drill(there)).rows == sum(map(len, (await contents(there)).values()))
 
         *_, before, latest = schema.revisions()
-        back = await migrate(there, before, back=True)
+        back = await migrate(there, "ann", before, back=True)
         assert (back.before, back.after) == (latest, before)
         assert back.backup is not None
-        assert (await migrate(there)).before == before
+        assert (await migrate(there, "ann")).before == before
         assert await check_schema(there) == latest

@@ -42,10 +42,24 @@ FILL = {
     "broker": "paper", "portfolio_id": 1, "client_order_id": "main-btc-1", "instrument": "BTC/USD",
     "side": "buy", "quantity": ONE, "price": ONE, "fee": ONE, "currency": "USD", "at": 1,
 }  # fmt: skip
+CONDITION = {
+    "portfolio_id": 1, "trigger_price": ONE, "trailing_offset": None, "expires_at": None,
+    "reduce_only": True, "post_only": False, "parent": "", "order_group": "", "position_ref": "",
+}  # fmt: skip
+TERMS = {
+    "portfolio_id": 1, "client_order_id": "main-btc-1", "venue_order_id": "7", "quantity": ONE,
+    "limit_price": ONE, "trigger_price": None, "trailing_offset": None,
+}  # fmt: skip
+ADJUSTMENT = {
+    "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "quantity": ONE, "price": ONE,
+    "reason": "approved", "at": 1,
+}  # fmt: skip
+LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
     "round_trips": 1, "at": 1,
 }  # fmt: skip
+SNAPSHOT = POSITION | {"broker": "paper", "orders": 1, "fills": 0, "last_seq": 1}
 POSTING = {
     "portfolio_id": 1,
     "booking": "fill 1",
@@ -87,6 +101,17 @@ ROWS: dict[str, tuple[Values, Values]] = {
     "assets": (ASSET | {"instrument": "BTC/USD"}, ASSET | {"instrument": "ETH/USD"}),
     "orders": (ORDER | {"client_order_id": "main-btc-1"}, ORDER | {"client_order_id": "main-btc-2"}),
     "order_events": (EVENT | {"seq": 1}, EVENT | {"seq": 2}),
+    "order_conditions": (
+        CONDITION | {"client_order_id": "main-btc-1"},
+        CONDITION | {"client_order_id": "main-btc-2"},
+    ),
+    "order_terms": (TERMS | {"seq": 1}, TERMS | {"seq": 2}),
+    "position_adjustments": (
+        ADJUSTMENT | {"reference": "a", "seq": 3},
+        ADJUSTMENT | {"reference": "b", "seq": 4},
+    ),
+    "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
+    "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),
     "fills": (FILL | {"exec_id": "1"}, FILL | {"exec_id": "2"}),
     "positions": (POSITION | {"instrument": "BTC/USD"}, POSITION | {"instrument": "ETH/USD"}),
     "ledger_entries": (POSTING | {"line": 0}, POSTING | {"line": 1}),
@@ -96,11 +121,15 @@ ROWS: dict[str, tuple[Values, Values]] = {
     ),
     "feed_progress": ({"source": "a", "moments": 0, "at": 1}, {"source": "b", "moments": 0, "at": 1}),
     "statistics": (SAMPLE | {"at": 1}, SAMPLE | {"at": 2}),
+    "balance_snapshots": (SNAPSHOT | {"instrument": "BTC/USD"}, SNAPSHOT | {"instrument": "ETH/USD"}),
     "billing_records": (CHARGE | {"reference": "1"}, CHARGE | {"reference": "2"}),
 }
-BEFOREHAND: dict[str, Values] = {
-    "assets": CONTRACT | {"symbol": "ETH/USD"},
-    "positions": CONTRACT | {"symbol": "ETH/USD"},
+BEFOREHAND: dict[str, tuple[str, Values]] = {
+    "assets": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
+    "positions": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
+    "order_conditions": ("orders", ORDER | {"client_order_id": "main-btc-2"}),
+    "order_terms": ("order_events", EVENT | {"seq": 2}),
+    "balance_snapshots": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
 }
 
 AGAINST_CHECKS: dict[str, list[Values]] = {
@@ -117,16 +146,26 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_instruments_min_notional": [{"min_notional": Decimal("-1E-30")}],
     "ck_orders_side": [{"side": "hold"}, {"side": "BUY"}],
     "ck_orders_type": [{"type": "iceberg"}],
-    "ck_orders_time_in_force": [{"time_in_force": "day"}],
+    "ck_orders_time_in_force": [{"time_in_force": "week"}],
     "ck_orders_status": [{"status": "gone"}, {"status": ""}],
     "ck_orders_quantity": [{"quantity": Decimal(0)}, {"quantity": Decimal("-1E+30")}],
     "ck_orders_filled": [{"filled": Decimal(-1)}],
     "ck_order_events_seq": [{"seq": 0}],
     "ck_order_events_status": [{"status": "gone"}],
+    "ck_order_conditions_trigger_price": [{"trigger_price": Decimal(0)}],
+    "ck_order_conditions_trailing_offset": [{"trailing_offset": Decimal(-1)}],
+    "ck_order_terms_quantity": [{"quantity": Decimal(0)}],
+    "ck_position_adjustments_seq": [{"seq": 0}],
+    "ck_node_lease_epoch": [{"epoch": 0}],
     "ck_fills_side": [{"side": "hold"}],
     "ck_fills_quantity": [{"quantity": Decimal(0)}],
     "ck_positions_multiplier": [{"multiplier": Decimal(0)}],
     "ck_positions_round_trips": [{"round_trips": -1}],
+    "ck_balance_snapshots_multiplier": [{"multiplier": Decimal(0)}],
+    "ck_balance_snapshots_round_trips": [{"round_trips": -1}],
+    "ck_balance_snapshots_orders": [{"orders": 0}],
+    "ck_balance_snapshots_fills": [{"fills": -1}],
+    "ck_balance_snapshots_last_seq": [{"last_seq": 0}],
     "ck_ledger_entries_line": [{"line": -1}],
     "ck_trading_states_state": [{"state": "paused"}],
     "ck_feed_progress_moments": [{"moments": -1}],
@@ -139,6 +178,7 @@ NOBODY: Values = {
     "portfolios.id": 99,
     "instruments.symbol": "?",
     "orders.client_order_id": "?",
+    "order_events.seq": 99,
 }
 
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
@@ -188,7 +228,8 @@ async def test_each_constraint_refuses_the_row_that_violates_it(
 ) -> None:
     await fill_tables(writing)
     if table.name in BEFOREHAND:
-        await insert(writing, metadata.tables["instruments"], BEFOREHAND[table.name])
+        other, row = BEFOREHAND[table.name]
+        await insert(writing, metadata.tables[other], row)
     good = ROWS[table.name][1]
     for name, change in violations(table):
         refusal = await refusal_of(writing, table, good | change)

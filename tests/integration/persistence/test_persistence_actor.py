@@ -35,18 +35,11 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
 )
-from lts.domain.orders import (
-    TRANSITIONS,
-    ApprovedOrder,
-    Order,
-    OrderRecord,
-    OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
-)
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import TRANSITIONS, OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce
 from lts.domain.portfolio import Book
-from lts.domain.risk import TradingState, TradingStateChanged
+from lts.domain.risk import JournalTradingState, TradingState, TradingStateChanged
 from lts.domain.storage import GetStorage
 from lts.domain.units import (
     NotPerformed,
@@ -153,7 +146,8 @@ class Play:
             self.said.append(OrderDenied(portfolio, Order(*msgspec.structs.astuple(new)), "twice", self.now))
         if choice % 7 == 0:
             state = list(TradingState)[amount % 3]
-            self.said.append(TradingStateChanged(f"portfolio:{portfolio}", state, "why not", self.now))
+            held = TradingStateChanged(f"portfolio:{portfolio}", state, "why not", self.now)
+            self.said.append(JournalTradingState(held))
 
     def _fill(self, record: OrderRecord, choice: int, amount: int) -> None:
         self.execs += 1
@@ -180,8 +174,8 @@ async def remembering(
         for each in said:
             if isinstance(each, JournalOrder):
                 journal.keep(each)
-            elif isinstance(each, TradingStateChanged):
-                journal.note_state(each)
+            elif isinstance(each, JournalTradingState):
+                journal.keep_state(each)
             else:
                 journal.note(each)
         return [
@@ -615,7 +609,8 @@ async def test_nothing_of_the_database_is_in_what_a_busy_persistence_says_and_an
     ]
     node.client.publish(changed(intent, S.SUBMITTED))
     node.client.publish(OrderFilled("p", fill(intent, "e", 10, 5, BEGIN), S.FILLED))
-    node.client.publish(TradingStateChanged("system", TradingState.REDUCING, "why not", BEGIN))
+    slower = TradingStateChanged("system", TradingState.REDUCING, "why not", BEGIN)
+    answers.append(await node.client.ask(JournalTradingState(slower)))
     node.client.publish(changed(order(9, "nobody"), S.ACCEPTED))  # a dead letter
     node.keeper._note_trouble("made up")
     node.keeper._note_trouble("")

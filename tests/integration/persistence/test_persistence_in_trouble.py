@@ -38,8 +38,9 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
     PlaceOrder,
 )
-from lts.domain.orders import ApprovedOrder, Order, OrderStatus, OrderType, Side, TimeInForce
-from lts.domain.risk import TradingState, TradingStateChanged
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce
+from lts.domain.risk import JournalTradingState, TradingState, TradingStateChanged
 from lts.domain.storage import GetStorage, StorageRecovered, StorageTroubled
 from lts.domain.units import NotPerformed, Perform, Performed, PutUser
 from lts.refusal import Refused
@@ -422,14 +423,16 @@ async def test_a_row_that_somebody_else_changes_meanwhile_is_written_after_all(
     node: Any, database: str, backend: str
 ) -> None:
     assert backend == "postgresql"
-    node.client.publish(TradingStateChanged("system", TradingState.ACTIVE, "begun", BEGIN))
+    begun = TradingStateChanged("system", TradingState.ACTIVE, "begun", BEGIN)
+    node.client.send(JournalTradingState(begun))
     await node.settled()
     asyncpg: Any = importlib.import_module("asyncpg")
     other = await asyncpg.connect(database)
     transaction = other.transaction()
     await transaction.start()
     await other.execute("UPDATE trading_states SET reason = reason")
-    node.client.publish(TradingStateChanged("system", TradingState.REDUCING, "why not", BEGIN + 1))
+    slower = TradingStateChanged("system", TradingState.REDUCING, "why not", BEGIN + 1)
+    node.client.send(JournalTradingState(slower))
     blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'lts'"
     while not await other.fetchval(blocked):
         await pause(0.01)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import select
@@ -70,7 +71,7 @@ async def test_nothing_is_lost_and_no_read_fails_meanwhile(
     load = asyncio.gather(write(), recall())
     await pause(0.3)
     rotated = [await node.client.ask(RotateKeys(node_key=renew), within=20.0) for renew in (False, True)]
-    made = await back_up(node.storage, tmp_path / "under load.backup")
+    made = await back_up(node.storage, tmp_path / "under load.backup", record=AsyncMock())
     assert await node.client.ask(RotateKeys(), within=20.0)
     finished.set()
     await load
@@ -85,7 +86,7 @@ async def test_nothing_is_lost_and_no_read_fails_meanwhile(
     assert await node.verify() == ()
 
     keys = node.storage.node_keys(create=False).keys
-    again = await back_up(node.storage, tmp_path / "at rest.backup")
+    again = await back_up(node.storage, tmp_path / "at rest.backup", record=AsyncMock())
     for backup in (made, again):
         copy = Storage(tmp_path / backup.path.stem, environ={})
         await restore(backup.path, copy, keys)

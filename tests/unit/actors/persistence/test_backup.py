@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -23,6 +24,7 @@ from lts.security.node_key import NodeKey, NodeKeys
 
 pytestmark = pytest.mark.requirement("INT-5.3", "INT-025", "INT-026")
 
+HEAD = schema.head()
 TIME = 1_700_000_000_123_456_789
 
 
@@ -40,7 +42,7 @@ async def storage(lane: Any, user: Any, tmp_path: Path) -> Storage:
 
 async def refused(storage: Storage, to: Path | None = None) -> str:
     with pytest.raises(Refused) as told:
-        await back_up(storage, to)
+        await back_up(storage, to, record=AsyncMock())
     assert "\n" not in str(told.value)
     return str(told.value)
 
@@ -50,7 +52,7 @@ def files(directory: Path) -> set[str]:
 
 
 async def test_it_holds_every_table_and_where_the_audit_ends(storage: Storage, lane: Any) -> None:
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
 
     manifest = made.manifest
     assert made.path.parent == storage.state_dir / "backups"
@@ -58,8 +60,8 @@ async def test_it_holds_every_table_and_where_the_audit_ends(storage: Storage, l
     assert {name: table.rows for name, table in manifest.tables.items() if table.rows} == {
         "audit_log": 8, "audit_seal": 2, "data_keys": 3, "users": 3
     }  # fmt: skip
-    assert set(manifest.tables) == {plan.name for plan in await blueprint_of("0013")}
-    assert (manifest.last_seq, manifest.seal, manifest.revision) == (8, 2, "0013")
+    assert set(manifest.tables) == {plan.name for plan in await blueprint_of(HEAD)}
+    assert (manifest.last_seq, manifest.seal, manifest.revision) == (8, 2, HEAD)
     assert manifest.seal_hash == lane.sealer.hash.hex()
     assert manifest.head is not None
     assert manifest.head.hash == lane.sealer.hash.hex()
@@ -67,14 +69,14 @@ async def test_it_holds_every_table_and_where_the_audit_ends(storage: Storage, l
 
 
 async def test_only_its_user_can_read_it_and_nothing_can_be_read_without_the_key(storage: Storage) -> None:
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
     assert made.path.stat().st_mode & 0o777 == 0o600
     assert made.path.parent.stat().st_mode & 0o777 == 0o700
     assert b"ann" not in made.path.read_bytes().split(b"\n", 1)[1]
 
 
 async def test_it_can_be_read_to_its_end(storage: Storage, lane: Any) -> None:
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
     with closing(Archive(made.path, lane.node_keys)) as found:
         names = [line for page in found.pages() if page.table == "users" for line in page.lines]
     assert names == [b'[true,5,1,"ann"]', b'[true,5,2,"bob"]', b'[true,5,3,"cyd"]']
@@ -84,7 +86,7 @@ async def test_a_table_is_read_page_by_page(
     storage: Storage, lane: Any, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await lane.insert(UserRow, *(user(number, f"user {number}") for number in range(4, 40)))
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
     monkeypatch.setattr(archive, "PAGE", 10)
     with closing(Archive(made.path, lane.node_keys)) as found:
         pages = [len(page.lines) for page in found.pages() if page.table == "users"]
@@ -94,7 +96,7 @@ async def test_a_table_is_read_page_by_page(
 async def test_it_goes_into_a_directory_or_a_file_that_is_named(storage: Storage, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     [in_directory, in_file] = [
-        (await back_up(storage, to)).path for to in (elsewhere, elsewhere / "my.backup")
+        (await back_up(storage, to, record=AsyncMock())).path for to in (elsewhere, elsewhere / "my.backup")
     ]
     assert backups(elsewhere).keys() == {in_directory}
     assert in_file == elsewhere / "my.backup"
@@ -156,9 +158,9 @@ async def test_without_a_node_key_or_a_database_there_is_none(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("ALTER TABLE users ADD COLUMN more TEXT", "was changed since revision 0013 (table users)"),
-        ("DROP TABLE billing_records", "was changed since revision 0013 (table billing_records)"),
-        ("CREATE TABLE mine (id INTEGER)", "was changed since revision 0013 (table mine)"),
+        ("ALTER TABLE users ADD COLUMN more TEXT", f"was changed since revision {HEAD} (table users)"),
+        ("DROP TABLE billing_records", f"was changed since revision {HEAD} (table billing_records)"),
+        ("CREATE TABLE mine (id INTEGER)", f"was changed since revision {HEAD} (table mine)"),
         (
             "UPDATE users SET created_at = 'x'",
             "the table users holds a value in created_at that is no integer",
@@ -183,7 +185,7 @@ async def test_an_end_that_was_cut_off_is_told_and_kept_as_it_is(
 ) -> None:
     monkeypatch.setattr("actors.persistence.snapshot._ATTEMPTS", 2)
     outside("DELETE FROM audit_seal WHERE number = 2; DELETE FROM audit_log WHERE seq > 6")
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
     assert made.manifest.trouble.startswith("the audit does not end where its head file says")
     assert made.manifest.head is not None
     assert made.manifest.head.seal == 2
@@ -204,7 +206,7 @@ async def test_a_head_file_that_moves_on_meanwhile_is_read_again(
         lane.head.write_bytes(new)
 
     monkeypatch.setattr("actors.persistence.snapshot.pause", pause)
-    made = await back_up(storage)
+    made = await back_up(storage, record=AsyncMock())
     assert reads == ["again"]
     assert (made.manifest.seal, made.manifest.trouble) == (3, "")
 
@@ -215,7 +217,7 @@ async def test_an_older_database_can_be_backed_up_too(tmp_path: Path) -> None:
     engine = storage.engine()
     for revision, tables in (("0001", 1), ("0006", 9)):
         await schema.upgrade(engine, revision)
-        made = await back_up(storage)
+        made = await back_up(storage, record=AsyncMock())
         assert (made.manifest.revision, len(made.manifest.tables)) == (revision, tables)
     await engine.dispose()
 
@@ -223,9 +225,9 @@ async def test_an_older_database_can_be_backed_up_too(tmp_path: Path) -> None:
 async def test_the_blueprint_of_the_latest_revision_is_what_migrations_lead_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    of_rows = await blueprint_of("0013")
+    of_rows = await blueprint_of(HEAD)
     monkeypatch.setattr("actors.persistence.schema.head", lambda: "another")
-    assert await blueprint_of("0013") == of_rows
+    assert await blueprint_of(HEAD) == of_rows
 
 
 def test_backups_are_listed_with_their_time_and_nothing_else_is(tmp_path: Path) -> None:
@@ -268,7 +270,7 @@ async def test_one_that_is_broken_off_leaves_nothing(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(backup, "_write", never)
-    task = asyncio.ensure_future(back_up(storage))
+    task = asyncio.ensure_future(back_up(storage, record=AsyncMock()))
     await reached.wait()
     assert len(files(storage.state_dir / "backups")) == 1
     task.cancel()

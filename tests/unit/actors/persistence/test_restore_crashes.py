@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -97,7 +98,7 @@ async def state(lane_in: Callable[[Path], Any], user: Any, tmp_path: Path) -> Pa
         write_node_keys(directory / "node.key", lane.node_keys)
         await lane.insert(UserRow, user(1, "ann"))
         await lane.seal()
-        await back_up(Storage(directory), tmp_path / "a.backup")
+        await back_up(Storage(directory), tmp_path / "a.backup", record=AsyncMock())
         await lane.insert(UserRow, user(2, "bob"))
         await lane.seal()
         await lane.insert(UserRow, user(3, "cyd"))

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapper
 from actors.persistence import rows
 from actors.persistence.columns import Exact
 from actors.persistence.rows import AUDITED, Exempt, OrderRow, Row, TradingStateRow, metadata
-from lts.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import OrderType, Side, TimeInForce
 from lts.domain.risk import TradingState
 
 pytestmark = pytest.mark.requirement("INT-008", "INT-010", "INT-5.1")
@@ -22,7 +23,7 @@ MAPPERS = pytest.mark.parametrize(
     ids=lambda mapper: mapper.class_.__name__,
 )
 
-EXEMPT = {"audit_log", "audit_seal", "feed_progress", "statistics"}
+EXEMPT = {"audit_log", "audit_seal", "feed_progress", "statistics", "venue_cursors"}
 
 
 @TABLES

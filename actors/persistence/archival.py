@@ -1,0 +1,309 @@
+"""Archival: old orders leave the tables, with all that became of them; a balance snapshot takes their place.
+
+Whole orders go, oldest first, by portfolio and instrument: as many as are closed, went through one
+broker, and whose fills were all booked before any of an order that stays, and before any adjustment. So
+the fold of what is left, begun with the snapshot, is the fold of all. They go in steps, after each of
+which that is so.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate
+from math import inf
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actors.persistence.cache import SLICE
+from actors.persistence.entry import (
+    ADJUSTMENTS,
+    CONDITIONS,
+    EVENTS,
+    FILLS,
+    LEDGER,
+    ORDERS,
+    POSITIONS,
+    TERMS,
+    booking_id,
+    position_of,
+    position_row,
+    posting_rows,
+)
+from actors.persistence.insertion import Stored
+from actors.persistence.page import Form, Page, table_of
+from actors.persistence.pages import PAGE
+from actors.persistence.reader import fill_of
+from actors.persistence.rows import BalanceSnapshotRow, InstrumentRow, PortfolioRow
+from actors.persistence.work import Batch, Impossible, Work
+from lts.domain.fills import Fill
+from lts.domain.ledger import Posting
+from lts.domain.money import ZERO, unrounded
+from lts.domain.order_status import OrderStatus
+from lts.domain.portfolio import brought_forward
+from lts.domain.positions import Position
+
+PLACE = ("archives", ".archive")
+"""Where archives are kept, in the state directory, and how their names end."""
+AT_ONCE = 250
+"""Orders in one step, or as many as cannot be parted."""
+
+SNAPSHOTS = Form(BalanceSnapshotRow)
+OF_ORDERS = (TERMS, EVENTS, FILLS, CONDITIONS, ORDERS)
+ARCHIVED = {form.name for form in (*OF_ORDERS, LEDGER)}
+"""The tables that an archive has rows of."""
+_ORDERS, _EVENTS, _FILLS, _LEDGER = ORDERS.table, EVENTS.table, FILLS.table, LEDGER.table
+_POSITIONS, _SNAPSHOTS = POSITIONS.table, SNAPSHOTS.table
+_CONDITIONS, _ADJUSTMENTS = CONDITIONS.table, ADJUSTMENTS.table
+_OPEN = [status.value for status in OrderStatus if status.is_open]
+_PORTFOLIOS, _INSTRUMENTS = table_of(PortfolioRow), table_of(InstrumentRow)
+
+
+class Life(msgspec.Struct, frozen=True):
+    """What decides about an order: when it was made, whether and when it was over, and its fills."""
+
+    id: str
+    broker: str
+    created_at: int
+    is_over: bool
+    """Whether it is closed, and no open order waits for it."""
+    ended: int
+    first: float = inf
+    """The number of the event that tells of its first fill."""
+    last: float = -inf
+    """The same of its last fill."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Orders of a portfolio in one instrument that go in one transaction."""
+
+    portfolio_id: int
+    portfolio: str
+    currency: str
+    instrument: str
+    broker: str
+    orders: tuple[str, ...]
+
+    @property
+    def booking(self) -> str:
+        """The booking that has in the ledger what all archived fills of the instrument moved."""
+        return booking_id(("archived", self.instrument))
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is to be archived: orders in steps, and the bookings of their fills."""
+
+    steps: tuple[Step, ...]
+    orders: frozenset[str]
+    bookings: frozenset[tuple[int, str]]
+
+    @property
+    def choice(self) -> Mapping[str, Callable[[Any], bool]]:
+        """The rows that go, by table."""
+        of_order = dict.fromkeys((form.name for form in OF_ORDERS), self._is_of_order)
+        return of_order | {LEDGER.name: lambda row: (row.portfolio_id, row.booking) in self.bookings}
+
+    def _is_of_order(self, row: Any) -> bool:
+        return row.client_order_id in self.orders
+
+
+async def plan(connection: AsyncConnection, before: int) -> Plan:
+    """Return what ended before a market time (UTC nanoseconds), and can go."""
+    steps = [step async for step in _steps(connection, before)]
+    names = {step.portfolio_id: step.portfolio for step in steps}
+    orders = frozenset(order for step in steps for order in step.orders)
+    fills = await connection.stream(select(_FILLS).execution_options(yield_per=PAGE))
+    bookings = {
+        (row.portfolio_id, booking_id(fill_of(row, names).uid))
+        async for row in fills
+        if row.client_order_id in orders
+    }
+    return Plan(tuple(steps), orders, frozenset(bookings))
+
+
+def parts(
+    lives: Iterable[Life], before: int, broker: str | None = None, limit: float = inf
+) -> Iterator[Sequence[Life]]:
+    """Yield the orders that can go, oldest first; those that have to go together are one part.
+
+    Args:
+        lives: all orders of an asset.
+        before: when they have to have ended.
+        broker: through which those went that were archived before; None if there were none.
+        limit: the number of an event behind which all fills stay.
+    """
+    ordered = sorted(lives, key=lambda life: (life.created_at, len(life.id), life.id))
+    # The first fill of all that come after each of them:
+    later = [*accumulate((life.first for life in reversed(ordered)), min, initial=limit)][-2::-1]
+    part: list[Life] = []
+    booked = -inf
+    for life, following in zip(ordered, later, strict=True):
+        broker = broker or life.broker
+        if not life.is_over or life.ended >= before or life.broker != broker:
+            return
+        part.append(life)
+        booked = max(booked, life.last)
+        if booked < following:
+            yield part
+            part = []
+
+
+async def put_away(step: Step, batch: Batch, work: Work) -> None:
+    """Delete the orders of a step, with all that became of them, and have the snapshot stand for them."""
+    connection, portfolio_id = batch.connection, step.portfolio_id
+    gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
+    fills = _as_booked(gone[EVENTS], gone[FILLS], step)
+    bookings = [step.booking, *(booking_id(fill.uid) for fill in fills)]
+    gone[LEDGER] = await _rows(
+        connection, _LEDGER.c.booking, bookings, _LEDGER.c.portfolio_id == portfolio_id
+    )
+    before = await _snapshot(connection, portfolio_id, step.instrument)
+    position = _fold(await _begin(connection, step, before), fills)
+    after = _snapshot_row(step, position, before, gone)
+    lines = posting_rows(portfolio_id, step.booking, _moved(position, step.currency), after["at"])
+    if _differ(gone[LEDGER], lines):
+        raise Impossible(f"the ledger of {step.portfolio} is not what its fills in {step.instrument} moved")
+
+    pages = {form: Page(form, batch) for form in (*gone, SNAPSHOTS)}
+    for form, rows in gone.items():
+        for row in rows:
+            pages[form].delete(row._asdict(), work)
+    for line in lines:
+        pages[LEDGER].insert(line, work)
+    if before is None:
+        pages[SNAPSHOTS].insert(after, work)
+    else:
+        pages[SNAPSHOTS].change(before, after, work)
+    for page in pages.values():
+        await page.write()
+
+
+async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step]:
+    assets = select(*_PORTFOLIOS.c["id", "name", "currency"], _ORDERS.c.instrument).distinct()
+    assets = assets.join_from(_PORTFOLIOS, _ORDERS, _ORDERS.c.portfolio_id == _PORTFOLIOS.c.id)
+    for asset in (await connection.execute(assets)).all():
+        portfolio_id, instrument = asset.id, asset.instrument
+        snapshot = await _snapshot(connection, portfolio_id, instrument)
+        broker = snapshot["broker"] if snapshot else None
+        lives = [life async for life in _lives(connection, portfolio_id, instrument)]
+        limit = await _limit(connection, portfolio_id, instrument)
+        for group in _grouped(parts(lives, before, broker, limit)):
+            orders = tuple(life.id for life in group)
+            yield Step(portfolio_id, asset.name, asset.currency, instrument, group[0].broker, orders)
+
+
+def _grouped(found: Iterable[Sequence[Life]]) -> Iterator[Sequence[Life]]:
+    group: list[Life] = []
+    for part in found:
+        if group and len(group) + len(part) > AT_ONCE:
+            yield group
+            group = []
+        group += part
+    if group:
+        yield group
+
+
+async def _lives(connection: AsyncConnection, portfolio_id: int, instrument: str) -> AsyncIterator[Life]:
+    told = _EVENTS.c.exec_id.is_not(None)
+    waited_for = select(_CONDITIONS.c.parent).join_from(
+        _CONDITIONS, _ORDERS, _ORDERS.c.client_order_id == _CONDITIONS.c.client_order_id
+    )
+    waited_for = waited_for.where(_ORDERS.c.portfolio_id == portfolio_id, _ORDERS.c.status.in_(_OPEN))
+    parents = set(await connection.scalars(waited_for))
+    query = (
+        select(
+            *_ORDERS.c["client_order_id", "broker", "created_at", "status"],
+            func.max(_EVENTS.c.at).label("ended"),
+            func.min(_EVENTS.c.seq).filter(told).label("first"),
+            func.max(_EVENTS.c.seq).filter(told).label("last"),
+        )
+        .join_from(_ORDERS, _EVENTS, _EVENTS.c.client_order_id == _ORDERS.c.client_order_id, isouter=True)
+        .where(_ORDERS.c.portfolio_id == portfolio_id, _ORDERS.c.instrument == instrument)
+        .group_by(_ORDERS.c.client_order_id)
+    )
+    async for row in await connection.stream(query):
+        is_over = row.status not in _OPEN and row.client_order_id not in parents
+        booked = (inf, -inf) if row.first is None else (row.first, row.last)
+        ended = row.created_at if row.ended is None else row.ended
+        yield Life(row.client_order_id, row.broker, row.created_at, is_over, ended, *booked)
+
+
+async def _limit(connection: AsyncConnection, portfolio_id: int, instrument: str) -> float:
+    """Return the number of the first adjustment, among the order events."""
+    query = select(func.min(_ADJUSTMENTS.c.seq)).where(_ADJUSTMENTS.c.portfolio_id == portfolio_id)
+    return await connection.scalar(query.where(_ADJUSTMENTS.c.instrument == instrument)) or inf
+
+
+async def _rows(
+    connection: AsyncConnection, column: ColumnElement[Any], values: Sequence[str], *where: Any
+) -> list[Any]:
+    found: list[Any] = []
+    for start in range(0, len(values), SLICE):
+        part = column.in_(values[start : start + SLICE])
+        found += await connection.execute(select(column.table).where(part, *where))
+    return found
+
+
+async def _snapshot(connection: AsyncConnection, portfolio_id: int, instrument: str) -> Stored | None:
+    query = select(_SNAPSHOTS).where(_SNAPSHOTS.c.portfolio_id == portfolio_id)
+    found = await connection.execute(query.where(_SNAPSHOTS.c.instrument == instrument))
+    row = found.mappings().first()
+    return dict(row) if row else None
+
+
+async def _begin(connection: AsyncConnection, step: Step, before: Stored | None) -> Position:
+    """Return the position before a step."""
+    if before and before["fills"]:
+        return position_of(step.portfolio, before)
+    of_portfolio = _POSITIONS.c.portfolio_id == step.portfolio_id
+    held = and_(_POSITIONS.c.instrument == _INSTRUMENTS.c.symbol, of_portfolio)
+    query = select(func.coalesce(_POSITIONS.c.multiplier, _INSTRUMENTS.c.multiplier))
+    query = query.join_from(_INSTRUMENTS, _POSITIONS, held, isouter=True)
+    found = await connection.scalars(query.where(_INSTRUMENTS.c.symbol == step.instrument))
+    return Position(step.portfolio, step.instrument, found.one())
+
+
+def _snapshot_row(
+    step: Step, position: Position, before: Stored | None, gone: Mapping[Form, Sequence[Any]]
+) -> Stored:
+    was = before or {"orders": 0, "fills": 0, "last_seq": 0, "at": 0}
+    at = max(was["at"], *(event.at for event in gone[EVENTS]))
+    return position_row(position, step.portfolio_id, at) | {
+        "broker": step.broker,
+        "orders": was["orders"] + len(gone[ORDERS]),
+        "fills": was["fills"] + len(gone[FILLS]),
+        "last_seq": max(was["last_seq"], *(event.seq for event in gone[EVENTS])),
+    }
+
+
+def _as_booked(events: Iterable[Any], fills: Iterable[Any], step: Step) -> list[Fill]:
+    names = {step.portfolio_id: step.portfolio}
+    by_exec = {(row.client_order_id, row.exec_id): fill_of(row, names) for row in fills}
+    told = sorted((event.seq, event.client_order_id, event.exec_id) for event in events if event.exec_id)
+    return [by_exec[order, exec_id] for _, order, exec_id in told]
+
+
+@unrounded
+def _fold(position: Position, fills: Iterable[Fill]) -> Position:
+    for fill in fills:
+        position = position.fold(fill)
+    return position
+
+
+@unrounded
+def _moved(position: Position, currency: str) -> tuple[Posting, ...]:
+    return brought_forward(position, currency)
+
+
+@unrounded
+def _differ(old: Iterable[Any], new: Iterable[Stored]) -> bool:
+    """Whether lines that go and lines that come in their place leave any account with another balance."""
+    off: dict[tuple[str, str], Decimal] = {}
+    for line in old:
+        account = (line.account, line.currency)
+        off[account] = off.get(account, ZERO) + line.amount
+    for row in new:
+        account = (row["account"], row["currency"])
+        off[account] = off.get(account, ZERO) - row["amount"]
+    return any(off.values())

@@ -1,0 +1,61 @@
+"""The lease: each start of a node takes it with a higher epoch; no intent is committed under an older one.
+
+The lock of the state directory, or of the PostgreSQL server, keeps a second node away while the first
+one lives. The epoch is for what no lock can see: a node that was cut off from its lock and does not know
+that another one has begun.
+"""
+
+import os
+import socket
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actors.persistence.insertion import Stored
+from actors.persistence.page import Form, Page
+from actors.persistence.rows import NodeLeaseRow
+from actors.persistence.work import Batch, Impossible, Work
+
+NAME = "node"
+_LEASE = Form(NodeLeaseRow)
+_EPOCH = "SELECT epoch FROM node_lease WHERE name = 'node'"
+
+
+class Lease:
+    """The epoch of this start."""
+
+    def __init__(self, before: Stored | None) -> None:
+        self.epoch: int = before["epoch"] + 1 if before else 1
+        self._before = before
+
+    @classmethod
+    async def next(cls, connection: AsyncConnection) -> "Lease":
+        """Return the lease that follows on the one that is stored."""
+        row = (await connection.execute(select(_LEASE.table))).mappings().first()
+        return cls(dict(row) if row else None)
+
+    async def take(self, batch: Batch, work: Work) -> None:
+        """Write that this start has it; the first step in the lane."""
+        row: dict[str, Any] = {
+            "name": NAME,
+            "epoch": self.epoch,
+            "host": socket.gethostname()[:255],
+            "process": os.getpid(),
+            "at": batch.at,
+        }
+        page = Page(_LEASE, batch)
+        if self._before is None:
+            page.insert(row, work)
+        else:
+            page.change(self._before, row, work)
+        await page.write()
+
+    async def check(self, batch: Batch) -> None:
+        """Raise Impossible if another start has it; PostgreSQL keeps it from being taken until the commit."""
+        postgresql = batch.connection.dialect.name == "postgresql"
+        found = await batch.scalar(_EPOCH + " FOR SHARE" * postgresql)
+        if found != self.epoch:
+            raise Impossible(
+                f"another node has taken the lease (epoch {found}, this one has {self.epoch}); stop this one"
+            )
