@@ -20,7 +20,7 @@ from lts.sdk import (
     TimeInForce,
     WithdrawOrder,
 )
-from lts.testing import BEGIN, TEST, Bench, BrokerContract, WatchfulDesk, limit_order, market_order
+from lts.testing import ABILITIES, BEGIN, TEST, Bench, BrokerContract, WatchfulDesk, limit_order, market_order
 from plugins.broker.paper.plugin import PaperBroker
 
 pytestmark = pytest.mark.requirement("INT-4.5", "LTS-003")
@@ -34,10 +34,36 @@ FILLED, CANCELED = ExecType.FILLED, ExecType.CANCELED
 class TestItsContract(BrokerContract):
     plugin = PaperBroker
     params = {"commission_bps": "2.5", "slippage_bps": "1"}
+    can = ABILITIES
 
 
 class TestItsContractWhenTradingIsFree(BrokerContract):
     plugin = PaperBroker
+    can = ABILITIES
+
+
+class TestItsContractOnQuotes(BrokerContract):
+    plugin = PaperBroker
+    params = {"match_on": "quotes", "commission_per_lot": "1", "commission_max": "2"}
+    can = ABILITIES
+
+
+class TestItsContractOnTrades(BrokerContract):
+    plugin = PaperBroker
+    params = {"match_on": "trades", "slippage_ticks": "2"}
+    can = ABILITIES
+
+
+class TestItsContractInAThinMarket(BrokerContract):
+    plugin = PaperBroker
+    params = {"participation": "1", "commission_per_unit": "0.01", "commission_min": "1"}
+    can = ABILITIES
+
+
+class TestItsContractWithMargin(BrokerContract):
+    plugin = PaperBroker
+    params = {"balance": "10000", "leverage": "10", "strict": True}
+    can = ABILITIES
 
 
 def opened(number: int, price: float) -> BarOpened:

@@ -20,6 +20,8 @@ from lts.sdk import (
     CLOSES,
     OPENS,
     ActorQuarantined,
+    AmendOrder,
+    ApprovedOrder,
     Bar,
     BarOpened,
     Broker,
@@ -31,19 +33,23 @@ from lts.sdk import (
     OrderProposed,
     OrdersRecalled,
     OrderStatus,
+    OrderType,
     Params,
     Pipeline,
     PlaceOrder,
     Portfolio,
+    QueryOrder,
     Refused,
     ReplayFeed,
     SignalRaised,
     Strategy,
     SystemReady,
+    TimeInForce,
     WithdrawOrder,
     on,
 )
 from lts.testing import (
+    ABILITIES,
     BrokerContract,
     CoreContract,
     FeedContract,
@@ -54,6 +60,7 @@ from lts.testing import (
 )
 from lts.testing.contract import PluginContract
 from plugins.broker.paper.plugin import PaperBroker
+from plugins.broker.paper.ticket import Ticket
 from plugins.core.default.plugin import DefaultCore
 from plugins.pipeline.default.plugin import DefaultPipeline
 from plugins.portfolio.fixed_quantity.plugin import FixedQuantity
@@ -333,9 +340,9 @@ class IdleBroker(Broker[Params]):
 
 
 class Generous(PaperBroker):
-    def fill(self, order: Any, price: Decimal, slippage_bps: Decimal = Decimal(0)) -> None:
-        super().fill(order, price, slippage_bps)
-        self.filled(order, Decimal(1), price, exec_id=f"{order.client_order_id}-more")
+    def fill(self, ticket: Any, quantity: Decimal, price: Decimal) -> None:
+        super().fill(ticket, quantity, price)
+        self.filled(ticket.order, Decimal(1), price, exec_id=f"{ticket.client_order_id}-more")
 
 
 class Fickle(PaperBroker):
@@ -346,15 +353,15 @@ class Fickle(PaperBroker):
             self.day = next(self.days)
             yield
 
-    def fill(self, order: Any, price: Decimal, slippage_bps: Decimal = Decimal(0)) -> None:
-        super().fill(order, price + self.day / Decimal(10**9), slippage_bps)
+    def fill(self, ticket: Any, quantity: Decimal, price: Decimal) -> None:
+        super().fill(ticket, quantity, price + self.day / Decimal(10**9))
 
 
 class Fragile(PaperBroker):
     @on
     def place(self, request: PlaceOrder) -> None:
-        self.working[request.order.instrument][request.order.client_order_id] = request.order
         self.accepted(request.order)
+        self._work(Ticket(request.order, self.clock.now()))
 
 
 class Babbling(PaperBroker):
@@ -372,15 +379,94 @@ class Deaf(PaperBroker):
 class Sloppy(PaperBroker):
     @on
     def trade_at_the_open(self, opened: BarOpened) -> None:
-        for order in tuple(self.working[opened.instrument].values()):
-            self.fill(order, Decimal(str(opened.open)))
+        for ticket in tuple(self.working[opened.instrument].values()):
+            self.fill(ticket, ticket.leaves, Decimal(str(opened.open)))
 
 
 class Oblivious(PaperBroker):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
             self.working = {symbol: {} for symbol in self.instruments}
+            self.tickets = {}
             yield
+
+
+class Mute(PaperBroker):
+    @on
+    def amend(self, request: AmendOrder) -> None: ...
+
+
+class Clueless(PaperBroker):
+    @on
+    def query(self, request: QueryOrder) -> None:
+        self.absent(request.client_order_id, "who knows")
+
+
+class Obliging(PaperBroker):
+    @on
+    def amend(self, request: AmendOrder) -> None:
+        self.updated(request.client_order_id, request.terms)
+
+
+class Rewriting(PaperBroker):
+    """Works another order than the one that it was given."""
+
+    @on
+    def place(self, request: PlaceOrder) -> None:
+        order = request.order
+        super().place(PlaceOrder(request.broker, msgspec.structs.replace(order, **self.rewritten(order))))
+
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Eager(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        stops = order.type is OrderType.STOP
+        return {"type": OrderType.MARKET, "trigger_price": None} if stops else {}
+
+
+class Halfway(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        both = order.type is OrderType.STOP_LIMIT
+        return {"type": OrderType.LIMIT, "trigger_price": None} if both else {}
+
+
+class Rooted(PaperBroker):
+    def trail(self, ticket: Any, price: Decimal) -> None:
+        if ticket.trigger is None:
+            super().trail(ticket, price)
+
+
+class Waiting(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"time_in_force": TimeInForce.GTC} if order.time_in_force is TimeInForce.IOC else {}
+
+
+class Piecemeal(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"time_in_force": TimeInForce.GTC} if order.time_in_force is TimeInForce.FOK else {}
+
+
+class Sleepless(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"time_in_force": TimeInForce.GTC} if order.time_in_force is TimeInForce.DAY else {}
+
+
+class Timeless(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        dated = order.time_in_force is TimeInForce.GTD
+        return {"time_in_force": TimeInForce.GTC, "expires_at": None} if dated else {}
+
+
+class Flipping(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"reduce_only": False} if order.reduce_only else {}
+
+
+class Taking(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"post_only": False} if order.post_only else {}
 
 
 WRONG_BROKERS = {
@@ -391,6 +477,18 @@ WRONG_BROKERS = {
     Deaf: "test_a_withdrawn_order_is_cancelled_once",
     Sloppy: "test_a_limit_is_kept",
     Oblivious: "test_working_orders_survive_a_restart",
+    Mute: "test_a_modification_is_answered",
+    Clueless: "test_a_question_is_answered_with_what_is_there",
+    Obliging: "test_a_modified_order_trades_on_its_new_terms",
+    Eager: "test_a_stop_waits_for_its_trigger",
+    Halfway: "test_a_stop_limit_keeps_both_prices",
+    Rooted: "test_a_trailing_stop_follows_the_market",
+    Waiting: "test_immediate_or_cancel_does_not_wait",
+    Piecemeal: "test_fill_or_kill_is_whole_or_nothing",
+    Sleepless: "test_a_day_order_ends_with_its_day",
+    Timeless: "test_a_good_till_date_order_ends_then",
+    Flipping: "test_a_reduce_only_order_never_opens_anything",
+    Taking: "test_a_post_only_order_never_takes",
 }
 
 
@@ -594,7 +692,7 @@ WRONG_CORES = {
 SETTINGS: dict[type[PluginContract], dict[str, Any]] = {
     StrategyContract: {},
     PortfolioContract: {"params": {"quantity": "10"}},
-    BrokerContract: {},
+    BrokerContract: {"can": ABILITIES},
     FeedContract: {"unusable": {"path": "absent"}},
     PipelineContract: {},
     CoreContract: {},
@@ -634,7 +732,7 @@ def test_a_plugin_that_does_its_work_passes(suite: type[PluginContract], plugin:
 def test_a_plugin_that_does_nothing_fails_every_test(
     suite: type[PluginContract], plugin: type[Plugin[Any]]
 ) -> None:
-    settings = SETTINGS[suite] if suite is FeedContract else {}
+    settings = SETTINGS[suite] if suite in {FeedContract, BrokerContract} else {}
     assert failing(suite, plugin, **settings) == names_in(suite)
 
 
