@@ -3,10 +3,11 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -76,13 +77,6 @@ def refused(done: Any) -> str:
     return str(done.err)
 
 
-@pytest.fixture
-def running(state: Path) -> Iterator[None]:
-    """A node works with that state."""
-    with held(state):
-        yield
-
-
 # backup
 
 
@@ -98,8 +92,7 @@ def test_a_backup_is_made_and_what_is_in_it_is_said(result: Callable[..., Any], 
     assert made["tables"]["orders"] == ask(state, "SELECT count(*) FROM orders") > 0
 
 
-@pytest.mark.usefixtures("running")
-def test_a_backup_needs_no_pause_of_the_node(db: Lts) -> None:
+def test_people_see_what_opens_it(db: Lts) -> None:
     done = db("backup")
     assert (done.code, done.err) == (0, "")
     assert "opens with  the node key" in done.out
@@ -125,6 +118,7 @@ def test_an_audit_that_does_not_fit_its_head_is_said_of_the_backup_and_of_its_co
     db: Lts, state: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.persistence.snapshot._ATTEMPTS", 1)
+    monkeypatch.setattr("lts.cli.db.recorder", lambda _: AsyncMock())  # as by a node that runs already
     change(state, "DELETE FROM audit_seal WHERE number = (SELECT max(number) FROM audit_seal)")
     done = db("backup", "--to", tmp_path / "odd.backup")
     assert (done.code, done.err.count("\n")) == (0, 1)
@@ -189,10 +183,12 @@ def test_nothing_is_restored_from_what_is_no_backup_of_this_node(
     assert not list(state.glob("*restor*"))
 
 
-@pytest.mark.usefixtures("running")
 @pytest.mark.parametrize("words", [["restore", "BACKUP"], ["upgrade"], ["retain", "--before", "2020-01-01"]])
-def test_a_node_that_is_running_is_not_disturbed(db: Lts, backup: Path, words: list[str]) -> None:
-    told = refused(db(*(str(backup) if word == "BACKUP" else word for word in words)))
+def test_a_node_that_is_running_is_not_disturbed(
+    db: Lts, state: Path, backup: Path, words: list[str]
+) -> None:
+    with held(state):
+        told = refused(db(*(str(backup) if word == "BACKUP" else word for word in words)))
     assert "another process works with this state directory; stop" in told
 
 

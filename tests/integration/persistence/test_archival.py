@@ -24,7 +24,7 @@ from actors.persistence.verify import verify
 from lts.domain.accounts import GetAccount
 from lts.domain.fills import Fill
 from lts.domain.journal import RecallDeposits, RecallOrders
-from lts.domain.money import ZERO
+from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.order_flow import (
     JournalOrder,
     OrderChanged,
@@ -43,7 +43,10 @@ from lts.refusal import Refused
 from lts.testing import Bench
 from plugins.portfolio.fixed_quantity.plugin import FixedQuantity
 
-pytestmark = pytest.mark.requirement("INT-010", "INT-5.1", "INT-5.3", "LTS-003")
+pytestmark = [
+    pytest.mark.requirement("INT-010", "INT-5.1", "INT-5.3", "LTS-003"),
+    pytest.mark.timeout(180),  # each starts a node many times
+]
 
 S = OrderStatus
 SECOND = 1_000_000_000
@@ -162,7 +165,7 @@ async def balances(node: Any) -> dict[Any, Decimal]:
     sums: dict[Any, Decimal] = {}
     for row in await node.rows("SELECT portfolio_id, account, currency, amount FROM ledger_entries"):
         account = tuple(row)[:3]
-        sums[account] = sums.get(account, ZERO) + Decimal(row.amount)
+        sums[account] = UNROUNDED.add(sums.get(account, ZERO), Decimal(row.amount))
     return {account: amount for account, amount in sums.items() if amount}
 
 
@@ -211,7 +214,7 @@ def traded(node_at: Any, database: str, registered: Any) -> Callable[..., Awaita
 )
 @given(
     steps=st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 200), st.integers(1, 9)), min_size=20, max_size=120
+        st.tuples(st.integers(0, 3), st.integers(0, 200), st.integers(1, 9)), min_size=20, max_size=80
     ),
     cuts=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=2),
     at_once=st.integers(1, 20),
@@ -227,17 +230,17 @@ async def test_whatever_is_archived_whenever_the_books_stay_as_they_are(  # noqa
     for step in steps:
         market.step(*step)
     known: Any = None
-    begin, done = 0, None
+    begin, done, there = 0, None, 0
     for share, before in [*sorted(cuts), (1, 1)]:
         async with node_at(database) as node:
             assert await node.client.ask(registered(names)) == Performed()
             if done:
                 assert await state(node, registration, names) == known
-                assert (await tally(node))["orders"] == held["orders"] - done.orders
+                assert (await tally(node))["orders"] == there - done.orders
             end = round(share * len(market.said))
             await say(node, market.said[begin:end])
             begin = end
-            known, held = await state(node, registration, names), await tally(node)
+            known, there = await state(node, registration, names), (await tally(node))["orders"]
             assert await node.verify() == ()
         done = await upkeep.archive(node.storage, BEGIN + round(before * (market.now - BEGIN)), "operator")
         if done.file:

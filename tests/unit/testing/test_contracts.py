@@ -299,9 +299,9 @@ class Untimely(FixedQuantity):
 
     async def ask(self, request: Any, within: float = 5.0) -> Any:
         answer = await super().ask(request, within)
-        for record in answer.records if isinstance(answer, OrdersRecalled) else ():
-            for exec_id, fill in record._fills.items():
-                record._fills[exec_id] = msgspec.structs.replace(fill, at=0)
+        if isinstance(answer, OrdersRecalled):
+            fills = tuple(fill for record in answer.records for fill in record.fills)
+            return msgspec.structs.replace(answer, booked=fills)
         return answer
 
 
