@@ -26,7 +26,7 @@ demo: .venv/.runtime ## Watch the system trade recorded data (options: make demo
 test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
 	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-chaos: .venv/.dev ## Kill the demo fifty times, and check each time that nothing is lost (takes minutes)
+chaos: .venv/.dev ## Kill nodes, fail disks, jump clocks: nothing may be lost or doubled (a quarter of an hour)
 	@$(BIN)/pytest -m chaos tests/chaos $(ARGS)
 
 setup: .venv/.dev ## Leave a working .venv/bin/lts, with everything that the tests and checks need

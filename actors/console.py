@@ -8,7 +8,7 @@ from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
 from lts.domain.recording import FinishRecording
-from lts.domain.risk import SetTradingState
+from lts.domain.risk import JournalTradingState, SetTradingState
 from lts.domain.storage import GetStorage, RotateKeys
 from lts.domain.units import Perform
 
@@ -24,6 +24,7 @@ class Console(Actor[None]):
         GetHealth,
         GetBlotter,
         GetStorage,
+        JournalTradingState,
         ListPlugins,
         Perform,
         RecallOrders,

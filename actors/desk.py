@@ -36,10 +36,12 @@ from lts.domain.plugins import SystemReady
 from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
+    AccountsReported,
     AccountState,
     AccountStateChanged,
     ApproveAccount,
     CursorMoved,
+    GetAccounts,
     PositionAdjusted,
     TransactionsSeen,
     VenueLost,
@@ -47,15 +49,17 @@ from lts.domain.reconciliation import (
 )
 from lts.domain.register import Register
 from lts.domain.reports import path
-from lts.domain.risk import TradingState, TradingStateChanged
+from lts.domain.risk import TradingState, TradingStateChanged, TradingStatesReported
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
 _SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
 _PENDING_UPDATE, _REJECTED, _UNKNOWN = OrderStatus.PENDING_UPDATE, OrderStatus.REJECTED, OrderStatus.UNKNOWN
-_CANCELED, _FILLED = OrderStatus.CANCELED, ExecType.FILLED
+_CANCELED, _ALL_FILLED = OrderStatus.CANCELED, OrderStatus.FILLED
+_FILLED, _CANCEL_REJECTED = ExecType.FILLED, ExecType.CANCEL_REJECTED
 
 _WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_UNANSWERED = frozenset({_SUBMITTED, _UNKNOWN})
 _CANCELABLE = _WORKING | {_SUBMITTED}
 _SILENT = frozenset({AccountState.CONNECTING, AccountState.LOST})
 
@@ -113,7 +117,9 @@ class Desk(Actor[None]):
         self.released: set[str] = set()
         """Orders that have waited, and are sent when it is durable that they are."""
         self.executions: dict[tuple[str, str], OrderRecord] = {
-            (record.order.broker, fill.exec_id): record for record in self.records.values() for fill in record.fills
+            (record.order.broker, fill.exec_id): record
+            for record in self.records.values()
+            for fill in record.fills
         }
         self.questions: dict[str, AskAgain] = {}
         self.standing_down: dict[str, list[Later[StoodDown]]] = {}
@@ -157,12 +163,14 @@ class Desk(Actor[None]):
     @on
     def send_on(self, synced: JournalSynced) -> None:
         """Send an order that has waited for another one, unless it may not go on the wire any more."""
-        record = self.records[synced.client_order_id]
-        order = record.order
         if synced.client_order_id not in self.released:
             return
         self.released.remove(synced.client_order_id)
+        record = self.records[synced.client_order_id]
+        order = record.order
         assert isinstance(order, ApprovedOrder)  # noqa: S101 - any other was denied by risk
+        if record.status is not _SUBMITTED:
+            return
         if objection := self._objection_to(record):
             self._advance(record, _CANCELED, objection)
             self._settle(record)
@@ -232,6 +240,14 @@ class Desk(Actor[None]):
                 self._tell(account)
         return answer
 
+    @on
+    def report_accounts(self, _: GetAccounts) -> AccountsReported:
+        """Answer how far each account can be trusted."""
+        now = self.clock.now()
+        return AccountsReported(
+            tuple(AccountStateChanged(a.broker, a.state, a.reason, now) for a in self.accounts.values())
+        )
+
     # What others command
 
     @on
@@ -283,6 +299,11 @@ class Desk(Actor[None]):
             self.halted.add(changed.scope)
         else:
             self.halted.discard(changed.scope)
+
+    @on
+    def heed_all(self, reported: TradingStatesReported) -> None:
+        """Take what holds from who knows, who was started anew."""
+        self.halted = {each.scope for each in reported.states if each.state is TradingState.HALTED}
 
     # What has to be found out
 
@@ -356,11 +377,12 @@ class Desk(Actor[None]):
     def _was_to_end(self, record: OrderRecord) -> bool:
         """Whether an order that was left open was not wanted any more."""
         (before, _), (status, _) = record.history[-2:] if len(record.history) > 1 else 2 * record.history
-        return (status is _UNKNOWN and before is _PENDING_CANCEL) or self.lists.has_ended(record)
+        return (status in _UNANSWERED and before is _PENDING_CANCEL) or self.lists.has_ended(record)
 
     def _submit(self, record: OrderRecord) -> None:
         order = record.order
         assert isinstance(order, ApprovedOrder)  # noqa: S101 - any other was denied by risk
+        self.held.discard(order.client_order_id)
         if objection := self._objection_to(record):
             self._deny(record, objection)
         elif order.parent and self._is_silent(order.broker):
@@ -410,12 +432,16 @@ class Desk(Actor[None]):
         for status in states:
             if not self._advance(record, status, report.reason, report):
                 return
+        if report.kind is _CANCEL_REJECTED and record.status is _SUBMITTED:  # the cancel overtook the order
+            self.unwanted.add(record.order.client_order_id)
         news = report.venue_order_id or report.terms is not None
         if news and (states or record.status.is_open) and record.learn(report) and not states:
             self._say(record, report)
+        if record.filled and record.filled >= record.quantity and record.status.is_open:
+            self._advance(record, _ALL_FILLED, "modified to what had traded already")
 
     def _fail(self, client_order_id: str, refusal: ExecType, failed: Undeliverable) -> None:
-        """Take it as a refusal that a request surely did not reach its broker, and for unknown if it may have."""
+        """Take it as a refusal that a request did not reach its broker, and for unknown if it may have."""
         record = self.records[client_order_id]
         for status in path(record, ExecType.UNKNOWN if failed.delivered else refusal):
             self._advance(record, status, failed.reason)
@@ -427,7 +453,7 @@ class Desk(Actor[None]):
         if self.unwanted and client_order_id in self.unwanted:
             if record.status.is_closed:
                 self.unwanted.discard(client_order_id)
-            elif record.status is not _UNKNOWN:
+            elif record.status not in _UNANSWERED:
                 self._withdraw(record)
         if self.lists:
             for unwanted in tuple(self.lists.unwanted(record)):
@@ -440,7 +466,7 @@ class Desk(Actor[None]):
             self._answer_if_quiet(scope)
 
     def _answer_if_quiet(self, scope: str, *, overdue: bool = False) -> None:
-        """Answer whoever waits for a scope, if none of its orders is on its way or they waited long enough."""
+        """Answer whoever waits for a scope, if none of its orders is on its way or it was long enough."""
         still = [record for record in self._open(scope) if record.status is not _INITIALIZED]
         if not overdue and any(_is_on_its_way(record) for record in still):
             return
@@ -463,6 +489,7 @@ class Desk(Actor[None]):
 
     def _deny(self, record: OrderRecord, reason: str) -> None:
         if record.status is _INITIALIZED:
+            self.held.discard(record.order.client_order_id)
             self.unwanted.discard(record.order.client_order_id)
             self._advance(record, _DENIED, reason)
             self._settle(record)

@@ -3,10 +3,13 @@
 import resource
 import sys
 from collections.abc import AsyncGenerator, Callable
+from decimal import Decimal
 
 from bus import Actor, HandlerSlow, Pressure, PressureChanged, Vitals, on
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
+from lts.domain.money import plain
 from lts.domain.order_flow import OrderAlarmed
+from lts.domain.protection import ProtectionChanged
 from lts.domain.storage import FactNotKept, StorageRecovered, StorageTroubled
 
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -24,6 +27,7 @@ class Health(Actor[None]):
         self.pressed: dict[str, Pressure] = {}
         self.storage_trouble = ""
         self.not_kept = 0
+        self.uncovered: dict[tuple[str, str], Decimal] = {}
         yield
 
     @on
@@ -35,6 +39,15 @@ class Health(Actor[None]):
     def count_alarm(self, _: OrderAlarmed) -> None:
         """Count an order that did what must not happen."""
         self.alarms += 1
+
+    @on
+    def note_protection(self, changed: ProtectionChanged) -> None:
+        """Remember what has no stop that works, though it should."""
+        place = (changed.portfolio, changed.instrument)
+        if changed.uncovered:
+            self.uncovered[place] = changed.uncovered
+        else:
+            self.uncovered.pop(place, None)
 
     @on
     def note_trouble(self, trouble: StorageTroubled | StorageRecovered) -> None:
@@ -85,6 +98,10 @@ class Health(Actor[None]):
             reasons.append(f"nothing can be stored: {self.storage_trouble}")
         if self.not_kept:
             reasons.append(f"{self.not_kept} facts could not be kept")
+        reasons += [
+            f"{plain(uncovered)} of {instrument} in {portfolio} has no stop that works"
+            for (portfolio, instrument), uncovered in self.uncovered.items()
+        ]
         if self.alarms:
             reasons.append(f"{self.alarms} orders raised an alarm")
         return reasons

@@ -1,214 +1,297 @@
 """The risk gate: the only door between a proposed order and the desk."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
-from math import inf
 
-from bus import SECOND, Actor, Pressure, PressureChanged, on
+import msgspec
+
+from bus import Actor, DeadLetter, on
 from lts.config.schema import RiskPlan
+from lts.domain.barriers import Barriers
 from lts.domain.exposure import Exposure
-from lts.domain.journal import RecallOrders, RecallTradingStates
-from lts.domain.market import Bar, Instrument, Quote, Trade
-from lts.domain.money import ZERO, exact, plain
+from lts.domain.guard import Guard
+from lts.domain.guards import Guards
+from lts.domain.journal import RecallOrders
+from lts.domain.market import Bar, Quote, Trade
 from lts.domain.order_flow import (
-    CancelAll,
+    CancelOrder,
+    ModificationApproved,
+    ModificationDenied,
+    ModifyOrder,
+    OrderAlarmed,
     OrderApproved,
     OrderChanged,
     OrderDenied,
     OrderFilled,
     OrderProposed,
 )
-from lts.domain.orders import ApprovedOrder, Order
-from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
-from lts.domain.storage import FactNotKept
-from lts.domain.throttle import Throttle
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Terms, TimeInForce, objection_to
+from lts.domain.prices import Prices, price_of
+from lts.domain.proposal import Proposal
+from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.register import Register
+from lts.domain.reservation import Reservation
+from lts.domain.risk import (
+    ExposureReported,
+    GetExposure,
+    GetTradingStates,
+    HaltVerified,
+    LimitBreached,
+    TradingState,
+    TradingStateChanged,
+    TradingStatesReported,
+)
+from lts.domain.risk_book import RiskBook
+from lts.domain.streams import DataResumed, DataStale
 
-SYSTEM = "system"
+# Looked up once: reading a member off its class takes longer than comparing it.
+_PENDING_CANCEL, _MARKET, _GTC = OrderStatus.PENDING_CANCEL, OrderType.MARKET, TimeInForce.GTC
+_AT_WORK = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
 
 
 class RiskGate(Actor[RiskPlan]):
-    """Denies what breaks a limit, reserves for what it approves, and owns the trading state.
+    """Denies what breaks a limit or what a trading state bars, and reserves for what it approves.
 
-    Limits hold for each portfolio by itself. A limit that is not set does not apply; the
-    structural checks always do. `assignment` is the instruments by symbol.
+    A limit that is not set costs nothing; the structural checks always apply. Working orders, and those
+    of which nothing is known, count as if they were to trade.
     """
 
-    publishes = (OrderApproved, OrderDenied, TradingStateChanged)
-    asks = (CancelAll, RecallOrders, RecallTradingStates)
+    publishes = (
+        OrderApproved,
+        OrderDenied,
+        ModificationApproved,
+        ModificationDenied,
+        OrderAlarmed,
+        LimitBreached,
+    )
+    asks = (CancelOrder, RecallOrders, GetTradingStates)
 
-    assignment: dict[str, Instrument]
+    assignment: Register
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up the trading states, positions and reservations that the journal knows."""
-        self.market: dict[str, Bar | Quote | Trade] = {}
-        self.exposures: dict[str, Exposure] = {}
-        self.throttles: dict[str, Throttle] = {}
-        self.seen: set[str] = set()
-        self.limited = any(limit is not None for _, limit in self.params)
-        recalled = await self.ask(RecallTradingStates())
-        self.states = {each.scope: each.state for each in recalled.states}
-        for record in (await self.ask(RecallOrders())).records:
-            exposure = self._exposure(record.order.portfolio)
-            self.seen.add(record.order.client_order_id)
-            for fill in record.fills:
-                exposure.fill(fill)
-            if record.leaves:
-                exposure.reserve(record.order, record.leaves)
+        self.instruments = self.assignment.instruments
+        self.prices = Prices(self.instruments)
+        self.market = self.prices.last
+        self.marks: dict[str, float] = {}
+        self.guards = Guards(self.params, self.assignment)
+        self.guarded = self.guards.any
+        self.attentive = self.guards.leaps or self.guards.losing
+        self.book = RiskBook(self.assignment, self.guards, self.prices)
+        self.book.take_up(await self.ask(RecallOrders()), self.clock.now())
+        self.barriers = Barriers(self.assignment, (await self.ask(GetTradingStates())).states)
         yield
+
+    # What the market says
 
     @on
     def watch(self, news: Bar | Quote | Trade) -> None:
         """Remember the last that was heard of each instrument."""
+        if self.attentive:
+            self._attend(news)
         self.market[news.instrument] = news
+
+    @on
+    def doubt(self, stale: DataStale) -> None:
+        """Let nobody in by prices of which it is not known whether they are still those of the market."""
+        self.prices.stale[stale.instrument] = f"nothing has been heard of {stale.instrument} for too long"
+
+    @on
+    def trust(self, resumed: DataResumed) -> None:
+        """Take an instrument's prices for those of the market again."""
+        self.prices.stale.pop(resumed.instrument, None)
+
+    # What is wanted
 
     @on
     def screen(self, proposed: OrderProposed) -> None:
         """Let an order pass, or say why not."""
-        order = proposed.order
-        if objection := self._objection_to(order):
+        order, now = proposed.order, self.clock.now()
+        exposure = self.book.exposure(order.portfolio, order.broker, order.instrument)
+        if objection := self._objection_to(order, exposure):
+            self.book.seen.add(order.client_order_id)
             self.log.info("order denied", order=order.client_order_id, reason=objection)
-            self.publish(OrderDenied(order.portfolio, order, objection, self.clock.now()))
+            self.publish(OrderDenied(order.portfolio, order, objection, now))
             return
-        self.seen.add(order.client_order_id)
-        self._exposure(order.portfolio).reserve(order)
+        self.book.reserve(order, exposure, now)
         self.publish(OrderApproved(order.portfolio, ApprovedOrder.of(order)))
+
+    @on
+    def try_again(self, dead: DeadLetter) -> None:
+        """Look once more at a proposal that this gate failed at: its portfolio waits for an answer."""
+        mine = dead.failed and dead.actor == self.name and isinstance(dead.message, OrderProposed)
+        if mine and dead.message.order.client_order_id not in self.book.seen:
+            self.screen(dead.message)
+
+    @on
+    def modify(self, command: ModifyOrder) -> ModificationApproved | ModificationDenied:
+        """Let an order have other terms, or say why not."""
+        name, terms = command.client_order_id, command.terms
+        answer: ModificationApproved | ModificationDenied
+        reservation = self.book.reservations.get(name)
+        portfolio = reservation.order.portfolio if reservation else ""
+        if reservation is None:
+            answer = ModificationDenied(portfolio, name, f"there is no open order {name}")
+        elif objection := self._objection_to_terms(reservation, terms):
+            answer = ModificationDenied(portfolio, name, objection)
+        else:
+            reservation.want(terms)
+            answer = ModificationApproved(portfolio, name, terms)
+        self.publish(answer)
+        return answer
+
+    # What became of it
 
     @on
     def settle(self, filled: OrderFilled) -> None:
         """Turn a reservation into a position."""
-        exposure = self._exposure(filled.portfolio)
-        exposure.fill(filled.fill)
-        if filled.status.is_closed:
-            exposure.release(filled.fill.client_order_id)
+        self.book.fill(filled, self.clock.now())
+        if self.guarded:
+            for guard in self.guards.of(filled.portfolio, filled.fill.broker):
+                self._measure(guard)
+        if self.barriers.verified:
+            fill = filled.fill
+            self._alarm(fill.portfolio, fill.broker, fill.client_order_id, filled.status, "traded")
 
     @on
-    def release(self, changed: OrderChanged) -> None:
-        """Give back what a closed order had reserved."""
-        if changed.status.is_closed:
-            self._exposure(changed.portfolio).release(changed.client_order_id)
+    def follow(self, changed: OrderChanged) -> None:
+        """Reserve what an order may trade where it stands now: nothing if it is closed."""
+        reservation = self.book.follow(changed)
+        if reservation is None:
+            return
+        status = changed.status
+        if self.guarded and status is _PENDING_CANCEL:
+            self.guards.note_cancel(reservation.order, self.clock.now())
+        if self.barriers.verified and status in _AT_WORK:
+            order = reservation.order
+            self._alarm(order.portfolio, order.broker, order.client_order_id, status, f"is {status}")
 
     @on
-    def set_state(self, command: SetTradingState) -> TradingStateChanged:
-        """Put a scope ("system" or "portfolio:<name>") into a trading state; a halt cancels its orders."""
-        changed = TradingStateChanged(command.scope, command.state, command.reason, self.clock.now())
-        self.states[command.scope] = command.state
-        self.log.warning(
-            "trading state", scope=command.scope, state=command.state.value, reason=command.reason
-        )
-        self.publish(changed)
-        if command.state is TradingState.HALTED:
-            self.send(
-                CancelAll(None if command.scope == SYSTEM else command.scope.removeprefix("portfolio:"))
-            )
-        return changed
+    def adjust(self, adjusted: PositionAdjusted) -> None:
+        """Hold what an operator approved to be held."""
+        self.book.adjust(adjusted)
 
     @on
-    def brake(self, pressure: PressureChanged) -> None:
-        """Take no new risk while the system cannot keep up with itself."""
-        if (
-            pressure.pressure is Pressure.HARD
-            and self.states.get(SYSTEM, TradingState.ACTIVE) is TradingState.ACTIVE
-        ):
-            reason = f"{pressure.depth} messages wait for {pressure.actor}"
-            self.set_state(SetTradingState(SYSTEM, TradingState.REDUCING, reason))
+    def report(self, wanted: GetExposure) -> ExposureReported:
+        """Answer what the portfolios of a scope hold."""
+        return ExposureReported(wanted.scope, self.book.held(wanted.scope))
+
+    # The trading state
 
     @on
-    def doubt(self, lost: FactNotKept) -> None:
-        """Take no new risk when the books are not what happened."""
-        if self.states.get(SYSTEM, TradingState.ACTIVE) is TradingState.ACTIVE:
-            reason = f"{lost.fact} could not be kept: {lost.reason}"
-            self.set_state(SetTradingState(SYSTEM, TradingState.REDUCING, reason))
+    def heed(self, changed: TradingStateChanged) -> None:
+        """Let orders pass by the state that a scope is in; what an operator has reset is measured anew."""
+        self.barriers.move(changed)
+        guard = self.guards.guard(changed.scope)
+        if guard is not None and changed.who and changed.state is TradingState.ACTIVE:
+            guard.begin_anew()
 
-    def _objection_to(self, order: Order) -> str:
+    @on
+    def heed_all(self, reported: TradingStatesReported) -> None:
+        """Take what holds from who knows, who was started anew."""
+        self.barriers = Barriers(self.assignment, reported.states)
+
+    @on
+    def rest(self, verified: HaltVerified) -> None:
+        """Take it for an alarm from now on when an order of a halted scope works or trades."""
+        self.barriers.verify(verified.scope)
+
+    # How it is done
+
+    def _attend(self, news: Bar | Quote | Trade) -> None:
+        """Compare a price with the one before it, and see who loses by it too much."""
+        if self.guards.leaps:
+            self.prices.leap(news)
+        self.marks[news.instrument] = price_of(news)
+        for guard in self.guards.losers(news.instrument):
+            self._measure(guard)
+
+    def _measure(self, guard: Guard) -> None:
+        if fell := guard.measure(self.marks, self.clock.now()):
+            self._breach(guard, fell)
+
+    def _breach(self, guard: Guard, reason: str) -> None:
+        """Tell, once, that a scope has to trade less until somebody has looked."""
+        if not guard.breached:
+            guard.breached = True
+            self.publish(LimitBreached(guard.scope, guard.calls_for, reason, self.clock.now()))
+
+    def _objection_to(self, order: Order, exposure: Exposure) -> str:
         """Why an order may not pass; empty if it may."""
-        instrument = self.assignment.get(order.instrument)
-        if self.states and (barred := self._barred(order)):
-            return barred
-        if order.client_order_id in self.seen:
+        closes = False
+        if self.barriers:
+            closes = self.barriers.closes(order, exposure)
+            barred = "" if closes else self.barriers.objection(order, reduces=exposure.reduces(order))
+            if barred:
+                return barred
+        if order.client_order_id in self.book.seen:
             return f"duplicate of {order.client_order_id}"
-        if instrument is None:
+        if order.instrument not in self.instruments:
             return f"unknown instrument {order.instrument}"
-        if objection := _objection_to_amounts_of(order) or self._objection_to_price_of(order.instrument):
+        objection = "" if _is_plain(order) else order.objection()
+        if objection or closes:
             return objection
-        return next(self._broken_limits(order, instrument), "") if self.limited else ""
+        objection = self._objection_to_market(order.instrument, order, exposure)
+        return objection or (self._objection_of_guards(order, exposure) if self.guarded else "")
 
-    def _objection_to_price_of(self, symbol: str) -> str:
-        """Why an instrument cannot be valued now; empty if it can."""
-        if symbol not in self.market:
-            return f"no price of {symbol} has been seen"
-        price = _price(self.market[symbol])
-        return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
+    def _objection_to_market(self, symbol: str, order: Order, exposure: Exposure) -> str:
+        """Why an order cannot be judged by what its market says; empty if it can."""
+        if objection := self.prices.objection(symbol):
+            return objection
+        stale = self.prices.stale
+        return stale[symbol] if stale and symbol in stale and not exposure.reduces(order) else ""
 
-    def _barred(self, order: Order) -> str:
-        """What the trading state, the strictest that applies, has against an order."""
-        scopes = (SYSTEM, f"portfolio:{order.portfolio}")
-        state = max(self.states.get(scope, TradingState.ACTIVE) for scope in scopes)
-        if state is TradingState.HALTED:
-            return "trading is halted"
-        if state is TradingState.REDUCING and not self._exposure(order.portfolio).reduces(order):
-            return "only orders that reduce a position may pass"
-        return ""
+    def _objection_to_terms(self, reservation: Reservation, terms: Terms) -> str:
+        """Why an order may not have other terms; empty if it may."""
+        order, exposure = reservation.order, reservation.exposure
+        if objection := reservation.objection(terms) or objection_to(order.type, terms):
+            return objection
+        added = reservation.would_add(terms)
+        reduces = order.reduce_only or added < 0
+        if self.barriers and (barred := self.barriers.objection(order, reduces=reduces)):
+            return barred
+        objection = self._objection_to_market(order.instrument, order, exposure)
+        if objection or not self.guarded:
+            return objection
+        wanted = msgspec.structs.replace(order, **msgspec.structs.asdict(terms))
+        return self._objection_of_guards(wanted, exposure, added)
 
-    def _broken_limits(self, order: Order, instrument: Instrument) -> Iterator[str]:
-        """Each limit that an order breaks; only one that breaks no other uses up the throttle."""
-        limits, now = self.params, self.clock.now()
-        exposure = self._exposure(order.portfolio)
-        reference, priced_at = _reference(self.market[order.instrument])
-        price = reference if order.limit_price is None else order.limit_price
-        if limits.max_price_age_s is not None and now - priced_at > limits.max_price_age_s * SECOND:
-            yield f"max_price_age_s: the last price is {(now - priced_at) / SECOND:g} s old"
-        if limits.price_collar_bps is not None:
-            off = abs(price - reference) / reference * 10_000
-            if off > limits.price_collar_bps:
-                yield f"price_collar_bps: {plain(price)} is {off:.1f} bps off {plain(reference)}"
-        if limits.max_order_quantity is not None and order.quantity > limits.max_order_quantity:
-            yield f"max_order_quantity: {plain(order.quantity)} > {plain(limits.max_order_quantity)}"
-        value = order.quantity * price * instrument.multiplier
-        if limits.max_order_value is not None and value > limits.max_order_value:
-            yield f"max_order_value: {plain(value)} > {plain(limits.max_order_value)}"
-        if limits.max_exposure is not None and not exposure.reduces(order):
-            unpriced = next(filter(None, map(self._objection_to_price_of, exposure.instruments)), "")
-            total = ZERO if unpriced else exposure.value_with(order, self._value)
-            if unpriced or total > limits.max_exposure:
-                yield f"max_exposure: {unpriced or f'{plain(total)} > {plain(limits.max_exposure)}'}"
-        if limits.max_messages_per_s is not None and not self._throttle(order.portfolio).take(now):
-            yield f"max_messages_per_s: more than {plain(limits.max_messages_per_s)} a second"
+    def _objection_of_guards(self, order: Order, exposure: Exposure, added: Decimal | None = None) -> str:
+        """Why limits have something against an order, new or on other terms; empty if they have not."""
+        now, portfolio, broker = self.clock.now(), order.portfolio, order.broker
+        proposal = Proposal(order, self.instruments[order.instrument], exposure, self.prices, now, added)
+        if self.book.matching is not None and self.guards.prevents_self_match(portfolio, broker):
+            matched = self.book.matching.objection(self.book.owner(portfolio), proposal)
+            if matched:
+                return f"self_match_prevention: {matched}"
+        objection = self.guards.objection(proposal)
+        if objection is None:
+            return ""
+        if objection.latches:
+            self._breach(objection.guard, objection.reason)
+        return objection.reason
 
-    def _value(self, symbol: str, quantity: Decimal) -> Decimal:
-        reference, _ = _reference(self.market[symbol])
-        return abs(quantity) * reference * self.assignment[symbol].multiplier
-
-    def _exposure(self, portfolio: str) -> Exposure:
-        if portfolio not in self.exposures:
-            self.exposures[portfolio] = Exposure()
-        return self.exposures[portfolio]
-
-    def _throttle(self, portfolio: str) -> Throttle:
-        if portfolio not in self.throttles:
-            self.throttles[portfolio] = Throttle(float(self.params.max_messages_per_s or 0))
-        return self.throttles[portfolio]
+    def _alarm(self, portfolio: str, broker: str, name: str, status: OrderStatus, said: str) -> None:
+        """Call somebody to an order that lives on where nothing was open any more, and cancel it."""
+        if scope := self.barriers.rests(portfolio, broker):
+            alarm = f"{scope} is halted, and it {said}"
+            self.log.error("order alarm", order=name, alarm=alarm)
+            self.publish(OrderAlarmed(portfolio, name, alarm, self.clock.now()))
+            if status.is_open:
+                self.send(CancelOrder(name))
 
 
-def _objection_to_amounts_of(order: Order) -> str:
-    """Why what an order says cannot be traded; empty if it can."""
-    if not _is_positive(order.quantity):
-        return f"the quantity {order.quantity} is not a positive number"
-    if order.limit_price is not None and not _is_positive(order.limit_price):
-        return f"the limit price {order.limit_price} is not a positive number"
-    return ""
-
-
-def _is_positive(amount: Decimal) -> bool:
-    return amount.is_finite() and amount > 0
-
-
-def _price(news: Bar | Quote | Trade) -> float:
-    """The price by which an order is judged, as it came in."""
-    if isinstance(news, Bar):
-        return news.close
-    return news.price if isinstance(news, Trade) else (news.bid + news.ask) / 2
-
-
-def _reference(news: Bar | Quote | Trade) -> tuple[Decimal, int]:
-    """The same exactly, and when it was seen."""
-    return exact(_price(news)), news.closed_at if isinstance(news, Bar) else news.at
+def _is_plain(order: Order) -> bool:
+    """Whether it is the most common order there is, to which there is no objection: it is found out fast."""
+    return (
+        order.type is _MARKET
+        and order.time_in_force is _GTC
+        and order.limit_price is None
+        and order.trigger_price is None
+        and order.trailing_offset is None
+        and order.expires_at is None
+        and not (order.post_only or order.parent)
+        and order.quantity.is_finite()
+        and order.quantity > 0
+    )

@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bus import SECOND, Actor, Event, Request, Time, Undeliverable, every, on
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.health import GetHealth, HealthReported
+from lts.domain.protection import GetProtection, ProtectionReported
 from lts.domain.statistics import AT_ONCE
 from lts.domain.storage import GetStorage, StorageReported
 from lts.domain.units import Command, KeepSamples, NotPerformed, Perform, Performed, RollUp
@@ -21,14 +22,22 @@ class SampleDue(Event):
     """It is time for a sample."""
 
 
-class Statistics(Actor[tuple[str, ...]]):
+class Sampled(NamedTuple):
+    """Whom the statistics are about."""
+
+    portfolios: tuple[str, ...]
+    protected: tuple[str, ...] = ()
+    """Those of them whose protection is watched."""
+
+
+class Statistics(Actor[Sampled]):
     """Samples once a minute; `params` are the names of the portfolios.
 
     Nothing is awaited: it sends its questions, and market time stands still until they are answered,
     so that a sample has the figures of one instant. Units of work go out one after the other.
     """
 
-    asks = (GetAccount, GetHealth, GetStorage, Perform)
+    asks = (GetAccount, GetHealth, GetStorage, GetProtection, Perform)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Begin; what is kept already is kept."""
@@ -52,7 +61,9 @@ class Statistics(Actor[tuple[str, ...]]):
         """Ask everybody for their figures."""
         self._keep()
         self.due, self.at = False, self.clock.now()
-        questions = [GetHealth(), GetStorage(), *map(GetAccount, self.params)]
+        questions: list[Request[Any]] = [GetHealth(), GetStorage()]
+        questions += map(GetAccount, self.params.portfolios)
+        questions += map(GetProtection, self.params.protected)
         self.awaited.update(questions)
         for question in questions:
             self.send(question)
@@ -67,6 +78,12 @@ class Statistics(Actor[tuple[str, ...]]):
             "fees": float(account.fees),
         }
         self._take(GetAccount(account.portfolio), f"portfolio/{account.portfolio}", figures)
+
+    @on
+    def note_protection(self, protection: ProtectionReported) -> None:
+        """Take how well a portfolio is protected: sums since the start, and what is not covered now."""
+        portfolio = protection.portfolio
+        self._take(GetProtection(portfolio), f"portfolio/{portfolio}", protection.figures)
 
     @on
     def note_health(self, health: HealthReported) -> None:

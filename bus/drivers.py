@@ -119,16 +119,22 @@ class Driver(ABC):
 
 
 class LiveDriver(Driver):
-    """Market time is the wall clock's, taken at inputs and timers: it stands still until they are handled."""
+    """Market time is the wall clock's, taken at inputs and timers: it stands still until they are handled.
+
+    When the wall clock is set back, market time goes on from where it was, at the pace of the steady
+    clock: what was to happen in a second happens in a second.
+    """
 
     _alarm: asyncio.TimerHandle | None = None
+    _ahead = -(2**63)
+    """By how much the wall clock was ahead of the steady one, at the most."""
     _taken = False
     """Whether market time has been taken since the last drain."""
 
     def attach(self, dispatcher: Dispatcher, clock: MarketClock, timers: Timers) -> None:
         """Take hold of the machine, and begin now."""
         super().attach(dispatcher, clock, timers)
-        clock.advance(self.system.now())
+        clock.advance(self._wall())
 
     def stop(self) -> None:
         """End `run` after what is being handled; no timer comes any more."""
@@ -143,13 +149,13 @@ class LiveDriver(Driver):
 
     def now(self) -> int:
         """Return the wall clock's time, or in a drain the time at which it stands still."""
-        return self.clock.now() if self.dispatcher.draining else max(self.clock.now(), self.system.now())
+        return self.clock.now() if self.dispatcher.draining else max(self.clock.now(), self._wall())
 
     def time_of_input(self) -> int:
         """Fire what is due before the input, then take the wall clock's time: once a burst."""
         if not (self._taken or self.dispatcher.draining):
             self._taken = True
-            now = self.system.now()
+            now = self._wall()
             self._fire_due(now)
             self.clock.advance(now)
         return self.clock.now()
@@ -160,7 +166,7 @@ class LiveDriver(Driver):
             self._alarm.cancel()
         due = self.timers.next_at()
         if due is not None and not self.stopping:
-            wait = max(0, due - self.system.now()) / SECOND
+            wait = max(0, due - self._wall()) / SECOND
             self._alarm = asyncio.get_running_loop().call_later(wait, self._ring)
 
     def replay(self, source: Cell, outlets: Outlets, moments: Iterator[Moment]) -> None:  # noqa: ARG002
@@ -179,8 +185,14 @@ class LiveDriver(Driver):
         """Fire what is due, after what came before it."""
         if self.dispatcher.waiting:
             self.dispatcher.drain(SLICE)
-        self._fire_due(self.system.now())
+        self._fire_due(self._wall())
         self.rearm()
+
+    def _wall(self) -> int:
+        wall = self.system.now()
+        steady = self.system.monotonic()
+        self._ahead = max(self._ahead, wall - steady)
+        return steady + self._ahead
 
     def _fire_due(self, now: int) -> None:
         while not self.stopping and (timer := self.timers.pop_due(now)) is not None:

@@ -39,12 +39,17 @@ class ActorStopped(Event, key="actor"):
     actor: str
 
 
-class DeadLetter(Event):
-    """A message that nobody handled to its end, and why."""
+class DeadLetter(Event, delivery=Delivery.URGENT):
+    """A message that nobody handled to its end, and why.
+
+    It is urgent, so that an actor that takes up once more what it `failed` at does so before what waits for it.
+    """
 
     message: Any
     actor: str
     reason: str
+    failed: bool = False
+    """Whether the actor raised while it handled the message; otherwise it never saw it, or gave it up."""
 
 
 class Undeliverable(Event):

@@ -104,7 +104,7 @@ class Supervisor:
         reason = _explained(error)
         if isinstance(message, Call):
             message.refuse(OwnerFailed(f"{cell.name} failed: {reason}"), delivered=True)
-        self.dead_letter(cell, message, reason)
+        self.dead_letter(cell, message, reason, failed=True)
         self.failed(cell, error)
 
     def failed(self, cell: Cell, error: BaseException, *, final: bool = False) -> None:
@@ -148,17 +148,17 @@ class Supervisor:
         self.dead_letter(call.asked_by, call, str(error))
         call.refuse(error, delivered=False)
 
-    def dead_letter(self, cell: Cell, message: Any, reason: str) -> None:
+    def dead_letter(self, cell: Cell, message: Any, reason: str, *, failed: bool = False) -> None:
         """Make a fact of a message that was not handled to its end."""
         name = type(message.request if isinstance(message, Call) else message).__name__
         log.warning("dead letter", actor=cell.name, message=name, reason=reason)
-        self._bury(cell, message, reason)
+        self._bury(cell, message, reason, failed=failed)
 
-    def _bury(self, cell: Cell, message: Any, reason: str) -> None:
+    def _bury(self, cell: Cell, message: Any, reason: str, *, failed: bool = False) -> None:
         self.dead_letters += 1
         message = message.request if isinstance(message, Call) else message
         if not isinstance(message, DeadLetter):
-            self._dispatcher.publish(DeadLetter(message, cell.name, reason))
+            self._dispatcher.publish(DeadLetter(message, cell.name, reason, failed))
 
     def forget(self, cell: Cell, unwanted: Callable[[Any], bool]) -> int:
         """Take events out of an actor's mailbox; return how many."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,24 @@ from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
 from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
-from actors.statistics import Statistics
+from actors.statistics import Sampled, Statistics
 from bus import Bus, LiveDriver
 from lts.config.schema import SystemPlan
+from lts.domain.risk import (
+    JournalTradingState,
+    TradingState,
+    TradingStateChanged,
+    TradingStateJournalled,
+    TradingStateNotJournalled,
+)
 from lts.domain.storage import RotateKeys
-from lts.main import ONCE, Keeper, Resident
+from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places
 from lts.refusal import Refused
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 """The command line, as a process of its own."""
+SLOW_AFTER_S = 0.8
+"""Seconds that a transaction may take before no new risk is taken; a replay's market time waits for it."""
 
 
 def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
@@ -44,12 +55,16 @@ def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
 
 def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
     """Return who keeps everything there, and who works with what is kept."""
+    if live_feeds(plan):
+        storage = replace(storage, slow_after_s=SLOW_AFTER_S)
     return Keeper(Resident(Persistence, storage, "persistence", ONCE), tuple(_others(plan, storage)))
 
 
 def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
     yield Resident(Door, storage.state_dir, "door", ONCE)
-    yield Resident(Statistics, tuple(portfolio.name for portfolio in plan.portfolios), "statistics")
+    protected = tuple(dict.fromkeys(portfolio for portfolio, _ in protected_places(plan)))
+    sampled = Sampled(tuple(portfolio.name for portfolio in plan.portfolios), protected)
+    yield Resident(Statistics, sampled, "statistics")
     if plan.billing is not None and plan.billing.per_month:
         owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
         billed = Subscription(tuple(owners), plan.billing.currency, plan.billing.per_month)
@@ -72,6 +87,33 @@ async def rotated(storage: Storage, *, node_key: bool) -> dict[str, Any]:
     Raises:
         Refused: there is no database, or it cannot be opened.
     """
+    async with _offline(storage) as console:
+        return dict(msgspec.to_builtins(await console.ask(RotateKeys(node_key), within=PATIENCE)))
+
+
+async def set_offline(
+    storage: Storage, scope: str, state: TradingState, reason: str, who: str
+) -> TradingStateJournalled | TradingStateNotJournalled:
+    """Set the trading state in which a node that is not running will start.
+
+    Raises:
+        Refused: there is no database, or it cannot be opened.
+    """
+    async with _offline(storage) as console:
+        changed = TradingStateChanged(scope, state, reason, console.system.now(), who)
+        answer: TradingStateJournalled | TradingStateNotJournalled = await console.ask(
+            JournalTradingState(changed), within=PATIENCE
+        )
+        return answer
+
+
+@asynccontextmanager
+async def _offline(storage: Storage) -> AsyncIterator[Console]:
+    """A storage without its node, and what asks it.
+
+    Raises:
+        Refused: there is no database, or it cannot be opened.
+    """
     if storage.file is not None and not await asyncio.to_thread(storage.file.exists):
         raise Refused(f"there is no database at {storage.file}; name the state directory of a node")
     bus = Bus(LiveDriver(), hopeless=(Refused,))
@@ -81,7 +123,6 @@ async def rotated(storage: Storage, *, node_key: bool) -> dict[str, Any]:
         await bus.started()
         if cell.reason:
             raise Refused(cell.reason)
-        answer = await console.ask(RotateKeys(node_key), within=PATIENCE)
-        return dict(msgspec.to_builtins(answer))
+        yield console
     finally:
         await bus.stop()

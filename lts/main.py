@@ -12,8 +12,11 @@ from actors.desk import Desk
 from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
+from actors.kill_switch import KillSwitch
+from actors.protection import Place, Protection
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
+from actors.stream_watch import Stream, StreamWatch
 from actors.tape import Tape
 from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import State
@@ -24,11 +27,14 @@ from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress, Instrument
-from lts.domain.orders import OrderRecord
+from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
 from lts.domain.recording import FinishRecording
+from lts.domain.register import Register
+from lts.domain.sessions import Sessions
 from lts.domain.storage import GetStorage, StorageReported, Tally
+from lts.domain.trading_day import TradingDay
 from lts.domain.units import (
     AssetSettings,
     Command,
@@ -253,12 +259,22 @@ class System:
 
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
-        known = _instruments(plan)
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
-        self._spawn(RiskGate, plan.risk, "risk", assignment=known)
-        self._spawn(Desk, None, "desk", assignment=known)
+        register = _register(plan)
+        try:
+            TradingDay(plan.risk.day_begins)
+        except ValueError as error:
+            raise Refused(f"{plan.file}: risk.day_begins: {error}") from None
+        self._spawn(KillSwitch, None, "kill-switch", assignment=register)
+        self._spawn(RiskGate, plan.risk, "risk", assignment=register)
+        self._spawn(Desk, None, "desk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
+        if protected := protected_places(plan):
+            scope = {"portfolio": frozenset(portfolio for portfolio, _ in protected)}
+            self._spawn(Protection, protected, "protection", scope=scope)
+        if watched := _streams(plan):
+            self._spawn(StreamWatch, watched, "stream-watch")
         if extras.watched:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
@@ -313,6 +329,46 @@ def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
             each.symbol, each.currency, each.tick_size, each.lot_size, each.multiplier, each.min_notional
         )
         for each in plan.instruments
+    }
+
+
+def _register(plan: SystemPlan) -> Register:
+    """What the residents have to know of the plan."""
+    traders: dict[tuple[str, str], tuple[str, ...]] = {}
+    for portfolio in plan.portfolios:
+        for asset in portfolio.assets:
+            there = (asset.broker, asset.instrument)
+            traders[there] = (*traders.get(there, ()), portfolio.name)
+    return Register(
+        _instruments(plan),
+        {each.name: each.owner for each in plan.portfolios},
+        traders,
+        {each.name: each.cash for each in plan.portfolios},
+    )
+
+
+def _streams(plan: SystemPlan) -> dict[str, Stream]:
+    """How long which feeds may be silent; raises Refused if a session cannot be read."""
+    instruments = {each.symbol: each for each in plan.instruments}
+    found: dict[str, Stream] = {}
+    for feed in plan.feeds:
+        try:
+            sessions = Sessions(instruments[feed.instrument].sessions)
+        except ValueError as error:
+            raise Refused(f"{plan.file}: instrument '{feed.instrument}', sessions: {error}") from None
+        if feed.stale_after_s is not None:
+            found[feed.instrument] = Stream(float(feed.stale_after_s), sessions)
+    return found
+
+
+def protected_places(plan: SystemPlan) -> dict[Place, float | None]:
+    """Where positions are to have a stop, and after how many seconds without it they have to go."""
+    return {
+        (portfolio.name, asset.instrument): None if after_s is None else float(after_s)
+        for portfolio in plan.portfolios
+        for asset in portfolio.assets
+        if asset.protection is not None and asset.protection.has_stop
+        for after_s in (asset.protection.emergency_exit_after_s,)
     }
 
 

@@ -84,7 +84,7 @@ class Writer:
 
     @property
     def stuck_since(self) -> int:
-        """When the attempt under way began, or the first of those that failed in a row; 0 if there is none."""
+        """When the attempt under way began, or the first of those that failed in a row; 0 if none has."""
         return self._failing_since or self._begun
 
     def __len__(self) -> int:

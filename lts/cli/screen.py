@@ -17,7 +17,8 @@ from lts.domain.accounts import AccountReported
 from lts.domain.blotter import BlotterLine
 from lts.domain.health import HealthReported, HealthStatus
 from lts.domain.money import exact
-from lts.domain.orders import OrderStatus, Side
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Side
 from lts.domain.positions import Position
 
 BESIDE_ROWS = 12

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from lts.config.sentence import did_you_mean
 
 if TYPE_CHECKING:
-    from lts.config.schema import AssetPlan, InstrumentPlan, PortfolioPlan, SystemTables
+    from lts.config.schema import AssetPlan, InstrumentPlan, Limits, PortfolioPlan, SystemTables
+
+
+_MONEY = ("max_exposure", "max_net_exposure", "credit_limit", "max_drawdown_pct", "max_daily_loss")
 
 
 def contradictions(plan: SystemTables) -> Iterator[str]:
@@ -31,6 +34,7 @@ def contradictions(plan: SystemTables) -> Iterator[str]:
             yield from _unknown("broker", asset.broker, brokers, place)
             if instrument := instruments.get(asset.instrument):
                 yield from _untradable(portfolio, instrument, fed, place)
+    yield from _limits(plan)
 
 
 def _repetitions(plan: SystemTables) -> Iterator[str]:
@@ -60,6 +64,39 @@ def _untradable(
             f"{place}: the instrument is in {instrument.currency} and the portfolio in {portfolio.currency}, "
             "and nothing converts between them; use one currency"
         )
+
+
+def _limits(plan: SystemTables) -> Iterator[str]:
+    """What is said of limits: whose they are, and in what money."""
+    risk = plan.risk
+    portfolios = plan.portfolios
+    brokers = {
+        broker.name: [each for each in portfolios if any(a.broker == broker.name for a in each.assets)]
+        for broker in plan.brokers
+    }
+    names = dict.fromkeys(portfolio.owner for portfolio in portfolios)
+    owners = {name: [each for each in portfolios if each.owner == name] for name in names}
+    named = {each.name: [each] for each in portfolios}
+    for noun, limits, known in (
+        ("user", risk.users, owners),
+        ("portfolio", risk.portfolios, named),
+        ("account", risk.accounts, brokers),
+    ):
+        yield from _repeated(f"risk.{noun}", (each.name for each in limits))
+        for each in limits:
+            yield from _unknown(noun, each.name, known, f"[[risk.{noun}]]")
+            yield from _mixed(each, known.get(each.name, []), f"risk.{noun} '{each.name}'")
+    if risk.system is not None:
+        yield from _mixed(risk.system, portfolios, "risk.system")
+
+
+def _mixed(limits: Limits, portfolios: Iterable[PortfolioPlan], place: str) -> Iterator[str]:
+    """A limit on a sum of money that is not all of one currency."""
+    currencies = sorted({portfolio.currency for portfolio in portfolios})
+    if len(currencies) > 1:
+        for name in _MONEY:
+            if getattr(limits, name) is not None:
+                yield f"{place}: {name} would add up {' and '.join(currencies)}; limit each portfolio instead"
 
 
 def _unknown(noun: str, name: str, known: Iterable[str], place: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The tables of the file that describes a system, and the plan that they make together.
 
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
-`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]`, `[node]`, `[database]`, `[billing]`, `[plugins]`.
+`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
+`[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`, `[plugins]`.
 Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
 """
@@ -10,7 +11,7 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +20,9 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
+    model_serializer,
     model_validator,
 )
 
@@ -85,6 +88,8 @@ Amount = Annotated[Decimal, Field(max_digits=38, decimal_places=18)]
 """An exact amount of money or quantity, written as text (`"0.01"`) or as a number."""
 Positive = Annotated[Amount, Field(gt=0)]
 NotNegative = Annotated[Amount, Field(ge=0)]
+Bps = Annotated[Positive, Field(lt=10_000)]
+"""A distance from a price, in basis points of it: 100 are one percent."""
 Params = dict[str, JsonValue]
 """A plugin's parameters as they were written."""
 
@@ -104,6 +109,7 @@ class InstrumentPlan(Table):
     lot_size: Positive
     multiplier: Positive = Decimal(1)
     min_notional: NotNegative = Decimal(0)
+    sessions: tuple[str, ...] = ()
 
 
 class FeedPlan(Table):
@@ -112,6 +118,7 @@ class FeedPlan(Table):
     plugin: PluginName
     instrument: Name
     params: Params = {}
+    stale_after_s: Positive | None = None
     name: Name = Field(
         default_factory=lambda said: f"{said.get('plugin')}/{said.get('instrument')}", validate_default=True
     )
@@ -135,13 +142,45 @@ class BrokerPlan(Table):
         return f"broker '{self.name}'"
 
 
+class ProtectionPlan(Table):
+    """What takes a position out of the market by itself, in basis points of the last close at its entry.
+
+    docs/operations/protection.md says what becomes of it.
+    """
+
+    stop_loss_bps: Bps | None = None
+    trailing_bps: Bps | None = None
+    take_profit_bps: Bps | None = None
+    emergency_exit_after_s: Positive | None = None
+
+    @property
+    def has_stop(self) -> bool:
+        """Whether a position is to have an order that bounds its loss."""
+        return self.stop_loss_bps is not None or self.trailing_bps is not None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.stop_loss_bps is not None and self.trailing_bps is not None:
+            raise ValueError("stop_loss_bps and trailing_bps are two sorts of stop; keep one of them")
+        if not self.has_stop and self.take_profit_bps is None:
+            raise ValueError(
+                "there is nothing that protects; give stop_loss_bps, trailing_bps or take_profit_bps"
+            )
+        if not self.has_stop and self.emergency_exit_after_s is not None:
+            raise ValueError(
+                "emergency_exit_after_s needs a stop that can be missing; give stop_loss_bps or trailing_bps"
+            )
+        return self
+
+
 class AssetPlan(Table):
-    """One instrument in a portfolio: who decides about it, and who executes."""
+    """One instrument in a portfolio: who decides about it, who executes, and what protects it."""
 
     instrument: Name
     broker: Name
     strategy: PluginName
     params: Params = {}
+    protection: ProtectionPlan | None = None
 
     @property
     def place(self) -> str:
@@ -168,15 +207,64 @@ class PortfolioPlan(Table):
         return f"portfolio '{self.name}'"
 
 
-class RiskPlan(Table):
-    """The limits that an order has to keep; a limit that is not set does not apply."""
+class Limits(Table):
+    """What orders of a scope have to keep to; a limit that is not set does not apply.
 
+    docs/operations/risk.md says what each one measures.
+    """
+
+    trading_permitted: bool = True
+    permitted_instruments: tuple[Name, ...] | None = None
+    restricted_instruments: tuple[Name, ...] = ()
     price_collar_bps: Positive | None = None
     max_order_value: Positive | None = None
     max_order_quantity: Positive | None = None
-    max_exposure: Positive | None = None
-    max_messages_per_s: Positive | None = None
+    duplicate_window_s: Positive | None = None
+    self_match_prevention: bool = False
     max_price_age_s: Positive | None = None
+    max_price_jump_bps: Positive | None = None
+    max_position: Positive | None = None
+    max_exposure: Positive | None = None
+    max_net_exposure: Positive | None = None
+    credit_limit: Positive | None = None
+    max_drawdown_pct: Annotated[Positive, Field(le=100)] | None = None
+    max_daily_loss: Positive | None = None
+    max_repeated_executions: Annotated[int, Field(ge=1)] | None = None
+    repeated_executions_s: Positive = Decimal(60)
+    max_messages_per_s: Positive | None = None
+    messages_kept_for_reducing: NotNegative = Decimal(0)
+    on_breach: Literal["reducing", "halted"] = "reducing"
+
+
+class NamedLimits(Limits):
+    """The limits of one user, portfolio or account; what was not said of it is not written out either."""
+
+    name: Name
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
+
+
+class RiskPlan(Limits):
+    """The limits: of each portfolio by itself, and of the system, users, portfolios and accounts.
+
+    What `[[risk.portfolio]]` says takes the place of what `[risk]` says for all of them.
+    """
+
+    day_begins: str = "00:00 UTC"
+    system: Limits | None = None
+    users: tuple[NamedLimits, ...] = Field(default=(), alias="user")
+    portfolios: tuple[NamedLimits, ...] = Field(default=(), alias="portfolio")
+    accounts: tuple[NamedLimits, ...] = Field(default=(), alias="account")
+
+    def of_portfolio(self, name: str) -> Limits:
+        """Return what holds for one portfolio."""
+        told = self.model_dump(include=set(Limits.model_fields))
+        for each in self.portfolios:
+            if each.name == name:
+                told |= each.model_dump(exclude={"name"}, exclude_unset=True)
+        return Limits(**told)
 
 
 class BackupPlan(Table):

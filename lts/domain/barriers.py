@@ -15,12 +15,13 @@ _ACTIVE, _REDUCING, _HALTED = TradingState
 class Barriers:
     """The trading states that hold, of all scopes that are not active; the strictest of an order's counts."""
 
-    __slots__ = ("_register", "_states", "_verified")
+    __slots__ = ("_register", "_states", "verified")
 
     def __init__(self, register: Register, states: Iterable[TradingStateChanged]) -> None:
         self._register = register
         self._states = {each.scope: each for each in states}
-        self._verified: set[str] = set()
+        self.verified: set[str] = set()
+        """Halted scopes of which nothing is open any more."""
 
     def __bool__(self) -> bool:
         """Whether any scope is not active."""
@@ -33,19 +34,17 @@ class Barriers:
         else:
             self._states[changed.scope] = changed
         if changed.state is not _HALTED:
-            self._verified.discard(changed.scope)
+            self.verified.discard(changed.scope)
 
     def verify(self, scope: str) -> None:
         """Take note that nothing of a halted scope is open any more."""
         if scope in self._states:
-            self._verified.add(scope)
+            self.verified.add(scope)
 
     def rests(self, portfolio: str, broker: str) -> str:
         """Return the scope by which no order of a portfolio can be alive any more; empty if one may."""
-        if not self._verified:
-            return ""
         scopes = self._register.scopes_of(portfolio, broker)
-        return next((scope for scope in scopes if scope in self._verified), "")
+        return next((scope for scope in scopes if scope in self.verified), "")
 
     def objection(self, order: Order, *, reduces: bool) -> str:
         """Return why an order may not pass, given whether it can only reduce; empty if it may."""
@@ -61,7 +60,7 @@ class Barriers:
         )
 
     def closes(self, order: Order, exposure: Exposure) -> bool:
-        """Whether an order closes what is held in a scope that is being flattened, and in none that is halted."""
+        """Whether an order closes what is held in a scope being flattened, and is in none that is halted."""
         if order.type is not OrderType.MARKET or not order.reduce_only or not exposure.reduces(order):
             return False
         found = self._of(order)

@@ -46,7 +46,7 @@ def price_age(guard: Guard, proposal: Proposal) -> str:
 
 
 def price_jump(guard: Guard, proposal: Proposal) -> str:
-    """Return whether the last price is too far off the one before: an outlier until the next one is near it."""
+    """Return whether the last price is too far off the one before: an outlier, until the next is near it."""
     jump = proposal.prices.jump(proposal.order.instrument)
     if jump > _limit(guard.limits.max_price_jump_bps):
         return f"the last price is {jump:.1f} bps off the one before"

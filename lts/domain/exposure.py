@@ -1,6 +1,5 @@
 """What a portfolio could come to hold: its position, and what open orders may still add to it."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO
@@ -47,16 +46,21 @@ class Exposure:
 
     def hold(self, quantity: Decimal) -> None:
         """Add to the position what was traded, or adjusted: negative to make it shorter."""
-        self._move(quantity, ZERO, ZERO)
+        if self.totals:
+            self._move(quantity, ZERO, ZERO)
+        else:
+            self.position = _add(self.position, quantity)
 
     def reserve(self, side: Side, quantity: Decimal, *, reduce_only: bool = False) -> None:
         """Count on so much to trade, or with a negative quantity on so much less."""
         if reduce_only:
             self.closing[side] = _add(self.closing[side], quantity)
+        elif self.totals:
+            self._move(ZERO, *((quantity, ZERO) if side is _BUY else (ZERO, quantity)))
         elif side is _BUY:
-            self._move(ZERO, quantity, ZERO)
+            self.buys = _add(self.buys, quantity)
         else:
-            self._move(ZERO, ZERO, quantity)
+            self.sells = _add(self.sells, quantity)
 
     def reduces(self, order: Order, quantity: Decimal | None = None) -> bool:
         """Whether an order can only bring the position closer to zero, whatever else fills before it."""
@@ -75,19 +79,12 @@ class Exposure:
             return lowest, _add(highest, added)
         return UNROUNDED.subtract(lowest, added), highest
 
-    def parts(self) -> Iterator[Decimal]:
-        """Yield all that it is made of, for whoever checks it."""
-        yield from (self.position, self.buys, self.sells, *self.closing.values())
-
     def _move(self, held: Decimal, buys: Decimal, sells: Decimal) -> None:
-        before = self.ends() if self.totals else None
-        if held:
-            self.position = _add(self.position, held)
-        if buys:
-            self.buys = _add(self.buys, buys)
-        if sells:
-            self.sells = _add(self.sells, sells)
-        if before is not None:
-            after = self.ends()
-            for totals in self.totals:
-                totals.move(self.instrument, held, before, after)
+        """Change what it is made of, and tell the sums."""
+        before = self.ends()
+        self.position = _add(self.position, held)
+        self.buys = _add(self.buys, buys)
+        self.sells = _add(self.sells, sells)
+        after = self.ends()
+        for totals in self.totals:
+            totals.move(self.instrument, held, before, after)

@@ -77,7 +77,8 @@ class Losses:
             if lost > self._drawdown:
                 return f"max_drawdown_pct: {lost:.2f} % of {peak:.2f} is lost, {self._drawdown:g} % may be"
         if self._daily is not None and self._opening - equity > self._daily:
-            return f"max_daily_loss: {self._opening - equity:.2f} is lost since the day began, {self._daily:g} may be"
+            lost = self._opening - equity
+            return f"max_daily_loss: {lost:.2f} is lost since the day began, {self._daily:g} may be"
         return ""
 
     def _add(self, symbol: str, units: float) -> None:

@@ -72,10 +72,11 @@ class OrderRecord:
     def advance(self, status: OrderStatus, at: int) -> None:
         """Go to a state at a market time, or raise IllegalTransition.
 
-        FILLED is refused, and so is PARTIALLY_FILLED without a fill (with one it is where a
-        refused update or cancel leads back).
+        FILLED is refused without fills for all of it (with them it is where a modification to no more than
+        that leads), and so is PARTIALLY_FILLED without a fill (with one it is where a refused update or
+        cancel leads back).
         """
-        if status in FILLS and (status is _FILLED or not self.filled):
+        if status in FILLS and (not self.filled or (status is _FILLED and self.filled < self.quantity)):
             raise IllegalTransition(
                 f"{self.order.client_order_id} is said to be {status}, "
                 f"with fills for {plain(self.filled)} of {plain(self.quantity)}"

@@ -34,7 +34,7 @@ class Prices:
         if news is None:
             return f"no price of {symbol} has been seen"
         if isinstance(news, Quote) and news.bid > news.ask:
-            return f"the last quote of {symbol} is crossed: {news.bid} is bid, and {news.ask} asked"
+            return f"the last quote of {symbol} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
         price = price_of(news)
         return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
 
@@ -47,12 +47,12 @@ class Prices:
         news = self.last[symbol]
         return now - (news.closed_at if isinstance(news, Bar) else news.at)
 
-    def jump(self, symbol: str) -> float:
+    def jump(self, symbol: str) -> Decimal:
         """Return how far the last price is off the one before, in basis points; 0 if there was none."""
-        before = self._before.get(symbol)
-        if before is None or not 0 < before < inf:
-            return 0.0
-        return abs(price_of(self.last[symbol]) / before - 1) * 10_000
+        before = self._before.get(symbol, 0.0)
+        if not 0 < before < inf:
+            return ZERO
+        return abs(self.reference(symbol) - exact(before)) / exact(before) * 10_000
 
     def value(self, symbol: str) -> Decimal:
         """Return what one of an instrument is worth, a contract with its multiplier."""

@@ -102,6 +102,16 @@ class AccountStateChanged(Event, key="broker", delivery=Delivery.URGENT):
     at: int
 
 
+class AccountsReported(Event):
+    """How far each account at a venue elsewhere can be trusted, by its broker."""
+
+    accounts: tuple[AccountStateChanged, ...]
+
+
+class GetAccounts(Request[AccountsReported]):
+    """Asks the desk how far accounts can be trusted."""
+
+
 class PositionAdjusted(Event, key="portfolio"):
     """An operator approved that a venue holds other than what fills add up to: it is no trade."""
 

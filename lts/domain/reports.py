@@ -55,7 +55,7 @@ def _updated(record: OrderRecord) -> Path:
 
 
 def _refused(record: OrderRecord, pending: OrderStatus) -> Path:
-    """What follows from the end of a request: the order works as before. That proves nothing of one in doubt."""
+    """The end of a request: the order works as before. It proves nothing of one that is in doubt."""
     return (record.state_before,) if record.status is pending else _NOWHERE
 
 

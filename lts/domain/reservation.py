@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 from lts.domain.exposure import Exposure
-from lts.domain.money import UNROUNDED, ZERO
+from lts.domain.money import UNROUNDED, ZERO, plain
 from lts.domain.order_flow import OrderChanged
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, Terms
 
 _WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
-_PENDING_UPDATE = OrderStatus.PENDING_UPDATE
+_INITIALIZED, _PENDING_UPDATE = OrderStatus.INITIALIZED, OrderStatus.PENDING_UPDATE
 
 
 class Reservation:
@@ -19,17 +19,16 @@ class Reservation:
     While a modification is on its way, the larger of both quantities counts.
     """
 
-    __slots__ = ("_asked", "_left", "exposure", "filled", "order", "status", "terms", "wanted")
+    __slots__ = ("_asked", "_left", "_terms", "exposure", "filled", "order", "status", "wanted")
 
     def __init__(self, order: Order, exposure: Exposure) -> None:
         self.order = order
         self.exposure = exposure
-        self.terms = order.terms
-        """For how much and at what prices it works, as the venue confirmed last."""
+        self._terms: Terms | None = None
         self.wanted: Terms | None = None
         """What it was approved to be modified to, and is not yet."""
         self.filled = ZERO
-        self.status = OrderStatus.INITIALIZED
+        self.status = _INITIALIZED
         self._asked = False
         self._left = order.quantity
         exposure.reserve(order.side, order.quantity, reduce_only=order.reduce_only)
@@ -38,9 +37,15 @@ class Reservation:
     def recalled(cls, record: OrderRecord, exposure: Exposure) -> "Reservation":
         """Return what an order reserves that was journalled before."""
         reservation = cls(record.order, exposure)
-        reservation.terms, reservation.filled, reservation.status = record.terms, record.filled, record.status
+        reservation._terms, reservation.filled = record.terms, record.filled
+        reservation.status = record.status
         reservation._count()
         return reservation
+
+    @property
+    def terms(self) -> Terms:
+        """For how much and at what prices it works, as the venue confirmed last."""
+        return self._terms or self.order.terms
 
     @property
     def left(self) -> Decimal:
@@ -62,7 +67,7 @@ class Reservation:
         """Take note of where it stands, and on what terms."""
         self.status = changed.status
         if changed.terms is not None:
-            self.terms, self.wanted = changed.terms, None
+            self._terms, self.wanted = changed.terms, None
             self._count()
         elif self.wanted is not None:
             self._doubt(changed.status)
@@ -74,14 +79,26 @@ class Reservation:
 
     def release(self) -> None:
         """Count on it no longer."""
-        self._set(ZERO)
+        if left := self._left:
+            self._left = ZERO
+            self.exposure.reserve(self.order.side, left.copy_negate(), reduce_only=self.order.reduce_only)
+
+    def objection(self, terms: Terms) -> str:
+        """Return why it cannot be given other terms now; empty if it can."""
+        name = self.order.client_order_id
+        if not self.is_working:
+            stands = self.status if self.wanted is None else "being modified already"
+            return f"{name} is {stands}, and cannot be modified"
+        if terms.quantity.is_finite() and terms.quantity <= self.filled and self.filled:
+            return f"{plain(self.filled)} of {name} have traded already"
+        return ""
 
     def would_add(self, terms: Terms) -> Decimal:
         """Return by how much more it could trade on other terms; negative if it could trade less."""
         return UNROUNDED.subtract(UNROUNDED.subtract(terms.quantity, self.filled), self._left)
 
     def _doubt(self, status: OrderStatus) -> None:
-        """Forget a modification that came to nothing: it had been asked for, and the order works as before."""
+        """Forget a modification that came to nothing: it was asked for, and the order works as before."""
         if status is _PENDING_UPDATE:
             self._asked = True
         elif self._asked and status in _WORKING:
@@ -89,7 +106,7 @@ class Reservation:
             self._count()
 
     def _count(self) -> None:
-        quantity = self.terms.quantity
+        quantity = self.order.quantity if self._terms is None else self._terms.quantity
         if self.wanted is not None:
             quantity = max(quantity, self.wanted.quantity)
         self._set(max(ZERO, UNROUNDED.subtract(quantity, self.filled)))

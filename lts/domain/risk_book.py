@@ -21,13 +21,24 @@ from lts.domain.self_match import SelfMatch
 class RiskBook:
     """The fold of all orders, fills and adjustments, as risk needs it; guards are told what they measure."""
 
-    __slots__ = ("_exposures", "_guards", "_prices", "_register", "matching", "reservations", "seen")
+    __slots__ = (
+        "_exposures",
+        "_guards",
+        "_prices",
+        "_register",
+        "_taken_up",
+        "matching",
+        "reservations",
+        "seen",
+    )
 
     def __init__(self, register: Register, guards: Guards, prices: Prices) -> None:
         self._register = register
         self._guards = guards
         self._prices = prices
         self._exposures: dict[tuple[str, str, str], Exposure] = {}
+        self._taken_up: set[tuple[str, ...]] = set()
+        """What was booked before this book was begun: news of it may have waited meanwhile."""
         self.reservations: dict[str, Reservation] = {}
         """The open orders."""
         self.seen: set[str] = set()
@@ -54,6 +65,8 @@ class RiskBook:
             self._hold(fill, now)
         for adjusted in recalled.adjustments:
             self.adjust(adjusted)
+        self._taken_up.update(fill.uid for fill in fills)
+        self._taken_up.update(adjusted.uid for adjusted in recalled.adjustments)
 
     def exposure(self, portfolio: str, broker: str, instrument: str) -> Exposure:
         """Return what a portfolio has in an instrument through a broker."""
@@ -72,12 +85,15 @@ class RiskBook:
     def fill(self, filled: OrderFilled, now: int) -> None:
         """Turn what traded from a reservation into a position."""
         fill = filled.fill
-        self._hold(fill, now)
+        if self._taken_up and fill.uid in self._taken_up:
+            return
         reservation = self.reservations.get(fill.client_order_id)
+        self._hold(fill, now, None if reservation is None else reservation.exposure)
         if reservation is not None:
-            reservation.fill(fill.quantity, filled.status)
             if filled.status in CLOSED:
                 self._release(reservation)
+            else:
+                reservation.fill(fill.quantity, filled.status)
 
     def follow(self, changed: OrderChanged) -> Reservation | None:
         """Count on an order as far as it can trade where it stands now; return it if it is open."""
@@ -93,6 +109,8 @@ class RiskBook:
     @unrounded
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Hold what an operator approved to be held."""
+        if adjusted.uid in self._taken_up:
+            return
         exposure = self.exposure(adjusted.portfolio, adjusted.broker, adjusted.instrument)
         exposure.hold(adjusted.quantity)
         units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
@@ -110,8 +128,8 @@ class RiskBook:
         """Return whose a portfolio is; its own if nobody is known."""
         return self._register.owners.get(portfolio, portfolio)
 
-    def _hold(self, fill: Fill, now: int) -> None:
-        exposure = self.exposure(fill.portfolio, fill.broker, fill.instrument)
+    def _hold(self, fill: Fill, now: int, exposure: Exposure | None = None) -> None:
+        exposure = exposure or self.exposure(fill.portfolio, fill.broker, fill.instrument)
         exposure.hold(fill.side.signed(fill.quantity))
         if self._guards.any:
             self._guards.trade(fill, now)

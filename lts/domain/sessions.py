@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bus.clock import SECOND
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_DAY, _TIME = f"({'|'.join(_DAYS)})", r"([01]\d|2[0-4]):([0-5]\d)"
+_DAY, _TIME = f"({'|'.join(_DAYS)})", r"([01]\d|2[0-3]|24(?=:00)):([0-5]\d)"
 _SPAN = re.compile(rf"{_DAY} {_TIME}-{_DAY} {_TIME} (\S+)")
 _DAILY = re.compile(rf"{_DAY}-{_DAY} {_TIME}-{_TIME} (\S+)")
 _MINUTES_A_DAY = 24 * 60

@@ -26,7 +26,7 @@ class Totals:
 
     @unrounded
     def move(self, symbol: str, held: Decimal, before: Ends, after: Ends) -> None:
-        """Take note that one exposure has changed: by how much what it holds, and from where to where its ends."""
+        """Take note that one exposure holds so much more, and has other ends than before."""
         self._add(self.positions, symbol, held)
         self._add(self.gross, symbol, worse(after) - worse(before))
         self._add(self.lowest, symbol, after[0] - before[0])

@@ -1,4 +1,4 @@
-"""Trading states by scope: what was set until somebody changes it, and what holds for as long as its cause."""
+"""Trading states by scope: what was set until it is set anew, and what holds for as long as its cause."""
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter

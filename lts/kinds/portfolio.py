@@ -3,21 +3,26 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
-from bus import AskError, on
+from bus import AskError, Event, on
+from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.bracket import Bracket, is_exit, split
 from lts.domain.fills import Fill
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.market import Bar, Instrument, RecentBars
-from lts.domain.money import ZERO, plain
-from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderProposed
+from lts.domain.money import UNROUNDED, ZERO, exact, plain
+from lts.domain.order_flow import CancelOrder, OrderChanged, OrderDenied, OrderFilled, OrderProposed
+from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
 from lts.domain.positions import PositionChanged
+from lts.domain.protection import EmergencyExit
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
@@ -41,10 +46,21 @@ class PortfolioAssignment:
     instruments: Mapping[str, Instrument]
     brokers: Mapping[str, str]
     """The broker of each instrument."""
+    protection: Mapping[str, ProtectionPlan] = field(default_factory=dict)
+    """What protects positions in an instrument, for those that are to be protected."""
+
+
+class AllBooked(Event):
+    """A word of the portfolio to itself: what traded at this instant is booked, a signal can be sized."""
+
+    signal: SignalRaised
 
 
 class Portfolio(Plugin[P], Generic[P]):
-    """Keeps the books and pursues the targets that strategies signal. Subclasses say how large: `size`."""
+    """Keeps the books and pursues the targets that strategies signal. Subclasses say how large: `size`.
+
+    An entry into what is to be protected is proposed together with its exits, see `lts.domain.bracket`.
+    """
 
     kind: ClassVar[str] = "portfolio"
     publishes = (OrderProposed, PositionChanged)
@@ -60,8 +76,10 @@ class Portfolio(Plugin[P], Generic[P]):
         GetAccount,
         StandingTarget,
         ClosePositions,
+        EmergencyExit,
+        AllBooked,
     )
-    asks = (RecallOrders, RecallDeposits, RecentBars)
+    asks = (RecallOrders, RecallDeposits, RecentBars, CancelOrder)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
@@ -79,17 +97,25 @@ class Portfolio(Plugin[P], Generic[P]):
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
+        """What is under way, by instrument and order, negative for sales."""
+        self.ordered: dict[str, Decimal] = {}
+        """What each of these orders is for in all, likewise."""
+        self.brackets = {
+            symbol: Bracket(kept.instruments[symbol], plan) for symbol, plan in kept.protection.items()
+        }
+        records = {record.order.client_order_id: record for record in journal.records}
         for record in journal.records:
-            order = record.order
-            self.sequences[order.instrument] += 1
-            if record.leaves and not order.reduce_only:
-                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
+            self.sequences[record.order.instrument] += 1
+            if record.leaves:
+                self._recall(record, records)
         for booked in journal.booked:
             if isinstance(booked, Fill):
                 self._book(booked)
             else:
                 self.book.adjust(booked)
         await self._recall_marks()
+        for symbol in self.brackets:
+            self._lift(symbol)
         yield
 
     @property
@@ -110,16 +136,17 @@ class Portfolio(Plugin[P], Generic[P]):
 
     @on
     def pursue(self, signal: SignalRaised) -> None:
-        """Propose the order that leads from what is held, and what is under way, to the signal's target."""
-        instrument = self.assignment.instruments[signal.instrument]
+        """Propose what leads to a signal's target; of what has exits, when all is booked that they traded."""
         self.targets[signal.instrument] = signal.target
-        wanted = self.size(signal, instrument)
-        if wanted is None:
-            return
-        under_way = sum(self.leaves[signal.instrument].values(), ZERO)
-        missing = wanted - self.book.positions[signal.instrument].quantity - under_way
-        if missing:
-            self._propose(instrument, missing)
+        if self.brackets and signal.instrument in self.brackets:
+            self.after(0.0, AllBooked(signal))
+        else:
+            self._pursue(signal)
+
+    @on
+    def go_on(self, booked: AllBooked) -> None:
+        """Propose what leads to the target of a signal that waited for what traded at its instant."""
+        self._pursue(booked.signal)
 
     @on
     def settle(self, filled: OrderFilled) -> None:
@@ -132,8 +159,13 @@ class Portfolio(Plugin[P], Generic[P]):
             left = leaves.pop(fill.client_order_id) - fill.side.signed(fill.quantity)
             if filled.status.is_open:
                 leaves[fill.client_order_id] = left
+            else:
+                self.ordered.pop(fill.client_order_id, None)
         position = self.book.positions[fill.instrument]
         self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
+        if self.brackets and (bracket := self.brackets.get(fill.instrument)):
+            bracket.trade(filled)
+            self._lift(fill.instrument)
 
     @on
     def adjust(self, adjusted: PositionAdjusted) -> None:
@@ -142,27 +174,39 @@ class Portfolio(Plugin[P], Generic[P]):
             self.valuation.turn(adjusted.instrument, adjusted.price)
             position = self.book.positions[adjusted.instrument]
             self.publish(PositionChanged(adjusted.portfolio, position, self.book.cash, adjusted.at))
+            self._lift(adjusted.instrument)
 
     @on
     def release(self, changed: OrderChanged | OrderDenied) -> None:
         """Count no longer on an order that will not trade."""
         if isinstance(changed, OrderChanged):
+            if changed.terms is not None:
+                self._recount(changed.client_order_id, changed.terms.quantity)
             if changed.status.is_closed:
-                for leaves in self.leaves.values():
-                    leaves.pop(changed.client_order_id, None)
+                self._let_go(changed.client_order_id)
         else:
-            self.leaves[changed.order.instrument].pop(changed.order.client_order_id, None)
+            self._let_go(changed.order.client_order_id)
 
     @on
     def close(self, command: ClosePositions) -> None:
         """Propose what closes all that is held through a broker, as far as it is not closed already."""
         for symbol, broker in self.assignment.brokers.items():
-            held = self.book.positions[symbol].quantity
-            if held and broker == command.broker:
-                under_way = (left for left in self.leaves[symbol].values() if (left < 0) is (held > 0))
-                missing = held + sum(under_way, ZERO)
-                if missing and (missing > 0) is (held > 0):
-                    self._propose(self.assignment.instruments[symbol], -missing, reduce_only=True)
+            if broker == command.broker and (closable := self._closable(symbol)):
+                self._propose(self.assignment.instruments[symbol], -closable, reduce_only=True)
+
+    @on
+    def leave(self, command: EmergencyExit) -> None:
+        """Propose what closes an instrument, unless that is under way, and end all that may still enter it.
+
+        The exits that are there stay until nothing is held, for they only reduce.
+        """
+        symbol = command.instrument
+        bracket, held = self.brackets.get(symbol), self.book.positions[symbol].quantity
+        if bracket is None or bracket.closing or not held:
+            return
+        for entering in self.leaves[symbol]:
+            self.send(CancelOrder(entering))
+        self._propose(bracket.instrument, -held, reduce_only=True)
 
     @on
     def report(self, _: GetAccount) -> AccountReported:
@@ -197,6 +241,7 @@ class Portfolio(Plugin[P], Generic[P]):
             "cash": plain(self.book.cash),
             "positions": {symbol: plain(held.quantity) for symbol, held in self.book.positions.items()},
             "working": [order for leaves in self.leaves.values() for order in leaves],
+            "protective": [order for bracket in self.brackets.values() for order in bracket.exits],
         }
 
     async def _recall_marks(self) -> None:
@@ -206,11 +251,87 @@ class Portfolio(Plugin[P], Generic[P]):
                 with suppress(AskError):
                     self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
-    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> None:
-        symbol, portfolio = instrument.symbol, self.assignment.portfolio
+    def _recall(self, record: OrderRecord, records: Mapping[str, OrderRecord]) -> None:
+        """Take up an order that was open in the journal."""
+        order = record.order
+        symbol = order.instrument
+        if is_exit(order) and symbol not in self.brackets:  # the plan asks for none any more, and it is there
+            self.brackets[symbol] = Bracket(self.assignment.instruments[symbol])
+        bracket = self.brackets.get(symbol)
+        if order.reduce_only and bracket is not None:
+            bracket.recall(record, records.get(order.parent))
+        if not order.reduce_only or (bracket is not None and not is_exit(order)):
+            self.leaves[symbol][order.client_order_id] = order.side.sign * record.leaves
+            self.ordered[order.client_order_id] = order.side.signed(record.quantity)
+
+    def _pursue(self, signal: SignalRaised) -> None:
+        """Propose the order that leads from what is held, and what is under way, to the signal's target."""
+        symbol = signal.instrument
+        instrument = self.assignment.instruments[symbol]
+        wanted = self.size(signal, instrument)
+        if wanted is None:
+            return
+        under_way = sum(self.leaves[symbol].values(), ZERO)
+        missing = wanted - self.book.positions[symbol].quantity - under_way
+        if not missing:
+            return
+        if self.brackets and (bracket := self.brackets.get(symbol)):
+            self._protect(bracket, wanted, missing)
+        else:
+            self._propose(instrument, missing)
+
+    def _protect(self, bracket: Bracket, wanted: Decimal, missing: Decimal) -> None:
+        """Close what is on the other side by an order that only reduces; open the rest with its exits."""
+        instrument = bracket.instrument
+        symbol = instrument.symbol
+        closing, opening = split(self._closable(symbol), missing)
+        if closing:
+            self._propose(instrument, closing, reduce_only=True)
+        if not opening:
+            return
+        exposed = min(abs(opening), abs(wanted)) if (opening > 0) is (wanted > 0) else ZERO
+        reference = self.marks.get(symbol)
+        if reference is None and exposed:
+            self.log.warning("not entered: there is no price to protect it by", instrument=symbol)
+            return
+        entry = self._propose(instrument, opening)
+        if reference is not None:
+            number = partial(self._number, symbol)
+            for order in bracket.protect(entry, exposed, exact(reference), number):
+                self.publish(OrderProposed(order.portfolio, order))
+
+    def _lift(self, symbol: str) -> None:
+        """Have the orders cancelled that protect nothing any more."""
+        if bracket := self.brackets.get(symbol):
+            held = self.book.positions[symbol].quantity
+            for idle in bracket.idle(held, self.leaves[symbol]):
+                self.send(CancelOrder(idle))
+
+    def _let_go(self, client_order_id: str) -> None:
+        """Count no longer on an order that is over."""
+        self.ordered.pop(client_order_id, None)
+        for leaves in self.leaves.values():
+            leaves.pop(client_order_id, None)
+        for symbol, bracket in self.brackets.items():
+            bracket.end(client_order_id)
+            self._lift(symbol)
+
+    def _closable(self, symbol: str) -> Decimal:
+        """How much of what is held is not being closed already, with the sign of what is held."""
+        held = self.book.positions[symbol].quantity
+        under_way = (left for left in self.leaves[symbol].values() if (left < 0) is (held > 0))
+        closable = held + sum(under_way, ZERO)
+        return closable if held and (closable > 0) is (held > 0) else ZERO
+
+    def _number(self, symbol: str) -> str:
+        """The id of the next order in an instrument."""
         self.sequences[symbol] += 1
+        return client_order_id(self.assignment.portfolio, symbol, self.sequences[symbol])
+
+    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> Order:
+        symbol, portfolio = instrument.symbol, self.assignment.portfolio
         order = Order(
-            client_order_id(portfolio, symbol, self.sequences[symbol]),
+            self._number(symbol),
             portfolio,
             symbol,
             self.assignment.brokers[symbol],
@@ -223,7 +344,21 @@ class Portfolio(Plugin[P], Generic[P]):
             reduce_only=reduce_only,
         )
         self.leaves[symbol][order.client_order_id] = missing
+        self.ordered[order.client_order_id] = missing
+        if reduce_only and (bracket := self.brackets.get(symbol)):
+            bracket.closing.add(order.client_order_id)
         self.publish(OrderProposed(portfolio, order))
+        return order
+
+    def _recount(self, client_order_id: str, quantity: Decimal) -> None:
+        """Count on an order for what it was modified to."""
+        before = self.ordered.get(client_order_id)
+        if before is None:
+            return
+        after = self.ordered[client_order_id] = quantity.copy_sign(before)
+        for leaves in self.leaves.values():
+            if client_order_id in leaves:
+                leaves[client_order_id] += UNROUNDED.subtract(after, before)
 
     def _book(self, fill: Fill) -> bool:
         booked = self.book.book(fill)

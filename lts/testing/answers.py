@@ -19,6 +19,7 @@ from lts.domain.journal import (
 from lts.domain.market import Bar, History, RecentBars
 from lts.domain.order_flow import JournalOrder, JournalSynced, OrderJournalled, SyncJournal
 from lts.domain.plugins import PluginStarted, StartPlugin
+from lts.domain.reconciliation import AccountsReported, GetAccounts
 from lts.domain.risk import (
     GetTradingStates,
     JournalTradingState,
@@ -64,6 +65,7 @@ class Answers(dict[type[Request[Any]], Any]):
             JournalTradingState: _kept,
             RecallDeposits: DepositsRecalled(),
             RecallProgress: ProgressRecalled(),
+            GetAccounts: AccountsReported(()),
             JournalOrder: _journalled,
             SyncJournal: _synced,
             StartPlugin: _started,

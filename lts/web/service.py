@@ -1,9 +1,11 @@
 """A service on the web as it is seen from here: what it answers, and what it streams, both in JSON."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -80,6 +82,7 @@ class WebService:
             headers=headers,
             timeout=timeout_s,
             transport=transport,
+            verify=_authorities() if transport is None else True,
             trust_env=False,  # neither a proxy nor a .netrc gets to see the headers
             limits=libraries.httpx.Limits(max_connections=32, max_keepalive_connections=32),
         )
@@ -209,6 +212,13 @@ def _told(error: Exception) -> str:
     """What happened to a request, without what was in it."""
     name = "the time is over" if isinstance(error, TimeoutError) else type(error).__name__
     return f"no answer: {name}"
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates are believed; read once, for that takes a while and a system has many services."""
+    authorities: ssl.SSLContext = _libraries().httpx.create_ssl_context(trust_env=False)
+    return authorities
 
 
 class _Libraries(NamedTuple):

@@ -17,7 +17,8 @@ from bus import ReplayDriver
 from lts.admission.guest import Guest
 from lts.admission.loader import Admitted, admit
 from lts.config.file import read_system
-from lts.domain.orders import OrderRecord, OrderStatus
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
 from lts.domain.outcome import Outcome
 from lts.main import System, catalogue
 from lts.refusal import Refused
@@ -285,7 +286,7 @@ BAD = [
     pytest.param(
         "raise RuntimeError('this must never run')\n",
         ">=2",
-        "is made for LTS SDK >=2, not for 1.0.0; take another version",
+        "is made for LTS SDK >=2, not for 1.1.0; take another version",
         id="is for another version",
     ),
     pytest.param(

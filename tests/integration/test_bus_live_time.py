@@ -47,9 +47,11 @@ class WallClock:
 
     def __init__(self) -> None:
         self.time = START
+        self.off = 0
+        """By how much it was set wrong."""
 
     def now(self) -> int:
-        return self.time
+        return self.time + self.off
 
     def monotonic(self) -> int:
         return self.time
@@ -214,6 +216,25 @@ async def test_what_waits_is_handled_at_its_own_time_before_a_timer_comes(
     driver._ring()
     await bus.started()
     assert heard == [(0, Came(1)), (0, Echoed(1)), (10, Rang())]
+
+
+async def test_a_wall_clock_that_is_set_back_holds_up_no_timer_and_no_time(
+    bus: Bus, driver: LiveDriver, outside: Outside, wall: WallClock
+) -> None:
+    heard: list[Any] = []
+    ear = bus.spawn(Ear, heard, name="ear").actor
+    await bus.started()
+    outside.publish(Came(1))
+    await bus.started()
+    wall.off = -3600 * SECOND
+    ear.after(0.01, Rang())
+    wall.pass_ms(12)
+    await pause(0.02)
+    outside.publish(Came(2))
+    await bus.started()
+    assert heard == [(0, Came(1)), (0, Echoed(1)), (10, Rang()), (12, Came(2)), (12, Echoed(2))]
+    wall.off = 3600 * SECOND
+    assert driver.now() == wall.now()
 
 
 async def test_after_counts_from_the_wall_clock_not_from_the_last_input(bus: Bus, wall: WallClock) -> None:

@@ -91,6 +91,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                     plan.cash,
                     assignment.instruments,
                     {asset.instrument: asset.broker for asset in plan.assets},
+                    {asset.instrument: asset.protection for asset in plan.assets if asset.protection},
                 ),
                 scope={"portfolio": plan.name, "instrument": frozenset(assignment.instruments)},
             )
@@ -147,7 +148,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
         policy = self.params.on_failure
         self.log.error("failure policy applied", failed=quarantined.actor, policy=policy)
         if policy != "hold":
-            self.send(CancelAll(self.plan.name))
+            self.send(CancelAll(f"portfolio:{self.plan.name}"))
         if policy == "flatten":
             for instrument in orphaned:
                 reason = f"{quarantined.actor} is out of service"

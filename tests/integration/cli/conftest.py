@@ -1,11 +1,12 @@
 """The command line, called in this process as the console script calls it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import structlog
 
 from lts.cli import main
 
@@ -73,8 +74,8 @@ def samples(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Calls a command."""
+def lts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Done]]:
+    """Calls a command; what it set up for its log ends with the stream that the log went to."""
 
     def call(*words: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["lts", *map(str, words)])
@@ -85,7 +86,8 @@ def lts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             return Done(1, out, err + end.value.code + "\n")
         return Done(int(end.value.code or 0), out, err)
 
-    return call
+    yield call
+    structlog.reset_defaults()
 
 
 @pytest.fixture

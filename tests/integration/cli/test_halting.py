@@ -1,4 +1,4 @@
-"""`lts halt`, `lts reset` and `lts approve` reach a running node, or the database of one that does not run."""
+"""`lts halt`, `reset` and `approve` reach a running node, or the database of one that does not run."""
 
 import json
 import sqlite3

@@ -5,7 +5,7 @@ import pytest
 from actors.blotter import LINES, Blotter
 from lts.domain.blotter import BlotterReported, GetBlotter
 from lts.domain.order_flow import OrderApproved, OrderDenied
-from lts.domain.orders import OrderStatus
+from lts.domain.order_status import OrderStatus
 from lts.testing import Bench, WatchfulDesk, bars, market_order
 
 pytestmark = pytest.mark.requirement("INT-004")

@@ -1,22 +1,18 @@
 """The desk owns each order's life: journal before the wire, and by the state machine ever after."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from actors.desk import Desk
-from lts.domain.journal import OrdersRecalled, RecallOrders, RecallTradingStates, TradingStatesRecalled
+from lts.domain.journal import RecallTradingStates, TradingStatesRecalled
 from lts.domain.order_flow import (
     CancelAll,
     CancelOrder,
     ExecType,
-    ExecutionReport,
     JournalOrder,
     OrderAlarmed,
-    OrderApproved,
     OrderChanged,
     OrderFilled,
     OrderJournalled,
@@ -24,67 +20,28 @@ from lts.domain.order_flow import (
     PlaceOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import ApprovedOrder, OrderRecord, OrderStatus
+from lts.domain.order_status import OrderStatus
 from lts.domain.plugins import SystemReady
-from lts.domain.risk import TradingState, TradingStateChanged
-from lts.testing import BEGIN, NOBODY, TEST, Bench, WatchfulDesk, market_order
+from lts.domain.risk import TradingState
+from lts.testing import NOBODY, Bench, WatchfulDesk, market_order
+from tests.desks import (
+    ID,
+    ORDER,
+    REGISTER,
+    alarms,
+    approved,
+    desk,
+    fill,
+    halt,
+    recalled,
+    report,
+    statuses,
+    working,
+)
 
 pytestmark = pytest.mark.requirement("INT-4.5", "INT-002", "LTS-003")
 
-ORDER = market_order(quantity=10)
-ID = ORDER.client_order_id
 S = OrderStatus
-
-DeskBench = Bench[Desk]
-
-
-@asynccontextmanager
-async def desk(**answers: Any) -> AsyncIterator[DeskBench]:
-    """A desk; answers are named for the requests they answer."""
-    named = {each.__name__: each for each in (JournalOrder, PlaceOrder, WithdrawOrder, RecallOrders)}
-    given = {named[name]: answer for name, answer in answers.items()}
-    async with Bench(Desk, assignment={"TEST": TEST}, answers=given) as bench:
-        yield bench
-
-
-@asynccontextmanager
-async def working(**answers: Any) -> AsyncIterator[DeskBench]:
-    """A desk with an order that its broker has accepted."""
-    async with desk(**answers) as bench:
-        await bench.hear(approved(), report(ExecType.ACCEPTED))
-        yield bench
-
-
-def approved(order: ApprovedOrder = ORDER) -> OrderApproved:
-    return OrderApproved(order.portfolio, order)
-
-
-def report(kind: ExecType, client_order_id: str = ID, broker: str = "test", **more: Any) -> ExecutionReport:
-    return ExecutionReport(broker, client_order_id, kind, BEGIN, **more)
-
-
-def fill(exec_id: str, quantity: int | str, price: int | str = 100, fee: str = "0.5") -> ExecutionReport:
-    amounts = (Decimal(price), Decimal(quantity), Decimal(fee))
-    return ExecutionReport("test", ID, ExecType.FILLED, BEGIN, exec_id, *amounts)
-
-
-def halt(scope: str = "system", state: TradingState = TradingState.HALTED) -> TradingStateChanged:
-    return TradingStateChanged(scope, state, "the test", BEGIN)
-
-
-def statuses(bench: DeskBench, client_order_id: str = ID) -> list[OrderStatus]:
-    """Every state that an order was said to go to."""
-    said = [each for each in bench.said if isinstance(each, OrderChanged | OrderFilled)]
-    return [
-        each.status
-        for each in said
-        if (each.fill.client_order_id if isinstance(each, OrderFilled) else each.client_order_id)
-        == client_order_id
-    ]
-
-
-def alarms(bench: DeskBench) -> list[str]:
-    return [each.alarm for each in bench.published(OrderAlarmed)]
 
 
 # From approval to the wire
@@ -174,7 +131,7 @@ async def test_the_halt_of_another_portfolio_or_one_that_is_over_stops_nothing()
 
 async def test_a_halt_of_before_a_restart_still_stands() -> None:
     halted = {RecallTradingStates: TradingStatesRecalled((halt(),))}
-    async with Bench(Desk, assignment={"TEST": TEST}, answers=halted) as bench:
+    async with Bench(Desk, assignment=REGISTER, answers=halted) as bench:
         await bench.hear(approved())
         assert statuses(bench) == [S.DENIED]
 
@@ -222,7 +179,7 @@ async def test_a_cancel_before_the_wire_means_that_it_is_never_sent() -> None:
 async def test_fills_may_cross_a_cancel() -> None:
     async with working() as bench:
         await bench.hear(CancelOrder(ID), fill("a", 4), fill("b", 6))
-        assert statuses(bench)[2:] == [S.PENDING_CANCEL, S.PARTIALLY_FILLED, S.FILLED]
+        assert statuses(bench)[2:] == [S.PENDING_CANCEL, S.PARTIALLY_FILLED, S.PENDING_CANCEL, S.FILLED]
         assert alarms(bench) == []
 
 
@@ -253,7 +210,7 @@ async def test_all_of_a_portfolio_or_all_there_is_can_be_cancelled() -> None:
     async with desk() as bench:
         await bench.hear(approved(mine), approved(other), approved(done))
         await bench.hear(report(ExecType.REJECTED, done.client_order_id))
-        await bench.hear(CancelAll("test"))
+        await bench.hear(CancelAll("portfolio:test"))
         assert [each.client_order_id for each in bench.asked(WithdrawOrder)] == [mine.client_order_id]
         await bench.hear(CancelAll())
         assert [each.client_order_id for each in bench.asked(WithdrawOrder)] == [
@@ -388,13 +345,6 @@ async def test_a_rejection_that_crosses_a_cancel_ends_the_order() -> None:
         await bench.hear(report(ExecType.REJECTED, reason="no such market"))
         assert statuses(bench)[-1] is OrderStatus.REJECTED
         assert alarms(bench) == []
-
-
-def recalled(*states: OrderStatus) -> OrdersRecalled:
-    record = OrderRecord(ORDER)
-    for state in states:
-        record.advance(state, BEGIN)
-    return OrdersRecalled((record,))
 
 
 async def test_an_intent_found_at_a_start_is_in_doubt_and_never_sent_again() -> None:

@@ -2,14 +2,30 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 import pytest
 
 from actors.journal import MemoryJournal
-from lts.domain.journal import RecallOrders, RecallTradingStates
+from lts.domain.journal import (
+    DepositsRecalled,
+    ProgressRecalled,
+    RecallDeposits,
+    RecallOrders,
+    RecallProgress,
+    RecallTradingStates,
+)
 from lts.domain.order_flow import JournalOrder, OrderChanged, OrderDenied, OrderJournalled
-from lts.domain.orders import ApprovedOrder, OrderRecord, OrderStatus
-from lts.domain.risk import TradingState, TradingStateChanged
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Terms
+from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.risk import (
+    JournalTradingState,
+    TradingState,
+    TradingStateChanged,
+    TradingStateJournalled,
+)
 from lts.testing import BEGIN, Bench, WatchfulDesk, market_order
 
 pytestmark = pytest.mark.requirement("INT-001", "INT-5.1", "LTS-003")
@@ -105,5 +121,65 @@ async def test_the_last_trading_state_of_each_scope_is_kept() -> None:
     reducing = TradingStateChanged("portfolio:one", TradingState.REDUCING, "slowly", 3)
     async with journal() as bench:
         assert (await bench.ask(RecallTradingStates())).states == ()
-        await bench.hear(halted, reducing, active)
+        for state in (halted, reducing, active):
+            assert await bench.ask(JournalTradingState(state)) == TradingStateJournalled(state)
         assert set((await bench.ask(RecallTradingStates())).states) == {active, reducing}
+
+
+async def test_terms_and_ids_of_the_venue_are_kept() -> None:
+    terms = Terms(Decimal(12), Decimal(99))
+    async with journal() as bench:
+        await keep(bench, ORDER)
+        await bench.hear(
+            changed(S.SUBMITTED, BEGIN),
+            OrderChanged("test", ORDER.client_order_id, S.ACCEPTED, BEGIN, venue_order_id="v1"),
+            changed(S.PENDING_UPDATE, BEGIN),
+            OrderChanged("test", ORDER.client_order_id, S.ACCEPTED, BEGIN, "", "v2", terms),
+            OrderChanged("test", ORDER.client_order_id, S.ACCEPTED, BEGIN, "", "v3"),
+        )
+        (record,) = await recalled(bench)
+        assert (record.terms, record.venue_ids) == (terms, ("v1", "v2", "v3"))
+        assert [status for status, _ in record.history] == [
+            S.INITIALIZED,
+            S.SUBMITTED,
+            S.ACCEPTED,
+            S.PENDING_UPDATE,
+            S.ACCEPTED,
+        ]
+
+
+async def test_a_late_fill_is_kept_and_the_order_stays_closed() -> None:
+    desk = WatchfulDesk()
+    async with journal() as bench:
+        await keep(bench, ORDER)
+        late = desk.fill(ORDER, 4)
+        await bench.hear(changed(S.SUBMITTED, BEGIN), changed(S.CANCELED, BEGIN), late, late)
+        (record,) = await recalled(bench)
+        assert (record.status, record.filled) == (S.CANCELED, Decimal(4))
+
+
+async def test_what_was_booked_comes_back_in_the_order_in_which_it_was_journalled() -> None:
+    desk = WatchfulDesk()
+    other = market_order(number=2, broker="b")
+    adjusted = PositionAdjusted("test", "TEST", "b", Decimal(3), Decimal(100), "1: r", "why", BEGIN)
+    async with journal() as bench:
+        await keep(bench, ORDER, other)
+        one, two = desk.fill(other, 4), desk.fill(ORDER, 4)
+        await bench.hear(changed(S.SUBMITTED, BEGIN), changed(S.SUBMITTED, BEGIN, other), one, adjusted, two)
+        assert (await bench.ask(RecallOrders())).booked == (one.fill, adjusted, two.fill)
+        assert (await bench.ask(RecallOrders(broker="b"))).booked == (one.fill, adjusted)
+        assert (await bench.ask(RecallOrders(portfolio="none"))).booked == ()
+
+
+async def test_the_last_cursor_of_each_venue_is_kept() -> None:
+    async with journal() as bench:
+        assert await bench.ask(RecallCursor("test")) == CursorRecalled("")
+        await bench.hear(CursorMoved("test", "7", 1), CursorMoved("b", "3", 1), CursorMoved("test", "8", 2))
+        assert await bench.ask(RecallCursor("test")) == CursorRecalled("8")
+        assert await bench.ask(RecallCursor("b")) == CursorRecalled("3")
+
+
+async def test_a_memory_has_nothing_of_before() -> None:
+    async with journal() as bench:
+        assert await bench.ask(RecallDeposits("test")) == DepositsRecalled()
+        assert await bench.ask(RecallProgress("feed")) == ProgressRecalled()

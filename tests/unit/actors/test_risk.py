@@ -10,14 +10,23 @@ import msgspec
 import pytest
 
 from actors.risk import RiskGate
-from bus import Pressure, PressureChanged
 from lts.config.schema import RiskPlan
-from lts.domain.journal import RecallOrders, RecallTradingStates, TradingStatesRecalled
+from lts.domain.journal import RecallOrders
 from lts.domain.market import Bar, Instrument, Quote, Trade
-from lts.domain.order_flow import CancelAll, OrderApproved, OrderDenied, OrderProposed
-from lts.domain.orders import ApprovedOrder, Order, OrderStatus, Side
-from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
-from lts.domain.storage import FactNotKept
+from lts.domain.order_flow import CancelOrder, OrderAlarmed, OrderApproved, OrderDenied, OrderProposed
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, Side
+from lts.domain.register import Register
+from lts.domain.risk import (
+    ExposureReported,
+    GetExposure,
+    GetTradingStates,
+    HaltVerified,
+    Holding,
+    TradingState,
+    TradingStateChanged,
+    TradingStatesReported,
+)
 from lts.testing import BEGIN, TEST, Bench, WatchfulDesk, bars, limit_order, market_order
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-018", "INT-026")
@@ -25,7 +34,9 @@ pytestmark = pytest.mark.requirement("INT-4.6", "INT-018", "INT-026")
 BUY, SELL = Side.BUY, Side.SELL
 ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
 FUTURE = Instrument("FUT", "USD", TEST.tick_size, TEST.lot_size, multiplier=Decimal(50))
-KNOWN = {"TEST": TEST, "FUT": FUTURE}
+SYMBOLS = {"TEST": TEST, "FUT": FUTURE}
+OWNERS = {"test": "tess", "one": "olga", "other": "olga", "halted": "hank"}
+KNOWN = Register(SYMBOLS, OWNERS, {}, dict.fromkeys(OWNERS, Decimal(10_000)))
 
 Gate = Bench[RiskGate]
 
@@ -37,9 +48,13 @@ async def gate(
     """A gate with these limits, which has seen a price of every instrument."""
     async with Bench(RiskGate, RiskPlan(**limits), assignment=KNOWN, **how) as bench:
         if price is not None:
-            for symbol in KNOWN:
+            for symbol in SYMBOLS:
                 await bench.hear(*bars([price], instrument=symbol, begin=BEGIN - 60 * 10**9))
         yield bench
+
+
+def reducing(order: ApprovedOrder) -> ApprovedOrder:
+    return msgspec.structs.replace(order, reduce_only=True)
 
 
 async def judged(bench: Gate, order: Order) -> str:
@@ -276,36 +291,32 @@ async def test_a_price_that_is_none_denies(limits: dict[str, str], price: float)
 # The trading state
 
 
-async def set_state(bench: Gate, scope: str, state: TradingState) -> TradingStateChanged:
-    return await bench.ask(SetTradingState(scope, state, "the test"))
+async def put(bench: Gate, scope: str, state: TradingState, **more: Any) -> None:
+    await bench.hear(TradingStateChanged(scope, state, "the test", bench.now, **more))
 
 
-async def test_nothing_passes_a_halt_and_working_orders_are_cancelled() -> None:
+@pytest.mark.parametrize("scope", ["system", "user:tess", "portfolio:test", "account:test"])
+async def test_nothing_passes_a_halt_of_any_scope_that_an_order_is_in(scope: str) -> None:
     async with gate() as bench:
-        changed = await set_state(bench, "system", HALTED)
-        assert changed == TradingStateChanged("system", HALTED, "the test", bench.now)
-        assert bench.published(TradingStateChanged) == [changed]
-        assert bench.asked(CancelAll) == [CancelAll(None)]
-        assert await judged(bench, market_order(number=1)) == "trading is halted"
-        await set_state(bench, "system", ACTIVE)
+        await put(bench, scope, HALTED)
+        assert await judged(bench, market_order(number=1)) == f"{scope} is halted: the test"
+        await put(bench, scope, ACTIVE)
         assert await judged(bench, market_order(number=2)) == ""
-        assert bench.asked(CancelAll) == [CancelAll(None)]
 
 
-async def test_a_halt_of_one_portfolio_leaves_the_others_alone() -> None:
+@pytest.mark.parametrize("scope", ["user:olga", "portfolio:one", "account:another"])
+async def test_a_halt_leaves_alone_whoever_is_not_in_its_scope(scope: str) -> None:
     async with gate() as bench:
-        await set_state(bench, "portfolio:one", HALTED)
-        assert bench.asked(CancelAll) == [CancelAll("one")]
-        assert await judged(bench, market_order(portfolio="one")) == "trading is halted"
-        assert await judged(bench, market_order(portfolio="other")) == ""
+        await put(bench, scope, HALTED)
+        assert await judged(bench, market_order()) == ""
 
 
 @pytest.mark.parametrize(("system", "portfolio"), [(ACTIVE, HALTED), (HALTED, ACTIVE), (HALTED, REDUCING)])
 async def test_the_strictest_state_holds(system: TradingState, portfolio: TradingState) -> None:
     async with gate() as bench:
-        await set_state(bench, "system", system)
-        await set_state(bench, "portfolio:test", portfolio)
-        assert await judged(bench, market_order()) == "trading is halted"
+        await put(bench, "system", system)
+        await put(bench, "portfolio:test", portfolio)
+        assert "is halted: the test" in await judged(bench, market_order())
 
 
 async def test_while_reducing_only_what_brings_a_position_closer_to_zero_passes() -> None:
@@ -314,8 +325,8 @@ async def test_while_reducing_only_what_brings_a_position_closer_to_zero_passes(
         order = market_order(BUY, 10, number=1)
         assert await judged(bench, order) == ""
         await bench.hear(desk.fill(order))
-        await set_state(bench, "portfolio:test", REDUCING)
-        barred = "only orders that reduce a position may pass"
+        await put(bench, "portfolio:test", REDUCING)
+        barred = "only orders that reduce a position may pass, portfolio:test is reducing: the test"
         assert await judged(bench, market_order(BUY, 1, number=2)) == barred
         assert await judged(bench, market_order(SELL, 11, number=3)) == barred
         assert await judged(bench, market_order(SELL, 6, number=4)) == ""
@@ -324,22 +335,70 @@ async def test_while_reducing_only_what_brings_a_position_closer_to_zero_passes(
         assert await judged(bench, market_order(SELL, 1, instrument="FUT", number=7)) == barred
 
 
-async def test_a_system_that_cannot_keep_up_takes_no_new_risk() -> None:
-    async with gate() as bench:
-        await bench.hear(PressureChanged("desk", Pressure.HIGH, 10_000))
-        assert await judged(bench, market_order(number=1)) == ""
-        await bench.hear(PressureChanged("desk", Pressure.HARD, 100_000))
-        (changed,) = bench.published(TradingStateChanged)
-        assert (changed.scope, changed.state) == ("system", REDUCING)
-        assert changed.reason == "100000 messages wait for desk"
-        assert (await judged(bench, market_order(number=2))).startswith("only orders that reduce")
+async def test_while_flattening_only_orders_that_close_pass_and_no_limit_keeps_them() -> None:
+    desk = WatchfulDesk()
+    async with gate({"max_order_quantity": "10", "max_price_age_s": "1"}) as bench:
+        await bench.hear(Trade("TEST", bench.now, 100, 1))
+        order = market_order(BUY, 10, number=1)
+        assert await judged(bench, order) == ""
+        await bench.hear(desk.fill(order), desk.fill(limit_order(BUY, 10, 90, number=2), 10))
+        await put(bench, "system", REDUCING, flattening=True)
+        await bench.advance(seconds=60)
+        barred = "system is halted: the test"
+        assert await judged(bench, market_order(SELL, 20, number=3)) == barred
+        assert await judged(bench, reducing(limit_order(SELL, 20, 90, number=4))) == barred
+        assert await judged(bench, reducing(market_order(BUY, 20, number=5))) == barred
+        assert await judged(bench, reducing(market_order(SELL, 20, number=6))) == ""
 
 
-async def test_pressure_does_not_lift_a_halt() -> None:
+async def test_no_order_closes_what_is_halted_for_another_reason() -> None:
+    desk = WatchfulDesk()
     async with gate() as bench:
-        await set_state(bench, "system", HALTED)
-        await bench.hear(PressureChanged("desk", Pressure.HARD, 100_000))
-        assert await judged(bench, market_order()) == "trading is halted"
+        order = market_order(BUY, 10, number=1)
+        assert await judged(bench, order) == ""
+        await bench.hear(desk.fill(order))
+        await put(bench, "portfolio:test", REDUCING, flattening=True)
+        await put(bench, "account:test", HALTED)
+        closing = reducing(market_order(SELL, 10, number=2))
+        assert await judged(bench, closing) == "account:test is halted: the test"
+
+
+async def test_what_lives_on_in_a_halt_that_was_verified_is_alarmed_and_cancelled() -> None:
+    desk = WatchfulDesk()
+    async with gate() as bench:
+        order, late = limit_order(BUY, 10, 99, number=1), limit_order(BUY, 10, 98, number=2)
+        assert [await judged(bench, each) for each in (order, late)] == ["", ""]
+        await put(bench, "user:tess", HALTED)
+        await bench.hear(desk.close(order, OrderStatus.ACCEPTED), desk.fill(order, 1))
+        assert not bench.published(OrderAlarmed)
+        await bench.hear(HaltVerified("user:tess", bench.now))
+        await bench.hear(desk.fill(order, 1), desk.close(late, OrderStatus.ACCEPTED))
+        said = [(alarm.client_order_id, alarm.alarm) for alarm in bench.published(OrderAlarmed)]
+        assert said == [
+            (order.client_order_id, "user:tess is halted, and it traded"),
+            (late.client_order_id, "user:tess is halted, and it is accepted"),
+        ]
+        assert bench.asked(CancelOrder) == [CancelOrder(each.client_order_id) for each in (order, late)]
+        await put(bench, "user:tess", ACTIVE)
+        await bench.hear(desk.fill(order, 1))
+        assert len(bench.published(OrderAlarmed)) == 2
+
+
+async def test_risk_tells_what_is_held_in_a_scope() -> None:
+    desk = WatchfulDesk()
+    async with gate() as bench:
+        await bench.hear(desk.fill(market_order(SELL, 3, portfolio="one")))
+        await bench.hear(desk.fill(market_order(BUY, 2, portfolio="other", broker="elsewhere")))
+        one = Holding("one", "test", "TEST", Decimal(-3))
+        other = Holding("other", "elsewhere", "TEST", Decimal(2))
+        for scope, held in [
+            ("system", (one, other)),
+            ("user:olga", (one, other)),
+            ("portfolio:one", (one,)),
+            ("account:elsewhere", (other,)),
+            ("user:tess", ()),
+        ]:
+            assert await bench.ask(GetExposure(scope)) == ExposureReported(scope, held)
 
 
 # Born again
@@ -347,8 +406,8 @@ async def test_pressure_does_not_lift_a_halt() -> None:
 
 async def test_a_restart_rebuilds_all_from_the_journal() -> None:
     desk = WatchfulDesk()
-    halted = TradingStatesRecalled((TradingStateChanged("portfolio:halted", HALTED, "before", BEGIN),))
-    answers = {RecallOrders: desk.recall, RecallTradingStates: halted}
+    halted = TradingStatesReported((TradingStateChanged("portfolio:halted", HALTED, "before", BEGIN),))
+    answers = {RecallOrders: desk.recall, GetTradingStates: halted}
     async with gate({"max_exposure": "1000"}, answers=answers) as bench:
         filled, working, gone = (market_order(BUY, 3, number=number) for number in (1, 2, 3))
         for order in (filled, working, gone):
@@ -360,7 +419,7 @@ async def test_a_restart_rebuilds_all_from_the_journal() -> None:
         for order in (filled, working, gone):
             assert await judged(bench, order) == f"duplicate of {order.client_order_id}"
         assert await judged(bench, market_order(BUY, 5, number=5)) == "max_exposure: 1100 > 1000"
-        assert await judged(bench, market_order(portfolio="halted")) == "trading is halted"
+        assert "is halted: before" in await judged(bench, market_order(portfolio="halted"))
         assert await judged(bench, market_order(BUY, 4, number=6)) == ""
 
 
@@ -369,13 +428,3 @@ async def test_an_order_that_was_approved_is_another_type() -> None:
         await bench.hear(OrderProposed("test", Order(*msgspec.structs.astuple(market_order()))))
         (approved,) = bench.published(OrderApproved)
         assert type(approved.order) is ApprovedOrder
-
-
-async def test_a_fact_that_could_not_be_kept_means_no_new_risk() -> None:
-    async with Bench(RiskGate, RiskPlan(), assignment=KNOWN) as bench:
-        await bench.hear(FactNotKept("OrderFilled", "there is no order a"))
-        [changed] = bench.published(TradingStateChanged)
-        assert (changed.scope, changed.state) == ("system", TradingState.REDUCING)
-        assert changed.reason == "OrderFilled could not be kept: there is no order a"
-        await bench.hear(FactNotKept("OrderFilled", "there is no order b"))
-        assert len(bench.published(TradingStateChanged)) == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.statistics import Statistics
+from actors.statistics import Sampled, Statistics
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.performance import EquityCurve
 from lts.domain.statistics import AT_ONCE
@@ -61,7 +61,7 @@ def bench(*portfolios: str, **answers: Any) -> Bench[Statistics]:
         {"account": GetAccount, "storage": GetStorage, "perform": Perform}[name]: answer
         for name, answer in answers.items()
     }
-    return Bench(Statistics, portfolios or ("main",), answers=usual | others)
+    return Bench(Statistics, Sampled(portfolios or ("main",)), answers=usual | others)
 
 
 def kept(bench: Bench[Statistics]) -> list[KeepSamples]:

@@ -12,7 +12,8 @@ from lts.cli.view import View
 from lts.domain.accounts import AccountReported
 from lts.domain.blotter import BlotterLine, BlotterReported
 from lts.domain.health import HealthReported, HealthStatus
-from lts.domain.orders import OrderStatus, Side
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Side
 from lts.domain.performance import EquityCurve
 from lts.domain.positions import Position
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from lts.config.file import plan_from_json, read_system
+from lts.config.schema import RiskPlan
+from lts.domain.controls import controls_of
 from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("INT-016", "INT-017", "INT-018")
@@ -40,7 +42,8 @@ def test_a_file_becomes_a_plan_with_exact_amounts(system: str, write: Write) -> 
 
 def test_what_is_left_out_is_filled_in(system: str, write: Write) -> None:
     plan = read_system(write(system.partition("[risk]")[0]))
-    assert plan.risk.model_dump() == dict.fromkeys(plan.risk.model_dump())
+    assert plan.risk == RiskPlan()
+    assert not controls_of(plan.risk)
     assert (plan.node.core, plan.node.log_level, plan.node.log_format) == ("default", "info", "console")
     assert plan.node.state_dir == plan.directory / "state"
     assert plan.plugins.directories == ()
@@ -125,3 +128,33 @@ def test_a_recorded_plan_that_was_changed_is_checked_again(system: str, write: W
     line = read_system(write(system)).to_json().replace('"broker":"paper"', '"broker":"papper"', 1)
     with pytest.raises(Refused, match=r"day.lts: portfolio 'trend', asset 'SP500': .* 'papper'"):
         plan_from_json(line, "day.lts")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[[risk.user]]\nname = "nobody"\n', "[[risk.user]]: there is no user 'nobody'"),
+        ('[[risk.portfolio]]\nname = "nothing"\n', "[[risk.portfolio]]: there is no portfolio 'nothing'"),
+        ('[[risk.account]]\nname = "nowhere"\n', "[[risk.account]]: there is no account 'nowhere'"),
+        ("[risk.system]\nmax_drawdown_pct = 101\n", "max_drawdown_pct"),
+        ('[risk.system]\non_breach = "panic"\n', "on_breach"),
+        ("[[risk.portfolio]]\nmax_exposure = 1\n", "name"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(system: str, write: Write, more: str, said: str) -> None:
+    with pytest.raises(Refused) as told:
+        read_system(write(system.partition("[risk]")[0] + more))
+    assert said in str(told.value)
+
+
+def test_what_is_said_of_one_portfolio_is_what_holds_for_it(system: str, write: Write) -> None:
+    before = system.partition("[risk]")[0]
+    name = json.loads(read_system(write(before)).to_json())["portfolio"][0]["name"]
+    told = "[risk]\nmax_order_value = 5\nmax_position = 7\nself_match_prevention = true\n"
+    own = f'[[risk.portfolio]]\nname = "{name}"\nmax_position = 9\nself_match_prevention = false\n'
+    plan = read_system(write(before + told + own))
+    limits = plan.risk.of_portfolio(name)
+    assert [limits.max_order_value, limits.max_position] == [5, 9]
+    assert not limits.self_match_prevention
+    assert plan.risk.of_portfolio("another").max_position == 7
+    assert plan_from_json(plan.to_json(), "the test") == plan

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from lts.domain.digest import digest, lines
 from lts.domain.fills import Fill
-from lts.domain.orders import Order, OrderRecord, OrderStatus, OrderType
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, OrderType
 
 pytestmark = pytest.mark.requirement("LTS-002")
 
@@ -24,7 +26,9 @@ TRADED = """
 from decimal import Decimal as D
 from lts.domain.digest import digest
 from lts.domain.fills import Fill
-from lts.domain.orders import Order, OrderRecord, OrderStatus, OrderType, Side, TimeInForce
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, OrderType, Side, TimeInForce
 
 def record(portfolio, number):
     id_ = f"{portfolio}-{number}"

@@ -24,7 +24,8 @@ from lts.domain.order_flow import (
     PlaceOrder,
     WithdrawOrder,
 )
-from lts.domain.orders import ApprovedOrder, Order, OrderStatus
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, Order
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.risk import SetTradingState, TradingState, TradingStateChanged
 from lts.domain.signals import SignalRaised

@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.domain.fills import Fill
-from lts.domain.orders import (
-    TRANSITIONS,
-    ApprovedOrder,
-    IllegalTransition,
-    Order,
-    OrderRecord,
-    OrderStatus,
-    Side,
-)
+from lts.domain.order_record import IllegalTransition, OrderRecord
+from lts.domain.order_status import TRANSITIONS, OrderStatus
+from lts.domain.orders import ApprovedOrder, Order, Side
 
 pytestmark = pytest.mark.requirement("INT-4.5", "LTS-003")
 

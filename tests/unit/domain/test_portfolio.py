@@ -107,6 +107,32 @@ def test_a_fill_arriving_twice_is_booked_once(
     assert again.value({"SP500": 1.0, "ES": 1.0}) == once.value({"SP500": 1.0, "ES": 1.0})
 
 
+@given(trades, st.integers(0, 25))
+def test_books_that_begin_with_what_was_archived_are_the_same(
+    fill_of: Callable[..., Fill], trades: list[tuple[str, Side, Decimal, Decimal, Decimal]], cut: int
+) -> None:
+    whole, archived, again, fills = opened(), opened(), opened(), fills_of(fill_of, trades)
+    for fill in fills:
+        whole.book(fill)
+    for fill in fills[:cut]:
+        archived.book(fill)
+    for position in archived.positions.values():
+        assert again.bring_forward(position, 1)
+        assert not again.bring_forward(position, 1)
+    for fill in fills[cut:]:
+        assert again.book(fill)
+    assert (again.positions, again.worth()) == (whole.positions, whole.worth())
+    for account in ("cash", "capital", "realised", "fees", "positions:SP500", "positions:ES"):
+        assert again.ledger.balance(account, "USD") == whole.ledger.balance(account, "USD")
+    assert again.ledger.total("USD") == 0
+
+
+def test_what_was_archived_of_another_portfolio_is_refused() -> None:
+    for position in (Position("other", "ES"), Position("trend", "X")):
+        with pytest.raises(ValueError, match="does not belong in the books of trend"):
+            opened().bring_forward(position, 1)
+
+
 def test_a_fill_is_the_same_only_with_the_same_broker(fill_of: Callable[..., Fill]) -> None:
     book = opened()
     assert book.book(fill_of(exec_id="1", broker="paper"))

@@ -8,6 +8,7 @@ from lts.domain.fills import Fill
 from lts.domain.market import Bar, Instrument
 from lts.domain.orders import Side
 from lts.domain.portfolio import Book
+from lts.domain.positions import Position
 from lts.domain.valuation import Valuation
 
 pytestmark = pytest.mark.requirement("INT-4.6")
@@ -65,7 +66,7 @@ def test_closes_valued_together_come_to_what_they_come_to_one_by_one(
                 number, symbol, data.draw(st.sampled_from(Side)), data.draw(st.integers(1, 3)), price
             )
             book.book(fill)
-            valuation.turn(fill)
+            valuation.turn(fill.instrument, fill.price)
             marks.setdefault(symbol, price)
 
     assert valuation.marks == marks
@@ -80,8 +81,17 @@ def test_what_is_held_before_its_first_close_is_marked_at_the_price_of_its_fill(
     valuation = Valuation(book)
     fill = trading(1, "A", Side.BUY, 2, 7.5)
     book.book(fill)
-    valuation.turn(fill)
+    valuation.turn(fill.instrument, fill.price)
     valuation.closes.append(closing("B", 1, 3.0))
 
     assert valuation.marks == {"A": 7.5, "B": 3.0}
     assert list(valuation.curve.values) == [999.0]
+
+
+def test_what_is_held_from_the_beginning_has_its_average_price_until_a_close() -> None:
+    book = books(SYMBOLS)
+    book.bring_forward(Position("p", "A", quantity=Decimal(4), cost=Decimal(10)), 0)
+    valuation = Valuation(book)
+    assert valuation.marks == {"A": 2.5}
+    valuation.closes.append(closing("A", 1, 3.0))
+    assert valuation.marks == {"A": 3.0}

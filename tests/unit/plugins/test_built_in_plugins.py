@@ -25,9 +25,11 @@ def admitted(kind: str, name: str) -> Admitted:
 
 def test_all_of_them_are_found() -> None:
     assert BUILT_IN == [
+        ("broker", "oanda"),
         ("broker", "paper"),
         ("core", "default"),
         ("feed", "csv"),
+        ("feed", "oanda"),
         ("pipeline", "default"),
         ("portfolio", "fixed_fraction"),
         ("portfolio", "fixed_quantity"),

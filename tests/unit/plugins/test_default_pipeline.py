@@ -60,12 +60,12 @@ async def test_it_starts_the_portfolio_and_a_strategy_an_asset() -> None:
     ("policy", "said"),
     [
         ({"on_failure": "hold"}, []),
-        ({"on_failure": "cancel"}, [CancelAll("test")]),
-        ({}, [CancelAll("test")]),
+        ({"on_failure": "cancel"}, [CancelAll("portfolio:test")]),
+        ({}, [CancelAll("portfolio:test")]),
         (
             {"on_failure": "flatten"},
             [
-                CancelAll("test"),
+                CancelAll("portfolio:test"),
                 SignalRaised("test", "OTHER", 0.0, "strategy/test/OTHER is out of service"),
             ],
         ),
@@ -86,7 +86,7 @@ async def test_what_is_held_is_closed_when_the_cancels_are_through_and_not_befor
     async with Bench(DefaultPipeline, {"on_failure": "flatten"}) as bench:
         await bench.hear(ActorQuarantined("strategy/test/TEST", "it raised too often", "hold"))
         await bench.advance(seconds=0.999)
-        assert bench.asked(CancelAll) == [CancelAll("test")]
+        assert bench.asked(CancelAll) == [CancelAll("portfolio:test")]
         assert bench.published(SignalRaised) == []
         await bench.advance(seconds=0.001)
         assert [signal.target for signal in bench.published(SignalRaised)] == [0.0]

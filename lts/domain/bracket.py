@@ -1,0 +1,163 @@
+"""A bracket: the orders that take what a portfolio holds of an instrument out of the market by themselves.
+
+Each entry has its own: a stop-loss (fixed or trailing) and a take-profit that wait for it, only reduce,
+and end each other. They are priced from the last close when the entry is proposed: their intents are
+durable before anything trades.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
+
+from lts.config.schema import ProtectionPlan
+from lts.domain.market import Instrument
+from lts.domain.money import ZERO, unrounded
+from lts.domain.order_flow import OrderFilled
+from lts.domain.order_record import OrderRecord
+from lts.domain.orders import Order, OrderType, Side, Terms, TimeInForce
+
+_BUY, _SELL = Side.BUY, Side.SELL
+_FULL = Decimal(10_000)
+
+Number = Callable[[], str]
+"""Gives the next client order id."""
+
+
+class Bracket:
+    """What protects one instrument in one portfolio, and what closes it."""
+
+    __slots__ = ("_entries", "_exits", "closing", "instrument", "plan")
+
+    def __init__(self, instrument: Instrument, plan: ProtectionPlan | None = None) -> None:
+        self.instrument = instrument
+        self.plan = plan
+        """None: nothing new is protected, and what was protected before is looked after."""
+        self._exits: dict[str, Order] = {}
+        self._entries: set[str] = set()
+        """The entries of exits that have traded, so that the exits may have been sent."""
+        self.closing: set[str] = set()
+        """Open orders that only reduce and wait for nothing."""
+
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """The open protective orders, by client order id."""
+        return tuple(self._exits)
+
+    def protect(self, entry: Order, quantity: Decimal, reference: Decimal, number: Number) -> Iterator[Order]:
+        """Yield the orders that protect so much of an entry, and look after them."""
+        if self.plan is None or not quantity:
+            return
+        for kind, terms in exits(self.plan, self.instrument, entry.side, quantity, reference):
+            made = _exit(entry, number(), kind, terms)
+            self._exits[made.client_order_id] = made
+            yield made
+
+    def recall(self, record: OrderRecord, entry: OrderRecord | None) -> None:
+        """Look after an open order that was journalled before, and its entry."""
+        order = record.order
+        if not is_exit(order):
+            self.closing.add(order.client_order_id)
+            return
+        self._exits[order.client_order_id] = order
+        if entry is not None and entry.filled:
+            self._entries.add(order.parent)
+
+    def trade(self, filled: OrderFilled) -> None:
+        """Take note that an order has traded."""
+        name = filled.fill.client_order_id
+        if any(order.parent == name for order in self._exits.values()):
+            self._entries.add(name)
+        if filled.status.is_closed:
+            self.end(name)
+
+    def end(self, client_order_id: str) -> None:
+        """Take note that an order is over."""
+        self.closing.discard(client_order_id)
+        if self._exits.pop(client_order_id, None):
+            self._entries.intersection_update({order.parent for order in self._exits.values()})
+
+    def idle(self, held: Decimal, entering: Collection[str]) -> list[str]:
+        """Return the protective orders that protect nothing any more, by client order id.
+
+        The desk ends the exits of an entry that never traded; those of one that may still trade
+        (`entering`) have to stay.
+        """
+        return [
+            name
+            for name, order in self._exits.items()
+            if order.parent in self._entries
+            and order.parent not in entering
+            and (not held or (order.side is _BUY) is (held > 0))
+        ]
+
+
+def is_exit(order: Order) -> bool:
+    """Whether an order protects what another one opens: it trades nothing that is not there by then."""
+    return bool(order.reduce_only and order.parent)
+
+
+def split(closable: Decimal, missing: Decimal) -> tuple[Decimal, Decimal]:
+    """Return how much of what is to be traded closes what is held, and how much opens; all have a sign.
+
+    What closes can then be told to only reduce: should a stop trade before it, it opens no other side.
+    """
+    if not closable or (closable > 0) is (missing > 0):
+        return ZERO, missing
+    closing = missing if abs(missing) <= abs(closable) else closable.copy_negate()
+    return closing, missing - closing
+
+
+@unrounded
+def exits(
+    plan: ProtectionPlan, instrument: Instrument, entered: Side, quantity: Decimal, reference: Decimal
+) -> list[tuple[OrderType, Terms]]:
+    """Return what protects an entry: prices are whole ticks, snapped towards the reference price.
+
+    So a stop never loses more, and a profit is never taken later, than was asked for. Each stays at least
+    one tick away from the reference.
+    """
+    tick, long = instrument.tick_size, entered is _BUY
+    found: list[tuple[OrderType, Terms]] = []
+    if plan.stop_loss_bps is not None:
+        trigger = _beside(reference, plan.stop_loss_bps, tick, below=long)
+        found.append((OrderType.STOP, Terms(quantity, trigger_price=trigger)))
+    if plan.trailing_bps is not None:
+        offset = max(reference * plan.trailing_bps / _FULL // tick, Decimal(1)) * tick
+        found.append((OrderType.TRAILING_STOP, Terms(quantity, trailing_offset=offset)))
+    if plan.take_profit_bps is not None:
+        limit = _beside(reference, plan.take_profit_bps, tick, below=not long)
+        found.append((OrderType.LIMIT, Terms(quantity, limit_price=limit)))
+    return found
+
+
+def _beside(reference: Decimal, bps: Decimal, tick: Decimal, *, below: bool) -> Decimal:
+    """A price so many basis points below or above another one, in whole ticks towards it."""
+    distance = reference * bps / _FULL
+    if below:
+        nearest = _up(reference, tick) - 1
+        return max(min(_up(reference - distance, tick), nearest), Decimal(1)) * tick
+    return max((reference + distance) // tick, reference // tick + 1) * tick
+
+
+def _up(price: Decimal, tick: Decimal) -> Decimal:
+    """How many ticks a price is, rounded up."""
+    return price // tick + (1 if price % tick else 0)
+
+
+def _exit(entry: Order, name: str, kind: OrderType, terms: Terms) -> Order:
+    return Order(
+        name,
+        entry.portfolio,
+        entry.instrument,
+        entry.broker,
+        _SELL if entry.side is _BUY else _BUY,
+        terms.quantity,
+        kind,
+        terms.limit_price,
+        TimeInForce.GTC,
+        entry.created_at,
+        trigger_price=terms.trigger_price,
+        trailing_offset=terms.trailing_offset,
+        reduce_only=True,
+        parent=entry.client_order_id,
+        group=entry.client_order_id,
+    )
