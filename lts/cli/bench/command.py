@@ -15,6 +15,7 @@ from lts.cli.bench.bus import measure_bus
 from lts.cli.bench.orders import measure_orders
 from lts.cli.bench.scale import SIZES, measure_scale
 from lts.cli.bench.targets import table
+from lts.cli.bench.tick_to_order import measure_tick_to_order
 from lts.cli.options import Json
 from lts.cli.report import as_json, say
 
@@ -36,9 +37,11 @@ Bars = Annotated[int, Option(min=100, help="Generated bars.")]
 Portfolios = Annotated[int, Option(min=SIZES[0], help="Portfolios of the largest system.")]
 Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")]
 
+Ticks = Annotated[int, Option(min=10, help="Ticks in a round, of each system.")]
 Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
+TICKS = 500
 
 MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "bus": measure_bus,
@@ -46,6 +49,7 @@ MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "backtest": measure_backtest,
     "scale": measure_scale,
     "orders": measure_orders,
+    "tick-to-order": measure_tick_to_order,
 }
 
 
@@ -72,6 +76,7 @@ def everything(
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
         "orders": (rounds, orders),
+        "tick-to-order": (rounds, TICKS),
     }
     reports = {}
     spawning = get_context("spawn")
@@ -108,6 +113,12 @@ def backtest(json: Json = False, rounds: Rounds = ROUNDS, bars: Bars = BARS) -> 
 def orders(json: Json = False, rounds: Rounds = ROUNDS, orders: Orders = ORDERS) -> None:
     """Orders: durable and audited, beside the same rows written bare; on PostgreSQL, too, if there is one."""
     _measure("orders", json, rounds, orders)
+
+
+@app.command(name="tick-to-order")
+def tick_to_order(json: Json = False, rounds: Rounds = ROUNDS, ticks: Ticks = TICKS) -> None:
+    """Latency: from a bar to the order at its broker, with the journal in memory and on disk."""
+    _measure("tick-to-order", json, rounds, ticks)
 
 
 @app.command()

@@ -11,9 +11,11 @@ from lts.cli.bench.backtest import BacktestReport
 from lts.cli.bench.bus import BusReport
 from lts.cli.bench.orders import EngineReport, OrdersReport
 from lts.cli.bench.scale import ScaleReport
+from lts.cli.bench.tick_to_order import TickToOrderReport
 
 MEGABYTE = 1_000_000
 TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000, 4.0
+TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
 SAME = (0.75, 1.25)
 
@@ -58,6 +60,8 @@ def figures(report: Any) -> Iterator[Figure]:
             yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
         case ScaleReport():
             yield from _of_scale(report)
+        case TickToOrderReport():
+            yield from _of_tick_to_order(report)
         case OrdersReport():
             yield from _of_orders("SQLite", report.sqlite)
             if report.postgresql is not None:
@@ -89,6 +93,16 @@ def _of_scale(report: ScaleReport) -> Iterator[Figure]:
         yield Figure(f"{size}: an event", f"{each.event_ns / 1000:.1f} µs, {each.ratio_to_call:.0f}×")
         yield Figure(f"{size}: a portfolio", f"{each.bytes_each:,} B")
         yield Figure(f"{size}: to start", f"{each.start_s:.1f} s")
+
+
+def _of_tick_to_order(report: TickToOrderReport) -> Iterator[Figure]:
+    memory, durable = report.memory, report.durable
+    yield _at_most("tick to order, journal in memory, p50", memory.p50_us, TICK_US, " µs")
+    yield Figure("the same, p99", f"{memory.p99_us:.1f} µs")
+    yield _at_most("tick to order, journal on disk, p50", durable.p50_us, DURABLE_US, " µs")
+    yield Figure("the same, p99", f"{durable.p99_us:.1f} µs")
+    yield _at_most("from 10 portfolios to 1,000, p50", report.growth, GROWTH, "×")
+    yield Figure("1,000 portfolios, p99", f"{report.many.p99_us:.1f} µs")
 
 
 def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
