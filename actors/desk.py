@@ -289,6 +289,16 @@ class Desk(Actor[None]):
         if record is None or record.status not in _WORKING:
             stands = "is not there" if record is None else f"is {record.status}"
             self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+            if record is not None and record.status.is_open:  # risk counts on what it has approved
+                stays = OrderChanged(
+                    record.order.portfolio,
+                    approved.client_order_id,
+                    record.status,
+                    self.clock.now(),
+                    "not modified",
+                    terms=record.terms,
+                )
+                self.publish(stays)
         elif self._advance(record, _PENDING_UPDATE):
             self.send(AmendOrder(record.order.broker, approved.client_order_id, approved.terms))
 

@@ -88,7 +88,8 @@ class KillSwitch(Actor[None]):
                 halt.durable = True
                 self.after(0, LookAgain(strict.scope))
         for account in (await self.ask(GetAccounts())).accounts:
-            self.states.begin("account", self._of_account(account))
+            if (held := self._of_account(account)).state is not _ACTIVE:
+                self.states.begin("account", held)
         self.publish(self.report(GetTradingStates()))  # whoever heeds them may have heard otherwise before
         yield
 

@@ -15,6 +15,7 @@ from lts.domain.journal import RecallOrders
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.order_flow import (
     CancelOrder,
+    GetOrdersUnderWay,
     ModificationApproved,
     ModificationDenied,
     ModifyOrder,
@@ -24,6 +25,7 @@ from lts.domain.order_flow import (
     OrderDenied,
     OrderFilled,
     OrderProposed,
+    OrdersUnderWay,
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Order, OrderType, Terms, TimeInForce, objection_to
@@ -140,6 +142,13 @@ class RiskGate(Actor[RiskPlan]):
             answer = ModificationApproved(portfolio, name, terms)
         self.publish(answer)
         return answer
+
+    @on
+    def report_under_way(self, wanted: GetOrdersUnderWay) -> OrdersUnderWay:
+        """Answer which orders of a portfolio may trade: one that is started anew has to count on them."""
+        open_orders = (each.order for each in self.book.reservations.values())
+        own = tuple(order for order in open_orders if order.portfolio == wanted.portfolio)
+        return OrdersUnderWay(wanted.portfolio, own)
 
     # What became of it
 

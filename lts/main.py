@@ -266,9 +266,9 @@ class System:
             TradingDay(plan.risk.day_begins)
         except ValueError as error:
             raise Refused(f"{plan.file}: risk.day_begins: {error}") from None
+        self._spawn(Desk, None, "desk", assignment=register)
         self._spawn(KillSwitch, None, "kill-switch", assignment=register)
         self._spawn(RiskGate, plan.risk, "risk", assignment=register)
-        self._spawn(Desk, None, "desk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
         if protected := protected_places(plan):
             scope = {"portfolio": frozenset(portfolio for portfolio, _ in protected)}

@@ -5,10 +5,12 @@ and end each other. They are priced from the last close when the entry is propos
 durable before anything trades.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 
 from lts.config.schema import ProtectionPlan
+from lts.domain.fills import Fill
+from lts.domain.journal import OrdersRecalled
 from lts.domain.market import Instrument
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderFilled
@@ -52,7 +54,7 @@ class Bracket:
             yield made
 
     def recall(self, record: OrderRecord, entry: OrderRecord | None) -> None:
-        """Look after an open order that was journalled before, and its entry."""
+        """Look after an open order that only reduces and was journalled before, and its entry."""
         order = record.order
         if not is_exit(order):
             self.closing.add(order.client_order_id)
@@ -90,9 +92,45 @@ class Bracket:
         ]
 
 
+class Brackets(dict[str, Bracket]):
+    """The brackets of a portfolio by instrument: of what is to be protected, or was when it was opened."""
+
+    def __init__(self, plans: Mapping[str, ProtectionPlan], instruments: Mapping[str, Instrument]) -> None:
+        super().__init__({symbol: Bracket(instruments[symbol], plan) for symbol, plan in plans.items()})
+        self._instruments = instruments
+
+    def recall(self, journal: OrdersRecalled) -> dict[str, float]:
+        """Take up what is open, and return the targets of what an exit took out of the market last.
+
+        That was wanted until then, and a strategy that is born again need not enter once more.
+        """
+        records = {record.order.client_order_id: record for record in journal.records}
+        for record in filter(_is_open_exit, journal.records):
+            symbol = record.order.instrument
+            self.setdefault(symbol, Bracket(self._instruments[symbol]))
+        for record in journal.records:
+            order = record.order
+            if record.leaves and order.reduce_only and order.instrument in self:
+                self[order.instrument].recall(record, records.get(order.parent))
+        fills = {each.instrument: each for each in journal.booked if isinstance(each, Fill)}
+        return {
+            symbol: float(-fill.side.sign)
+            for symbol, fill in fills.items()
+            if fill.client_order_id in records and is_exit(records[fill.client_order_id].order)
+        }
+
+    def leads_on(self, order: Order) -> bool:
+        """Whether an open order that was journalled before is one that leads to a target."""
+        return not order.reduce_only or (order.instrument in self and not is_exit(order))
+
+
 def is_exit(order: Order) -> bool:
     """Whether an order protects what another one opens: it trades nothing that is not there by then."""
     return bool(order.reduce_only and order.parent)
+
+
+def _is_open_exit(record: OrderRecord) -> bool:
+    return is_exit(record.order) and bool(record.leaves)
 
 
 def split(closable: Decimal, missing: Decimal) -> tuple[Decimal, Decimal]:

@@ -34,6 +34,19 @@ class OrderDenied(Event, key="portfolio", gc=False):
     at: int
 
 
+class OrdersUnderWay(Event, key="portfolio"):
+    """The orders of a portfolio that risk has let pass and that may trade, also those not journalled yet."""
+
+    portfolio: str
+    orders: tuple[Order, ...] = ()
+
+
+class GetOrdersUnderWay(Request[OrdersUnderWay]):
+    """Asks risk which orders of a portfolio it counts on."""
+
+    portfolio: str
+
+
 class OrderJournalled(Event, gc=False):
     """The intent is durable: the order may go on the wire."""
 

@@ -10,7 +10,8 @@ from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, Terms
 
 _WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
-_INITIALIZED, _PENDING_UPDATE = OrderStatus.INITIALIZED, OrderStatus.PENDING_UPDATE
+_INITIALIZED, _UNKNOWN = OrderStatus.INITIALIZED, OrderStatus.UNKNOWN
+_PENDING_UPDATE = OrderStatus.PENDING_UPDATE
 
 
 class Reservation:
@@ -60,6 +61,8 @@ class Reservation:
     def fill(self, quantity: Decimal, status: OrderStatus) -> None:
         """Take note that so much of it has traded."""
         self.filled = UNROUNDED.add(self.filled, quantity)
+        if self.wanted is not None and self.status is _UNKNOWN:  # that it trades shows that it works as before
+            self._doubt(status)
         self.status = status
         self._count()
 

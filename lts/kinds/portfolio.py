@@ -11,13 +11,19 @@ from typing import Any, ClassVar, Generic, TypeVar
 from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
-from lts.domain.bracket import Bracket, is_exit, split
+from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.fills import Fill
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import UNROUNDED, ZERO, exact, plain
-from lts.domain.order_flow import CancelOrder, OrderChanged, OrderDenied, OrderFilled, OrderProposed
-from lts.domain.order_record import OrderRecord
+from lts.domain.order_flow import (
+    CancelOrder,
+    GetOrdersUnderWay,
+    OrderChanged,
+    OrderDenied,
+    OrderFilled,
+    OrderProposed,
+)
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
@@ -79,7 +85,7 @@ class Portfolio(Plugin[P], Generic[P]):
         EmergencyExit,
         AllBooked,
     )
-    asks = (RecallOrders, RecallDeposits, RecentBars, CancelOrder)
+    asks = (GetOrdersUnderWay, RecallOrders, RecallDeposits, RecentBars, CancelOrder)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
@@ -88,6 +94,7 @@ class Portfolio(Plugin[P], Generic[P]):
         recalled = await self.ask(RecallDeposits(kept.portfolio))
         for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
             self.book.deposit(deposit.amount, deposit.at, deposit.reference)
+        under_way = (await self.ask(GetOrdersUnderWay(kept.portfolio))).orders
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
         self.sequences = dict.fromkeys(kept.instruments, 0)
         for snapshot in journal.snapshots:
@@ -100,14 +107,21 @@ class Portfolio(Plugin[P], Generic[P]):
         """What is under way, by instrument and order, negative for sales."""
         self.ordered: dict[str, Decimal] = {}
         """What each of these orders is for in all, likewise."""
-        self.brackets = {
-            symbol: Bracket(kept.instruments[symbol], plan) for symbol, plan in kept.protection.items()
-        }
-        records = {record.order.client_order_id: record for record in journal.records}
+        self.brackets = Brackets(kept.protection, kept.instruments)
+        taken_out = self.brackets.recall(journal)
         for record in journal.records:
-            self.sequences[record.order.instrument] += 1
-            if record.leaves:
-                self._recall(record, records)
+            order = record.order
+            self.sequences[order.instrument] += 1
+            if record.leaves and self.brackets.leads_on(order):
+                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
+                self.ordered[order.client_order_id] = order.side.signed(record.quantity)
+        journalled = {record.order.client_order_id for record in journal.records}
+        for order in under_way:  # what was approved just before a restart is not journalled yet
+            if order.client_order_id not in journalled:
+                self.sequences[order.instrument] += 1
+                if self.brackets.leads_on(order):
+                    self._count_on(order)
+        self.targets |= {symbol: side for symbol, side in taken_out.items() if not self.leaves[symbol]}
         for booked in journal.booked:
             if isinstance(booked, Fill):
                 self._book(booked)
@@ -251,19 +265,6 @@ class Portfolio(Plugin[P], Generic[P]):
                 with suppress(AskError):
                     self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
-    def _recall(self, record: OrderRecord, records: Mapping[str, OrderRecord]) -> None:
-        """Take up an order that was open in the journal."""
-        order = record.order
-        symbol = order.instrument
-        if is_exit(order) and symbol not in self.brackets:  # the plan asks for none any more, and it is there
-            self.brackets[symbol] = Bracket(self.assignment.instruments[symbol])
-        bracket = self.brackets.get(symbol)
-        if order.reduce_only and bracket is not None:
-            bracket.recall(record, records.get(order.parent))
-        if not order.reduce_only or (bracket is not None and not is_exit(order)):
-            self.leaves[symbol][order.client_order_id] = order.side.sign * record.leaves
-            self.ordered[order.client_order_id] = order.side.signed(record.quantity)
-
     def _pursue(self, signal: SignalRaised) -> None:
         """Propose the order that leads from what is held, and what is under way, to the signal's target."""
         symbol = signal.instrument
@@ -343,12 +344,17 @@ class Portfolio(Plugin[P], Generic[P]):
             self.clock.now(),
             reduce_only=reduce_only,
         )
-        self.leaves[symbol][order.client_order_id] = missing
-        self.ordered[order.client_order_id] = missing
+        self._count_on(order)
         if reduce_only and (bracket := self.brackets.get(symbol)):
             bracket.closing.add(order.client_order_id)
         self.publish(OrderProposed(portfolio, order))
         return order
+
+    def _count_on(self, order: Order) -> None:
+        """Count on an order to trade whole."""
+        signed = order.side.signed(order.quantity)
+        self.leaves[order.instrument][order.client_order_id] = signed
+        self.ordered[order.client_order_id] = signed
 
     def _recount(self, client_order_id: str, quantity: Decimal) -> None:
         """Count on an order for what it was modified to."""

@@ -17,7 +17,14 @@ from lts.domain.journal import (
     TradingStatesRecalled,
 )
 from lts.domain.market import Bar, History, RecentBars
-from lts.domain.order_flow import JournalOrder, JournalSynced, OrderJournalled, SyncJournal
+from lts.domain.order_flow import (
+    GetOrdersUnderWay,
+    JournalOrder,
+    JournalSynced,
+    OrderJournalled,
+    OrdersUnderWay,
+    SyncJournal,
+)
 from lts.domain.plugins import PluginStarted, StartPlugin
 from lts.domain.reconciliation import AccountsReported, GetAccounts
 from lts.domain.risk import (
@@ -66,6 +73,7 @@ class Answers(dict[type[Request[Any]], Any]):
             RecallDeposits: DepositsRecalled(),
             RecallProgress: ProgressRecalled(),
             GetAccounts: AccountsReported(()),
+            GetOrdersUnderWay: lambda wanted: OrdersUnderWay(wanted.portfolio),
             JournalOrder: _journalled,
             SyncJournal: _synced,
             StartPlugin: _started,

@@ -625,7 +625,7 @@ class DeskMachine(RuleBasedStateMachine):
         if status is before:
             return
         assert status in TRANSITIONS[before], f"{name}: from {before} to {status}"
-        assert status is not S.FILLED
+        assert status is not S.FILLED or self.filled[name] >= self.ordered[name]
         assert status is not S.SUBMITTED or name in self.journalled, "an intent is durable before it is sent"
         assert status is not S.PARTIALLY_FILLED or self.filled[name]
         if before is S.UNKNOWN:

@@ -1,5 +1,6 @@
 """Health counts what goes wrong, and answers how the system is in a word with reasons."""
 
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,7 @@ from actors.health import Health
 from bus import HandlerSlow, Pressure, PressureChanged, Vitals
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.order_flow import OrderAlarmed
+from lts.domain.protection import ProtectionChanged
 from lts.testing import Bench
 
 pytestmark = pytest.mark.requirement("INT-004", "INT-9.2")
@@ -70,6 +72,17 @@ async def test_order_alarms_degrade_and_are_counted() -> None:
         await bench.hear(*[OrderAlarmed("test", "test-TEST-000001", "overfilled", 0)] * 2)
         report = await asked(bench)
         assert (report.status, report.reasons) == (HealthStatus.DEGRADED, ("2 orders raised an alarm",))
+
+
+async def test_what_has_no_stop_that_works_degrades_until_it_has() -> None:
+    async with health() as bench:
+        await bench.hear(ProtectionChanged("trend", "TEST", Decimal("2.50"), 0))
+        await bench.hear(ProtectionChanged("trend", "OTHER", Decimal(0), 0))
+        report = await asked(bench)
+        assert report.status is HealthStatus.DEGRADED
+        assert report.reasons == ("2.5 of TEST in trend has no stop that works",)
+        await bench.hear(ProtectionChanged("trend", "TEST", Decimal(0), 0))
+        assert (await asked(bench)).status is HealthStatus.OK
 
 
 async def test_slow_handlers_are_counted() -> None:

@@ -8,6 +8,7 @@ import pytest
 from actors.statistics import Sampled, Statistics
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.performance import EquityCurve
+from lts.domain.protection import GetProtection, Protected, ProtectionReported
 from lts.domain.statistics import AT_ONCE
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.units import KeepSamples, NotPerformed, Perform, Performed, RollUp
@@ -82,6 +83,25 @@ async def test_a_sample_has_the_figures_of_every_portfolio_and_of_the_system() -
     assert sample.values["storage/slowest_commit_ms"] == 1.5
     assert all(type(value) is float for value in sample.values.values())
     assert {unit.who for unit in scene.asked(Perform)} == {"statistics"}
+
+
+async def test_a_sample_has_the_figures_of_what_protects_a_portfolio() -> None:
+    covered = Protected("TEST", Decimal(5), Decimal(5), 1.5, 1)
+    lacking = Protected("OTHER", Decimal(-5), Decimal(4), 2.0, 0)
+    answers = {
+        GetAccount: lambda wanted: account(wanted.portfolio),
+        GetStorage: STORAGE,
+        GetProtection: lambda wanted: ProtectionReported(wanted.portfolio, (covered, lacking)),
+        Perform: Performed(),
+    }
+    async with Bench(Statistics, Sampled(("main", "trend"), ("trend",)), answers=answers) as scene:
+        await scene.advance(60)
+        [sample] = kept(scene)
+    assert sample.values["portfolio/trend/unprotected_s"] == 3.5
+    assert sample.values["portfolio/trend/unprotected"] == 1.0
+    assert sample.values["portfolio/trend/emergency_exits"] == 1.0
+    assert "portfolio/main/unprotected_s" not in sample.values
+    assert scene.asked(GetProtection) == [GetProtection("trend")]
 
 
 async def test_samples_are_taken_at_whole_minutes_of_market_time() -> None:

@@ -119,6 +119,36 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         'strategy = "../sma"',
         (f"{ASSET}, strategy: a plugin's name is made of",),
     ),
+    "protection is empty": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = {}',
+        ("protection: there is nothing that protects",),
+    ),
+    "a protection has two stops": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = { stop_loss_bps = 5, trailing_bps = 5 }',
+        ("protection: stop_loss_bps and trailing_bps are two sorts of stop",),
+    ),
+    "a stop is as far away as the price": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = { stop_loss_bps = 10000 }',
+        ("protection.stop_loss_bps must be less than 10000",),
+    ),
+    "a protection has nothing that can be missing": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = { take_profit_bps = 5, emergency_exit_after_s = 1 }',
+        ("protection: emergency_exit_after_s needs a stop",),
+    ),
+    "a protection is mistyped": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = { stop_los_bps = 5 }',
+        ("unknown key 'stop_los_bps'; did you mean 'stop_loss_bps'?",),
+    ),
+    "an exit is never": (
+        'strategy = "sma_cross"',
+        'strategy = "sma_cross"\nprotection = { stop_loss_bps = 5, emergency_exit_after_s = 0 }',
+        ("protection.emergency_exit_after_s must be greater than 0",),
+    ),
     "a plugin's name is badly joined": (
         'plugin = "csv"',
         'plugin = "c__sv"',

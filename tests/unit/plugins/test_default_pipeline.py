@@ -1,9 +1,12 @@
 """The default pipeline starts one portfolio, gives the beat, measures, and answers failures."""
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from lts.config.schema import ProtectionPlan
 from lts.sdk import (
     ActorQuarantined,
     AssetPlan,
@@ -54,6 +57,15 @@ async def test_it_starts_the_portfolio_and_a_strategy_an_asset() -> None:
             "test.toml: portfolio 'test', asset 'TEST', params",
             "test.toml: portfolio 'test', asset 'OTHER', params",
         ]
+
+
+async def test_it_tells_the_portfolio_what_is_to_be_protected() -> None:
+    protection = ProtectionPlan(stop_loss_bps=Decimal(200))
+    given = two_assets()
+    assets = (given.plan.assets[0], given.plan.assets[1].model_copy(update={"protection": protection}))
+    plan = given.plan.model_copy(update={"assets": assets})
+    async with Bench(DefaultPipeline, assignment=replace(given, plan=plan)) as bench:
+        assert bench.asked(StartPlugin)[0].assignment.protection == {"OTHER": protection}
 
 
 @pytest.mark.parametrize(
