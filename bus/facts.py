@@ -42,7 +42,7 @@ class ActorStopped(Event, key="actor"):
 class DeadLetter(Event, delivery=Delivery.URGENT):
     """A message that nobody handled to its end, and why.
 
-    It is urgent, so that an actor that takes up once more what it `failed` at does so before what waits for it.
+    It is urgent: an actor that takes up once more what it `failed` at does so before what waits for it.
     """
 
     message: Any

@@ -50,13 +50,16 @@ from lts.domain.money import exact, plain, unrounded
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
+    CancelOrder,
     ExecType,
     ExecutionReport,
+    GetOrdersUnderWay,
     OrderApproved,
     OrderChanged,
     OrderDenied,
     OrderFilled,
     OrderProposed,
+    OrdersUnderWay,
     PlaceOrder,
     QueryOrder,
     WithdrawOrder,
@@ -74,6 +77,7 @@ from lts.domain.plugins import (
     SystemReady,
 )
 from lts.domain.positions import Position, PositionChanged
+from lts.domain.protection import EmergencyExit
 from lts.domain.reconciliation import (
     CursorRecalled,
     PositionAdjusted,
@@ -93,7 +97,7 @@ from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
 from lts.kinds.pipeline import Pipeline, PipelineAssignment
 from lts.kinds.plugin import Params
-from lts.kinds.portfolio import Portfolio, PortfolioAssignment
+from lts.kinds.portfolio import AllBooked, Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
 from lts.web.address import WebAddress, is_loopback
@@ -111,6 +115,7 @@ __all__ = [
     "ActorFailed",
     "ActorQuarantined",
     "ActorStarted",
+    "AllBooked",
     "AmendOrder",
     "ApprovedOrder",
     "AssetPlan",
@@ -121,6 +126,7 @@ __all__ = [
     "BrokerAssignment",
     "BrokerPlan",
     "CancelAll",
+    "CancelOrder",
     "ClosePositions",
     "Core",
     "CoreAssignment",
@@ -128,6 +134,7 @@ __all__ = [
     "DebugInfo",
     "Deposit",
     "DepositsRecalled",
+    "EmergencyExit",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -140,6 +147,7 @@ __all__ = [
     "GetDebugInfo",
     "GetFeedProgress",
     "GetHealth",
+    "GetOrdersUnderWay",
     "HealthReported",
     "HealthStatus",
     "History",
@@ -155,6 +163,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "OrdersRecalled",
+    "OrdersUnderWay",
     "Params",
     "Pipeline",
     "PipelineAssignment",

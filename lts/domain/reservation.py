@@ -61,8 +61,8 @@ class Reservation:
     def fill(self, quantity: Decimal, status: OrderStatus) -> None:
         """Take note that so much of it has traded."""
         self.filled = UNROUNDED.add(self.filled, quantity)
-        if self.wanted is not None and self.status is _UNKNOWN:  # that it trades shows that it works as before
-            self._doubt(status)
+        if self.wanted is not None and self.status is _UNKNOWN:
+            self._doubt(status)  # that it trades shows that it works as before
         self.status = status
         self._count()
 

@@ -1,7 +1,7 @@
 """A portfolio: one owner's money. It turns signals into orders, and fills into positions."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +24,7 @@ from lts.domain.order_flow import (
     OrderFilled,
     OrderProposed,
 )
+from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
@@ -109,18 +110,7 @@ class Portfolio(Plugin[P], Generic[P]):
         """What each of these orders is for in all, likewise."""
         self.brackets = Brackets(kept.protection, kept.instruments)
         taken_out = self.brackets.recall(journal)
-        for record in journal.records:
-            order = record.order
-            self.sequences[order.instrument] += 1
-            if record.leaves and self.brackets.leads_on(order):
-                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
-                self.ordered[order.client_order_id] = order.side.signed(record.quantity)
-        journalled = {record.order.client_order_id for record in journal.records}
-        for order in under_way:  # what was approved just before a restart is not journalled yet
-            if order.client_order_id not in journalled:
-                self.sequences[order.instrument] += 1
-                if self.brackets.leads_on(order):
-                    self._count_on(order)
+        self._take_up(journal.records, under_way)
         self.targets |= {symbol: side for symbol, side in taken_out.items() if not self.leaves[symbol]}
         for booked in journal.booked:
             if isinstance(booked, Fill):
@@ -257,6 +247,27 @@ class Portfolio(Plugin[P], Generic[P]):
             "working": [order for leaves in self.leaves.values() for order in leaves],
             "protective": [order for bracket in self.brackets.values() for order in bracket.exits],
         }
+
+    def _take_up(self, records: Iterable[OrderRecord], under_way: Iterable[Order]) -> None:
+        """Count the orders that there were, and count on those that are open.
+
+        Args:
+            records: what the journal has.
+            under_way: what was approved, of which the last may not have been journalled yet.
+        """
+        journalled = set()
+        for record in records:
+            order = record.order
+            journalled.add(order.client_order_id)
+            self.sequences[order.instrument] += 1
+            if record.leaves and self.brackets.leads_on(order):
+                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
+                self.ordered[order.client_order_id] = order.side.signed(record.quantity)
+        for order in under_way:
+            if order.client_order_id not in journalled:
+                self.sequences[order.instrument] += 1
+                if self.brackets.leads_on(order):
+                    self._count_on(order)
 
     async def _recall_marks(self) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
