@@ -439,10 +439,11 @@ class Desk(Actor[None]):
     def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
         """Go where a report leads; what it says beside a state is told even if that stays."""
         states = path(record, report.kind)
+        too_early = report.kind is _CANCEL_REJECTED and _overtook(record)
         for status in states:
             if not self._advance(record, status, report.reason, report):
                 return
-        if report.kind is _CANCEL_REJECTED and record.status is _SUBMITTED:  # the cancel overtook the order
+        if too_early and record.status.is_open:
             self.unwanted.add(record.order.client_order_id)
         news = report.venue_order_id or report.terms is not None
         if news and (states or record.status.is_open) and record.learn(report) and not states:
@@ -610,6 +611,14 @@ class Desk(Actor[None]):
         self.publish(OrderAlarmed(portfolio, client_order_id, alarm, self.clock.now()))
         if cause is not None:
             self.give_up(cause, alarm)
+
+
+def _overtook(record: OrderRecord) -> bool:
+    """Whether the cancel under way was sent before its order was known to be there: it may have come first."""
+    states = [status for status, _ in record.history[-4:]]
+    if states[-1] is not _PENDING_CANCEL:
+        return False
+    return states[-2] is _SUBMITTED or (states[0] is _SUBMITTED and states[1] is _PENDING_CANCEL)
 
 
 def _is_on_its_way(record: OrderRecord) -> bool:

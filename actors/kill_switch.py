@@ -173,7 +173,9 @@ class KillSwitch(Actor[None]):
     @on
     def keep_again(self, due: KeepAgain) -> None:
         """Try once more to make a state durable."""
-        if due.scope in self.unkept:
+        if due.scope in self.setting:  # what becomes of that is known first
+            self.after(KEEP_AGAIN_S, due)
+        elif due.scope in self.unkept:
             self.send(JournalTradingState(self.unkept[due.scope]))
 
     @on
@@ -279,6 +281,7 @@ class KillSwitch(Actor[None]):
         """Have a state hold from this moment on, and make it durable meanwhile."""
         scope = changed.scope
         self._supersede(changed)
+        self.unkept.pop(scope, None)
         self.states.latch(changed)
         self._tell(scope)
         self.send(JournalTradingState(changed))
@@ -295,13 +298,13 @@ class KillSwitch(Actor[None]):
 
     def _supersede(self, changed: TradingStateChanged) -> None:
         """Answer whoever still waits for another state of the scope."""
-        self.unkept.pop(changed.scope, None)
         _, later = self.setting.pop(changed.scope, (None, None))
         if later is not None:
             later.answer(TradingStateNotSet(changed.scope, f"{changed.state.value} was commanded meanwhile"))
 
     def _relax(self, changed: TradingStateChanged) -> None:
         """Have a less strict state hold; a halt that was under way is over."""
+        self.unkept.pop(changed.scope, None)
         self.states.latch(changed)
         halt = self.halts.pop(changed.scope, None)
         if halt is not None:

@@ -1,13 +1,21 @@
 """Protection: watches that what is held has a stop that works, and calls for an exit where it has none."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from bus import SECOND, Actor, DeadLetter, Event, on
 from lts.domain.fills import Fill
 from lts.domain.journal import OrdersRecalled, RecallOrders
 from lts.domain.money import plain, unrounded
-from lts.domain.order_flow import OrderAlarmed, OrderApproved, OrderChanged, OrderDenied, OrderFilled
+from lts.domain.order_flow import (
+    GetOrdersUnderWay,
+    OrderAlarmed,
+    OrderApproved,
+    OrderChanged,
+    OrderDenied,
+    OrderFilled,
+)
 from lts.domain.order_record import IllegalTransition, OrderRecord
+from lts.domain.orders import Order
 from lts.domain.positions import PositionChanged
 from lts.domain.protection import (
     Cover,
@@ -40,15 +48,16 @@ class Protection(Actor[Mapping[Place, float | None]]):
     """
 
     publishes = (ProtectionChanged, EmergencyExit, OrderAlarmed)
-    asks = (RecallOrders,)
+    asks = (GetOrdersUnderWay, RecallOrders)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
-        """Take up what the journal knows of orders and positions."""
+        """Take up what the journal knows of orders and positions, and risk of orders not journalled yet."""
         self.covers = {place: Cover(*place) for place in self.params}
         self.owners: dict[str, Cover] = {}
         """Of each open order that only reduces: what it is an order of."""
         for portfolio in dict.fromkeys(portfolio for portfolio, _ in self.params):
-            self._take_up(await self.ask(RecallOrders(portfolio=portfolio)))
+            under_way = (await self.ask(GetOrdersUnderWay(portfolio))).orders
+            self._take_up(await self.ask(RecallOrders(portfolio=portfolio)), under_way)
         for cover in self.covers.values():
             self._look(cover)
         yield
@@ -124,7 +133,7 @@ class Protection(Actor[Mapping[Place, float | None]]):
         return ProtectionReported(wanted.portfolio, tuple(cover.report(now) for cover in covers))
 
     @unrounded
-    def _take_up(self, recalled: OrdersRecalled) -> None:
+    def _take_up(self, recalled: OrdersRecalled, under_way: Iterable[Order]) -> None:
         for snapshot in recalled.snapshots:
             held = snapshot.position
             if cover := self.covers.get((held.portfolio, held.instrument)):
@@ -133,7 +142,9 @@ class Protection(Actor[Mapping[Place, float | None]]):
             if cover := self.covers.get((booked.portfolio, booked.instrument)):
                 moved = booked.side.signed(booked.quantity) if isinstance(booked, Fill) else booked.quantity
                 cover.held += moved
-        for record in recalled.records:
+        journalled = {record.order.client_order_id for record in recalled.records}
+        approved = (OrderRecord(order) for order in under_way if order.client_order_id not in journalled)
+        for record in (*recalled.records, *approved):
             self._take(record)
 
     def _take(self, record: OrderRecord) -> None:

@@ -5,7 +5,7 @@ and end each other. They are priced from the last close when the entry is propos
 durable before anything trades.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from lts.config.schema import ProtectionPlan
@@ -53,9 +53,8 @@ class Bracket:
             self._exits[made.client_order_id] = made
             yield made
 
-    def recall(self, record: OrderRecord, entry: OrderRecord | None) -> None:
-        """Look after an open order that only reduces and was journalled before, and its entry."""
-        order = record.order
+    def recall(self, order: Order, entry: OrderRecord | None = None) -> None:
+        """Look after an open order that only reduces and was proposed before, and its entry."""
         if not is_exit(order):
             self.closing.add(order.client_order_id)
             return
@@ -99,19 +98,23 @@ class Brackets(dict[str, Bracket]):
         super().__init__({symbol: Bracket(instruments[symbol], plan) for symbol, plan in plans.items()})
         self._instruments = instruments
 
-    def recall(self, journal: OrdersRecalled) -> dict[str, float]:
+    def recall(self, journal: OrdersRecalled, under_way: Iterable[Order] = ()) -> dict[str, float]:
         """Take up what is open, and return the targets of what an exit took out of the market last.
 
         That was wanted until then, and a strategy that is born again need not enter once more.
+
+        Args:
+            journal: what was journalled.
+            under_way: what was approved, of which the last may not have been journalled yet.
         """
         records = {record.order.client_order_id: record for record in journal.records}
-        for record in filter(_is_open_exit, journal.records):
-            symbol = record.order.instrument
-            self.setdefault(symbol, Bracket(self._instruments[symbol]))
-        for record in journal.records:
-            order = record.order
-            if record.leaves and order.reduce_only and order.instrument in self:
-                self[order.instrument].recall(record, records.get(order.parent))
+        reducing = [each.order for each in journal.records if each.leaves and each.order.reduce_only]
+        reducing += [each for each in under_way if each.reduce_only and each.client_order_id not in records]
+        for order in filter(is_exit, reducing):
+            self.setdefault(order.instrument, Bracket(self._instruments[order.instrument]))
+        for order in reducing:
+            if order.instrument in self:
+                self[order.instrument].recall(order, records.get(order.parent))
         fills = {each.instrument: each for each in journal.booked if isinstance(each, Fill)}
         return {
             symbol: float(-fill.side.sign)
@@ -127,10 +130,6 @@ class Brackets(dict[str, Bracket]):
 def is_exit(order: Order) -> bool:
     """Whether an order protects what another one opens: it trades nothing that is not there by then."""
     return bool(order.reduce_only and order.parent)
-
-
-def _is_open_exit(record: OrderRecord) -> bool:
-    return is_exit(record.order) and bool(record.leaves)
 
 
 def split(closable: Decimal, missing: Decimal) -> tuple[Decimal, Decimal]:

@@ -109,7 +109,7 @@ class Portfolio(Plugin[P], Generic[P]):
         self.ordered: dict[str, Decimal] = {}
         """What each of these orders is for in all, likewise."""
         self.brackets = Brackets(kept.protection, kept.instruments)
-        taken_out = self.brackets.recall(journal)
+        taken_out = self.brackets.recall(journal, under_way)
         self._take_up(journal.records, under_way)
         self.targets |= {symbol: side for symbol, side in taken_out.items() if not self.leaves[symbol]}
         for booked in journal.booked:
@@ -118,8 +118,7 @@ class Portfolio(Plugin[P], Generic[P]):
             else:
                 self.book.adjust(booked)
         await self._recall_marks()
-        for symbol in self.brackets:
-            self._lift(symbol)
+        self._lift(*self.brackets)
         yield
 
     @property
@@ -312,21 +311,22 @@ class Portfolio(Plugin[P], Generic[P]):
             for order in bracket.protect(entry, exposed, exact(reference), number):
                 self.publish(OrderProposed(order.portfolio, order))
 
-    def _lift(self, symbol: str) -> None:
+    def _lift(self, *symbols: str) -> None:
         """Have the orders cancelled that protect nothing any more."""
-        if bracket := self.brackets.get(symbol):
-            held = self.book.positions[symbol].quantity
-            for idle in bracket.idle(held, self.leaves[symbol]):
-                self.send(CancelOrder(idle))
+        for symbol in symbols:
+            if bracket := self.brackets.get(symbol):
+                held = self.book.positions[symbol].quantity
+                for idle in bracket.idle(held, self.leaves[symbol]):
+                    self.send(CancelOrder(idle))
 
     def _let_go(self, client_order_id: str) -> None:
         """Count no longer on an order that is over."""
         self.ordered.pop(client_order_id, None)
         for leaves in self.leaves.values():
             leaves.pop(client_order_id, None)
-        for symbol, bracket in self.brackets.items():
+        for bracket in self.brackets.values():
             bracket.end(client_order_id)
-            self._lift(symbol)
+        self._lift(*self.brackets)
 
     def _closable(self, symbol: str) -> Decimal:
         """How much of what is held is not being closed already, with the sign of what is held."""

@@ -120,6 +120,7 @@ class Errands:
         while last is None or number < last:
             page = await self._account.since(number)
             last, number = page.last, max((int(each["id"]) for each in page.transactions), default=page.last)
+            await self._stream.catch_up(last)  # no stock that was taken before this may be told after it
             for each in page.transactions:
                 report = self._broker.interpreter.report(each)
                 if report and report.client_order_id == name and self._is_worth_telling_again(report):

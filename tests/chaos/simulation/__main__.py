@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.simulation --seeds 2000 --json`: whole systems under seeds, held against the laws."""
+"""`python -m tests.chaos.simulation --seeds 2000 --json`: whole systems under seeds, held against laws."""
 
 import sys
 

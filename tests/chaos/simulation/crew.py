@@ -1,4 +1,4 @@
-"""Who else is in the simulated system: a feed, strategies and portfolios that do as they are told, and a hand."""
+"""Who else is in the simulated system: feeds, strategies and portfolios that do as told, and a hand."""
 
 from collections.abc import AsyncGenerator
 from decimal import Decimal
@@ -123,7 +123,12 @@ class Hand(Actor[None]):
 
     @on
     def note(
-        self, answer: TradingStateSet | TradingStateNotSet | AccountApproved | AccountNotApproved | ModificationDenied
+        self,
+        answer: TradingStateSet
+        | TradingStateNotSet
+        | AccountApproved
+        | AccountNotApproved
+        | ModificationDenied,
     ) -> None:
         """Keep an answer."""
         self.answers.append(answer)

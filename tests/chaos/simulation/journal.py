@@ -35,12 +35,19 @@ from lts.domain.risk import (
     TradingStateJournalled,
     TradingStateNotJournalled,
 )
-from lts.domain.storage import FactNotKept, GetStorage, StorageRecovered, StorageReported, StorageTroubled, Tally
+from lts.domain.storage import (
+    FactNotKept,
+    GetStorage,
+    StorageRecovered,
+    StorageReported,
+    StorageTroubled,
+    Tally,
+)
 from lts.domain.units import Perform, Performed
 
 Kept = Fact | TradingStateChanged | CursorMoved
 Work = tuple[Kept | None, Callable[[], None], Callable[[str], None] | None]
-"""What is to be committed (None: nothing, but in its turn), who is told, and who is told that it cannot be."""
+"""What is to be committed (None: nothing, but in its turn), who is told, and who is told that it cannot."""
 
 
 class Store:
@@ -135,9 +142,7 @@ class DurableJournal(Actor[Store]):
         return self._recalled(lambda: JournalSynced(wanted.client_order_id))
 
     @on
-    def note(
-        self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | CursorMoved
-    ) -> None:
+    def note(self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | CursorMoved) -> None:
         """Keep what happened: it waits where it has to."""
         self._put((fact, _nobody, None))
 
@@ -179,7 +184,20 @@ class DurableJournal(Actor[Store]):
     def report(self, _: GetStorage) -> StorageReported:
         """Answer what time it was when the node died."""
         return StorageReported(
-            "nowhere", self.store.now(), Tally(), len(self.lane), 0, 0, 0, 0, 0.0, self.store.trouble, 0, 0, 0, 0
+            "nowhere",
+            self.store.now(),
+            Tally(),
+            len(self.lane),
+            0,
+            0,
+            0,
+            0,
+            0.0,
+            self.store.trouble,
+            0,
+            0,
+            0,
+            0,
         )
 
     # How it gets there
@@ -203,7 +221,7 @@ class DurableJournal(Actor[Store]):
         self.committing = False
         if self.store.trouble or self.life != self.store.life:
             return
-        for _ in range(self.store.draw.randint(1, len(self.lane)) if self.lane else 0):
+        for _turn in range(self.store.draw.randint(1, len(self.lane)) if self.lane else 0):
             kept, done, _refuse = self.lane.popleft()
             if kept is not None:
                 self._keep(kept)

@@ -47,7 +47,12 @@ INSTRUMENTS = ("A", "B", "C")
 def _portfolio(name: str) -> PortfolioPlan:
     assets = tuple(AssetPlan(instrument=each, broker=BROKER, strategy="told") for each in HELD_BY[name])
     return PortfolioPlan(
-        name=name, owner=f"owner of {name}", currency="USD", cash=exact(1_000_000), plugin="told", asset=assets
+        name=name,
+        owner=f"owner of {name}",
+        currency="USD",
+        cash=exact(1_000_000),
+        plugin="told",
+        asset=assets,
     )
 
 
@@ -126,7 +131,8 @@ class Node:
         keeper = Keeper(Resident(DurableJournal, store, "persistence", ONCE))
         self.system = System(PLAN, ReplayDriver(), Extras(seed=seed, keeper=keeper))
         self.bus = self.system.bus
-        self.bus.watchdog.start = lambda: None  # type: ignore[method-assign] - a thread a life takes too long
+        # A thread a life takes too long.
+        self.bus.watchdog.start = lambda: None  # type: ignore[method-assign]
         self.bus.clock.advance(now)
         self._handle = self.bus.dispatcher._handle
         self.bus.dispatcher._handle = self._step  # type: ignore[method-assign]
@@ -179,7 +185,7 @@ class Node:
         """Let everything be handled that is under way at this instant."""
         loop, dispatcher = asyncio.get_running_loop(), self.bus.dispatcher
         while not self.dead:
-            while loop._ready:  # type: ignore[attr-defined] - whoever is not in there waits for market time
+            while loop._ready:  # type: ignore[attr-defined]  # who is not in there waits for market time
                 await pause(0)
             if not dispatcher.waiting:
                 return
@@ -247,5 +253,4 @@ class Node:
 
 
 _CATALOGUE = lts.main.catalogue()
-lts.main.Host = SimulatedHost  # type: ignore[misc]
-lts.main.catalogue = _catalogue  # type: ignore[assignment]
+lts.main.__dict__.update(Host=SimulatedHost, catalogue=_catalogue)

@@ -1,8 +1,7 @@
 """Bugs to plant, by name: proof that the harness finds what it is there to find.
 
-Each takes the place of one method, of the product or of the harness's own broker and journal, for as long
-as a seed lasts. What keeps a bug from doing harm in most seeds is the rest of the system: that is why it takes
-more than one to find it.
+Each takes the place of a method, of the product or of the harness's own broker and journal, for as long
+as a seed lasts.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bus import Actor
 from bus.handlers import hearings
 from lts.domain.contingency import Contingencies
 from lts.domain.journal import RecallTradingStates, TradingStatesRecalled
-from lts.domain.order_flow import ExecutionReport, ExecType, JournalOrder, OrderApproved, OrderJournalled
+from lts.domain.order_flow import ExecType, ExecutionReport, JournalOrder, OrderApproved, OrderJournalled
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.reconciliation import CursorMoved, TransactionsSeen

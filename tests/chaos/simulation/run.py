@@ -30,7 +30,7 @@ def silence() -> None:
 
 
 def simulate(seed: int, plant: str = "", watch: Callable[[str], None] | None = None) -> Outcome:
-    """Return what a seed comes to, with a bug planted or as things are; a defect of its own breaks a law, too."""
+    """Return what a seed comes to, with a bug planted or as things are."""
     silence()
     with PLANTED[plant]() if plant else nullcontext():
         world = World(seed, watch)
@@ -71,13 +71,13 @@ def main(words: Sequence[str] | None = None) -> int:
             total["violations"] += 1
             first = outcome.violations[0]
             failing.append({"seed": outcome.seed, **msgspec.to_builtins(first)})
-            print(_sentence(outcome), file=sys.stderr)
+            sys.stderr.write(f"{_sentence(outcome)}\n")
             if told.stop:
                 break
     total["faults"] = dict(sorted(faults.items()))
     total["failing"] = failing
     total["elapsed_s"] = round((clock.monotonic() - begun) / SECOND, 1)
-    print(json.dumps(total) if told.json else _summary(total))
+    _say(json.dumps(total) if told.json else _summary(total))
     return int(bool(failing))
 
 
@@ -96,14 +96,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _replay(told: argparse.Namespace) -> int:
     """Run one seed, and print each message that is handled, what broke, and the digest of all of it."""
-    outcome = simulate(told.seed, told.plant, None if told.quiet or told.json else print)
+    outcome = simulate(told.seed, told.plant, None if told.quiet or told.json else _say)
     if told.json:
-        print(json.dumps(msgspec.to_builtins(outcome)))
+        _say(json.dumps(msgspec.to_builtins(outcome)))
     else:
-        print(f"digest {outcome.digest}, {outcome.steps} steps, {outcome.orders} orders, {outcome.fills} fills")
-        print(json.dumps(outcome.faults))
-        print(_sentence(outcome) if outcome.violations else "no law is broken")
+        _say(
+            f"digest {outcome.digest}, {outcome.steps} steps, {outcome.orders} orders, {outcome.fills} fills"
+        )
+        _say(json.dumps(outcome.faults))
+        _say(_sentence(outcome) if outcome.violations else "no law is broken")
     return int(bool(outcome.violations))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -225,7 +225,9 @@ class Venue:
         held.open = held.filled < held.terms.quantity
         signed = order.side.signed(quantity)
         self.positions[order.instrument] = self.positions.get(order.instrument, ZERO) + signed
-        self._note(held, ExecType.FILLED, signed=signed, price=self.prices[order.instrument], fee=Decimal("0.1"))
+        self._note(
+            held, ExecType.FILLED, signed=signed, price=self.prices[order.instrument], fee=Decimal("0.1")
+        )
 
     def _end(self, held: Held, kind: ExecType, reason: str) -> None:
         held.open = False
@@ -242,7 +244,8 @@ class Venue:
     ) -> None:
         told = Transaction(
             len(self.log) + 1, self._now(), kind, held.order.client_order_id, held.venue_order_id,
-            held.order.instrument, signed, price, fee, held.terms if kind is ExecType.UPDATED else None, reason,
+            held.order.instrument, signed, price, fee,
+            held.terms if kind is ExecType.UPDATED else None, reason,
         )  # fmt: skip
         self.log.append(told)
         held.history.append(told)
@@ -277,5 +280,3 @@ class Venue:
         for instrument, quantity in self.positions.items():
             if quantity:
                 yield VenuePosition(instrument, quantity, self.prices[instrument])
-
-

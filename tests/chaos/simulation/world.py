@@ -8,27 +8,25 @@ from functools import partial
 from hashlib import sha256
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+from bus import Event
 from bus.calls import Call
 from bus.cell import Cell
-from lts.domain.market import Instrument
-from lts.domain.order_flow import CancelAll, CancelOrder, ModifyOrder, OrderProposed
-from lts.domain.order_record import OrderRecord
-from lts.domain.order_status import OrderStatus
-from lts.domain.orders import Order, OrderType, Side, Terms, TimeInForce
-from lts.domain.reconciliation import AccountState, ApproveAccount
-from lts.domain.risk import SetTradingState, TradingState, TradingStateSet
+from lts.domain.order_flow import CancelOrder, OrderProposed
+from lts.domain.risk import TradingStateSet
 from tests.chaos.simulation.broker import Arrived
-from tests.chaos.simulation.crew import Ticked, Wanted, Whim
 from tests.chaos.simulation.faults import CALM, SECOND, Tally, Weather
-from tests.chaos.simulation.journal import Store, Troubled
-from tests.chaos.simulation.laws import REGISTER, Laws, Violation
+from tests.chaos.simulation.journal import Store
+from tests.chaos.simulation.laws import Laws, Violation
 from tests.chaos.simulation.line import Line
-from tests.chaos.simulation.node import HELD_BY, INSTRUMENTS, Node, Struck
-from tests.chaos.simulation.protocol import BROKER, Reply, Request
+from tests.chaos.simulation.node import INSTRUMENTS, Node
+from tests.chaos.simulation.people import People
+from tests.chaos.simulation.protocol import Reply, Request
+from tests.chaos.simulation.rest import Rest
+from tests.chaos.simulation.trouble import Trouble
 from tests.chaos.simulation.venue import Venue
 from tests.chaos.simulation.wire import Wire
 
@@ -39,7 +37,6 @@ PATIENCE_S = 40.0
 """Seconds in which all has to come to rest after that."""
 OFTEN = 20
 """Instants between two looks at the whole node."""
-STRIKABLE = ("desk", "risk", "kill-switch", "broker/venue", "portfolio/first", "portfolio/second", "health")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -77,14 +74,15 @@ class World:
         self.over = False
         self.calm = False
         self.lives = 0
-        self.proposals: list[str] = []
-        self.halting: dict[str, bool] = {}
+        self.people = People(self)
+        self.trouble = Trouble(self)
         Line.numbers = count(1)
         self.store = Store(Random(self.draw.random()), lambda: self.now)
         self.wire = Wire(Random(self.draw.random()), lambda: self.now, self.tally)
         self.wire.weather = self.weather
         self.venue = Venue(Random(self.draw.random()), self._reply, lambda: self.now)
         self.laws = Laws(self.venue, self.wire, self.store, lambda: self.steps)
+        self.rest = Rest(self.laws)
         for symbol in INSTRUMENTS:
             self.venue.prices[symbol] = Decimal(100)
 
@@ -129,7 +127,7 @@ class World:
                 break
             instants += 1
             if not instants % OFTEN and not node.bus.dispatcher.waiting:
-                for law, what in self.laws.at_rest(node):
+                for law, what in self.rest.at_rest(node):
                     self.laws.breach(law, what)
             if self.laws.broken:
                 self.over = True
@@ -170,9 +168,8 @@ class World:
         self.trace.update(line.encode())
         if self.watch is not None:
             self.watch(f"{self.steps:6} {(self.now - BEGIN) / SECOND:9.4f} {cell.name:16} {asked}")
-        if cell.name == "hand" and isinstance(asked, TradingStateSet):
-            if asked.scope in self.halting:
-                self.laws.acknowledge(asked, self.halting[asked.scope])
+        if isinstance(asked, TradingStateSet) and asked.scope in self.people.halting:
+            self.laws.acknowledge(asked, flattens=self.people.halting[asked.scope])
         if cell.name == "desk" and isinstance(asked, CancelOrder):
             self._note_wish(asked.client_order_id)
 
@@ -184,7 +181,7 @@ class World:
 
     def _said(self, message: Any) -> None:
         if isinstance(message, OrderProposed):
-            self.proposals.append(message.order.client_order_id)
+            self.people.proposals.append(message.order.client_order_id)
         self.laws.say(message)
 
     def _note(self, what: str) -> None:
@@ -197,29 +194,30 @@ class World:
         """Arrange for everything that comes again and again."""
         weather = self.weather
         for seconds, do in (
-            (0.2, self._tick),
+            (0.2, self.people.tick),
             (weather.works, self.venue.work),
-            (0.11, self._want),
-            (0.6, self._cancel),
-            (0.5, self._modify),
+            (0.11, self.people.want),
+            (0.6, self.people.cancel),
+            (0.5, self.people.modify),
         ):
             self._now_and_then(seconds, do)
         for rate, do in (
-            (weather.hangups, self._break_line),
-            (weather.actor_crashes, self._strike),
-            (weather.node_crashes, self._doom),
-            (weather.disk_errors, self._fail_disk),
-            (weather.leaps, self._leap),
-            (weather.halts, self._halt),
-            (weather.strangers, self._let_strangers_trade),
+            (weather.hangups, self.trouble.break_line),
+            (weather.actor_crashes, self.trouble.strike),
+            (weather.node_crashes, self.trouble.doom),
+            (weather.disk_errors, self.trouble.fail_disk),
+            (weather.leaps, self.trouble.leap),
+            (weather.halts, self.people.halt),
+            (weather.strangers, self.trouble.let_strangers_trade),
         ):
             if rate:
                 self._now_and_then(1 / rate, do)
         self._again(1.0, self.venue.beat)
-        self._again(2.5, self._approve)
-        self._at(STORM_S, self._calm_down)
+        self._again(2.5, self.people.approve)
+        self.at(STORM_S, self._calm_down)
 
-    def _at(self, seconds: float, do: Callable[[], None]) -> None:
+    def at(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do something so much later."""
         heapq.heappush(self.events, (self.now + round(seconds * SECOND), next(self.numbers), do))
 
     def _again(self, seconds: float, do: Callable[[], None]) -> None:
@@ -227,9 +225,9 @@ class World:
 
         def turn() -> None:
             do()
-            self._at(seconds, turn)
+            self.at(seconds, turn)
 
-        self._at(seconds, turn)
+        self.at(seconds, turn)
 
     def _now_and_then(self, seconds: float, do: Callable[[], None]) -> None:
         """Do something about that often, at random, for as long as the storm lasts."""
@@ -237,9 +235,9 @@ class World:
         def turn() -> None:
             if not self.calm:
                 do()
-                self._at(self.draw.expovariate(1 / seconds), turn)
+                self.at(self.draw.expovariate(1 / seconds), turn)
 
-        self._at(self.draw.expovariate(1 / seconds), turn)
+        self.at(self.draw.expovariate(1 / seconds), turn)
 
     def _next_at(self) -> int:
         events, wire = self.events, self.wire.heap
@@ -251,9 +249,9 @@ class World:
         if arrived is not None:
             to, message = arrived
             if not to:
-                self.venue.take(message)  # type: ignore[arg-type] - what is sent there is a request
+                self.venue.take(cast("Request", message))
             elif self.node is not None:
-                self.node.tell(Arrived(message))  # type: ignore[arg-type] - and what comes back is none
+                self.node.tell(Arrived(cast("Reply", message)))
         elif self.events[0][0] <= self.now:
             heapq.heappop(self.events)[2]()
 
@@ -265,197 +263,26 @@ class World:
         self.calm = True
         self.wire.weather = self.weather = CALM
         self.wire.down_until = 0
-        self._mend_disk()
+        self.trouble.mend_disk()
         self._note("calm")
         if self.node is not None:
             self.node.struck, self.node.steps_left = None, None
             if self.lives > 1 or self.draw.random() < 0.3:
                 self.node.die()
-        self._at(1.0, partial(self._look_at_the_end, self.now + round(PATIENCE_S * SECOND)))
-        self._at(0.7, self._want_more)
-
-    def _want_more(self) -> None:
-        """See that who is halted stays so."""
-        for portfolio in HELD_BY:
-            for _ in range(2):
-                self._want(portfolio)
+        self.at(1.0, partial(self._look_at_the_end, self.now + round(PATIENCE_S * SECOND)))
+        self.at(0.7, self.people.want_more)
 
     def _look_at_the_end(self, deadline: int) -> None:
         late = self.now >= deadline
-        found = [("a node comes up again", "")] if self.node is None else [*self.laws.at_the_end(self.node)]
+        found = [("a node comes up again", "")] if self.node is None else [*self.rest.at_the_end(self.node)]
         if found and not late:
-            self._at(1.0, partial(self._look_at_the_end, deadline))
+            self.at(1.0, partial(self._look_at_the_end, deadline))
             return
         for law, what in found:
             self.laws.breach(law, what)
         self.over = True
 
-    # What people want
-
-    def _tick(self) -> None:
-        symbol = self.draw.choice(INSTRUMENTS)
-        price = self.venue.prices[symbol] + Decimal(self.draw.randint(-20, 20)) / 100
-        self.venue.prices[symbol] = price
-        self._tell(Ticked(symbol, self.now, float(price)))
-
-    def _tell(self, event: Any) -> None:
+    def tell(self, event: Event) -> None:
+        """Have the node hear something, if there is one."""
         if self.node is not None:
             self.node.tell(event)
-
-    def _ask(self, request: Any) -> None:
-        if self.node is not None and self.node.hand is not None and self.node.up:
-            self.node.hand.send(request)
-
-    def _want(self, portfolio: str = "") -> None:
-        """Have a portfolio want something: by a signal, or by one or more orders of its own."""
-        if self.node is None or not self.node.up:
-            return
-        portfolio = portfolio or self.draw.choice((*HELD_BY,))
-        symbol = self.draw.choice(HELD_BY[portfolio])
-        whim = self.draw.random()
-        if whim < 0.25:
-            self._tell(Whim(portfolio, symbol, self.draw.choice((-1.0, -0.5, 0.0, 0.5, 1.0))))
-        elif whim < 0.4:
-            self._tell(Wanted(portfolio, self._bracket(portfolio, symbol)))
-        elif whim < 0.48:
-            one, other = (self._order(portfolio, symbol, str(name)) for name in range(2))
-            pair = (msgspec.structs.replace(each, group="0") for each in (one, other))
-            self._tell(Wanted(portfolio, tuple(pair)))
-        else:
-            reduce_only = self.draw.random() < 0.1
-            self._tell(Wanted(portfolio, (self._order(portfolio, symbol, "0", reduce_only=reduce_only),)))
-
-    def _bracket(self, portfolio: str, symbol: str) -> tuple[Order, ...]:
-        draw = self.draw
-        kind = draw.choice((OrderType.MARKET, OrderType.LIMIT))
-        entry = self._order(portfolio, symbol, "0", kind, time_in_force=TimeInForce.GTC)
-        side = Side.SELL if entry.side is Side.BUY else Side.BUY
-        children = (
-            self._order(portfolio, symbol, name, kind, side, entry.quantity, TimeInForce.GTC, reduce_only=True)
-            for name, kind in (("1", OrderType.STOP), ("2", OrderType.LIMIT))
-        )
-        return (entry, *(msgspec.structs.replace(child, parent="0", group="1") for child in children))
-
-    def _order(
-        self,
-        portfolio: str,
-        symbol: str,
-        name: str,
-        kind: OrderType | None = None,
-        side: Side | None = None,
-        quantity: Decimal | None = None,
-        time_in_force: TimeInForce | None = None,
-        *,
-        reduce_only: bool = False,
-    ) -> Order:
-        draw, price = self.draw, self.venue.prices[symbol]
-        kind = kind or draw.choice((OrderType.MARKET, *OrderType))
-        time_in_force = time_in_force or draw.choice((TimeInForce.GTC, *TimeInForce))
-        if kind is OrderType.TRAILING_STOP:
-            time_in_force = TimeInForce.GTC
-        near = price + Decimal(draw.randint(-100, 100)) / 100
-        return Order(
-            name,
-            portfolio,
-            symbol,
-            BROKER,
-            side or draw.choice((Side.BUY, Side.SELL)),
-            quantity or Decimal(draw.randint(1, 20)),
-            kind,
-            near if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
-            time_in_force,
-            self.now,
-            trigger_price=near if kind in {OrderType.STOP, OrderType.STOP_LIMIT} else None,
-            trailing_offset=Decimal(1) if kind is OrderType.TRAILING_STOP else None,
-            expires_at=self.now + SECOND if time_in_force is TimeInForce.GTD else None,
-            reduce_only=reduce_only,
-        )
-
-    def _cancel(self) -> None:
-        if self.draw.random() < 0.1:
-            self._ask(CancelAll(f"portfolio:{self.draw.choice((*HELD_BY,))}"))
-        elif self.proposals:
-            self._ask(CancelOrder(self.draw.choice(self.proposals[-8:])))
-
-    def _modify(self) -> None:
-        if self.node is None or not self.node.runs("desk"):
-            return
-        records: dict[str, OrderRecord] = self.node.actor("desk").records
-        working = [record for record in records.values() if record.status is OrderStatus.ACCEPTED]
-        if not working:
-            return
-        record = self.draw.choice(working)
-        terms, more = record.terms, Decimal(self.draw.randint(-4, 6))
-        if not self.weather.in_order:  # that more was ordered is told before it trades, whatever else is not
-            more = -abs(more)
-        quantity = max(Decimal(1), terms.quantity + more)
-        wanted = Terms(quantity, terms.limit_price, terms.trigger_price, terms.trailing_offset)
-        self._ask(ModifyOrder(record.order.client_order_id, wanted))
-
-    def _halt(self) -> None:
-        scope = self.draw.choice(("system", "portfolio:first", "user:owner of second", f"account:{BROKER}"))
-        flattens = self.draw.random() < 0.3
-        self.tally["halt"] += 1
-        self.halting[scope] = flattens or self.halting.get(scope, False)
-        if scope in self.laws.halted:
-            self.laws.halted[scope] = self.halting[scope]
-        self._ask(SetTradingState(scope, TradingState.HALTED, "the simulation", "ann", flattens, 3.0))
-        if self.draw.random() < 0.75:
-            self._at(self.draw.uniform(0.2, 1.5), partial(self._reset, scope))
-
-    def _reset(self, scope: str) -> None:
-        if not self.calm and self.node is not None and self.node.up:
-            self.tally["reset"] += 1
-            self.laws.halted.pop(scope, None)
-            self.halting.pop(scope, None)
-            self._ask(SetTradingState(scope, TradingState.ACTIVE, "the simulation", "ann"))
-
-    def _approve(self) -> None:
-        """Have an operator approve what has differed for a while."""
-        if self.node is None or not (self.node.runs("desk") and self.tally["trade of a stranger"]):
-            return
-        account = self.node.actor("desk").accounts.get(BROKER)
-        if account is not None and account.state is AccountState.DIFFERS:
-            self.tally["approval"] += 1
-            self._ask(ApproveAccount(BROKER, "ann"))
-
-    # What goes wrong
-
-    def _break_line(self) -> None:
-        self.tally["disconnect"] += 1
-        self.wire.down_until = self.now + round(self.draw.choice((0.0, 0.05, 0.4, 3.0)) * SECOND)
-        self.venue.hang_up(tell=self.draw.random() < 0.5)
-
-    def _strike(self) -> None:
-        if self.node is not None and self.node.struck is None:
-            name = self.draw.choice(STRIKABLE)
-            cell = self.node.bus.cells.get(name)
-            if cell is not None and len(cell.failures) < 4:
-                how = self.draw.choice(("before", "amid", "after"))
-                self.tally[f"crash of {name.partition('/')[0]}"] += 1
-                if name == "desk":
-                    self.laws.unwanted.clear()
-                self.node.struck = Struck(name, self.draw.randint(1, 5), how)
-
-    def _doom(self) -> None:
-        if self.node is not None:
-            self.tally["crash of the node"] += 1
-            self.node.steps_left = self.draw.randint(1, 60)
-
-    def _fail_disk(self) -> None:
-        self.tally["disk error"] += 1
-        self._tell(Troubled("disk full"))
-        self._at(self.draw.choice((0.05, 0.5, 2.0)), self._mend_disk)
-
-    def _mend_disk(self) -> None:
-        if self.store.trouble:
-            self.store.trouble = ""
-            self._tell(Troubled(""))
-
-    def _leap(self) -> None:
-        self.tally["leap of time"] += 1
-        self.now += round(self.draw.uniform(1, 20) * SECOND)
-
-    def _let_strangers_trade(self) -> None:
-        self.tally["trade of a stranger"] += 1
-        self.venue.trade_elsewhere(self.draw.choice(("A", "B")))

@@ -237,6 +237,26 @@ async def test_a_fill_arriving_twice_is_booked_once() -> None:
         assert alarms(bench) == []
 
 
+async def test_the_exec_id_of_another_order_is_alarmed_and_not_booked() -> None:
+    other = market_order(quantity=10, number=2)
+    async with working() as bench:
+        await bench.hear(approved(other), fill("a", 4), fill("a", 4, client_order_id=other.client_order_id))
+        assert [each.fill.client_order_id for each in bench.published(OrderFilled)] == [ID]
+        assert alarms(bench) == [f"fill a is one of {ID}"]
+        assert len(bench.dead_letters) == 1
+        assert bench.actor.records[other.client_order_id].filled == 0
+
+
+async def test_an_exec_id_of_before_a_restart_is_not_booked_for_another_order() -> None:
+    other, journal = market_order(quantity=10, number=2), WatchfulDesk()
+    async with desk(RecallOrders=journal.recall) as bench:
+        known = journal.fill(ORDER, 4).fill.exec_id
+        await bench.restart(approved(other), report(ExecType.ACCEPTED))
+        await bench.hear(fill(known, 4, client_order_id=other.client_order_id))
+        assert alarms(bench) == [f"fill {known} is one of {ID}"]
+        assert bench.published(OrderFilled) == []
+
+
 async def test_an_overfill_is_booked_and_alarmed() -> None:
     async with working() as bench:
         await bench.hear(fill("a", 8), fill("b", 3))

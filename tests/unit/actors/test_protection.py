@@ -11,7 +11,14 @@ import pytest
 from actors.protection import AGAIN_S, Place, Protection
 from bus import DeadLetter
 from lts.domain.journal import BalanceSnapshot, RecallOrders
-from lts.domain.order_flow import OrderAlarmed, OrderApproved, OrderChanged, OrderDenied
+from lts.domain.order_flow import (
+    GetOrdersUnderWay,
+    OrderAlarmed,
+    OrderApproved,
+    OrderChanged,
+    OrderDenied,
+    OrdersUnderWay,
+)
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms
 from lts.domain.positions import Position, PositionChanged
@@ -86,7 +93,10 @@ async def watch(
     places: dict[Place, float | None] = TEN_SECONDS, desk: WatchfulDesk | None = None, **answers: Any
 ) -> AsyncIterator[Scene]:
     desk = desk or WatchfulDesk()
-    given: dict[Any, Any] = {RecallOrders: answers.get("recall", desk.recall)}
+    given: dict[Any, Any] = {
+        RecallOrders: answers.get("recall", desk.recall),
+        GetOrdersUnderWay: OrdersUnderWay("test", answers.get("under_way", ())),
+    }
     async with Bench(Protection, places, answers=given) as bench:
         yield Scene(bench, desk)
 
@@ -193,7 +203,7 @@ async def test_others_are_no_business_of_the_watch() -> None:
         await it.hold(10)
         await it.bench.hear(OrderDenied("test", way_out(), "the test", it.bench.now))
         await it.bench.advance(10)
-        assert it.bench.said == [RecallOrders("test")]
+        assert it.bench.said == [GetOrdersUnderWay("test"), RecallOrders("test")]
 
 
 async def test_an_exit_that_is_denied_is_called_for_again_after_a_pause() -> None:
@@ -280,6 +290,17 @@ async def test_a_restart_takes_up_positions_and_stops_and_repeats_no_exit_that_i
         await it.approve(way_out())
         await it.bench.restart()
         await it.bench.advance(3600)
+        assert it.calls == 1
+
+
+async def test_a_restart_knows_a_way_out_that_is_not_journalled_yet() -> None:
+    desk = WatchfulDesk()
+    desk.fill(market_order(BUY, 10))
+    async with watch(desk=desk, under_way=(market_order(BUY, 10), way_out())) as it:
+        await it.bench.advance(3600)
+        assert it.calls == 0
+        await it.bench.hear(OrderChanged("test", way_out().client_order_id, OrderStatus.DENIED, it.bench.now))
+        await it.bench.advance(1)
         assert it.calls == 1
 
 

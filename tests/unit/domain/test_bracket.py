@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.config.schema import ProtectionPlan
-from lts.domain.bracket import Bracket, exits, is_exit, split
+from lts.domain.bracket import Bracket, Brackets, exits, is_exit, split
+from lts.domain.journal import RecallOrders
 from lts.domain.market import Instrument
-from lts.domain.order_record import OrderRecord
-from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, OrderType, Side, TimeInForce
 from lts.testing import TEST, WatchfulDesk, market_order
 
@@ -139,7 +138,7 @@ def test_a_bracket_without_a_plan_looks_after_what_is_there_and_opens_nothing() 
     entry, stop, _ = opened(first, desk)
     desk.fill(entry)
     later = Bracket(TEST)
-    later.recall(desk.records[stop.client_order_id], desk.records[entry.client_order_id])
+    later.recall(stop, desk.records[entry.client_order_id])
     assert later.exits == (stop.client_order_id,)
     assert later.idle(Decimal(0), ()) == [stop.client_order_id]
     assert [*later.protect(entry, Decimal(5), Decimal(100), lambda: "x")] == []
@@ -147,12 +146,32 @@ def test_a_bracket_without_a_plan_looks_after_what_is_there_and_opens_nothing() 
 
 def test_what_only_reduces_and_waits_for_nothing_is_closing() -> None:
     bracket = Bracket(TEST, PLAN)
-    closing = OrderRecord(msgspec.structs.replace(market_order(SELL, 5), reduce_only=True))
-    closing.advance(OrderStatus.SUBMITTED, 1)
-    bracket.recall(closing, None)
-    assert bracket.closing == {closing.order.client_order_id}
-    bracket.end(closing.order.client_order_id)
+    closing = msgspec.structs.replace(market_order(SELL, 5), reduce_only=True)
+    bracket.recall(closing)
+    assert bracket.closing == {closing.client_order_id}
+    bracket.end(closing.client_order_id)
     assert bracket.closing == set()
+
+
+def test_a_portfolio_that_is_started_anew_looks_after_what_is_not_journalled_yet() -> None:
+    desk = WatchfulDesk()
+    entry, stop, profit = opened(Bracket(TEST, PLAN), desk)
+    desk.records.pop(profit.client_order_id)
+    found = Brackets({}, {"TEST": TEST})
+    closing = msgspec.structs.replace(market_order(SELL, 5, number=9), reduce_only=True)
+    assert found.recall(desk.recall(RecallOrders()), (entry, stop, profit, closing)) == {}
+    assert found["TEST"].exits == (stop.client_order_id, profit.client_order_id)
+    assert found["TEST"].closing == {closing.client_order_id}
+    assert [found.leads_on(order) for order in (entry, stop, profit, closing)] == [True, False, False, True]
+
+
+def test_what_an_exit_took_out_of_the_market_was_wanted_until_then() -> None:
+    desk = WatchfulDesk()
+    entry, stop, _ = opened(Bracket(TEST, PLAN), desk)
+    desk.fill(entry)
+    assert Brackets({}, {"TEST": TEST}).recall(desk.recall(RecallOrders())) == {}
+    desk.fill(stop)
+    assert Brackets({}, {"TEST": TEST}).recall(desk.recall(RecallOrders())) == {"TEST": 1.0}
 
 
 @pytest.mark.parametrize(
