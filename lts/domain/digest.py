@@ -2,12 +2,26 @@
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 
 from lts.domain.fills import Fill
 from lts.domain.money import plain
 from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order
+
+_CONDITIONS = (
+    "trigger_price",
+    "trailing_offset",
+    "expires_at",
+    "reduce_only",
+    "post_only",
+    "parent",
+    "group",
+    "position",
+)
+"""What only some orders say; it is in the line where it is said."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -51,7 +65,12 @@ def _intent(order: Order) -> dict[str, object]:
         "limit_price": None if order.limit_price is None else plain(order.limit_price),
         "time_in_force": order.time_in_force,
         "created_at": order.created_at,
+        **{name: _told(value) for name in _CONDITIONS if (value := getattr(order, name))},
     }
+
+
+def _told(value: Any) -> Any:
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def _fill(fill: Fill) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +116,21 @@ def test_the_digest_is_the_same_whatever_the_hash_seed() -> None:
         for seed in ("0", "1", "4242")
     }
     assert digests == {"c5f7c8e508ecbe40c6e37e53fb11a6e01993769cf574a78fae49a90d77f9e011\n"}
+
+
+def test_on_what_conditions_an_order_works_does_matter(record_of: Callable[..., OrderRecord]) -> None:
+    plain = record_of().order
+    conditions: list[dict[str, object]] = [
+        {},
+        {"trigger_price": Decimal(1)},
+        {"trigger_price": Decimal(2)},
+        {"trailing_offset": Decimal(1)},
+        {"expires_at": 5},
+        {"reduce_only": True},
+        {"post_only": True},
+        {"parent": "x"},
+        {"group": "x"},
+        {"position": "x"},
+    ]
+    orders = [msgspec.structs.replace(plain, **each) for each in conditions]
+    assert len({digest([OrderRecord(order)]) for order in orders}) == len(conditions)
