@@ -112,6 +112,8 @@ class Desk(Actor[None]):
         self.adjustments = [*recalled.adjustments]
         self.unwanted: set[str] = set()
         """Orders to be cancelled as soon as their venue can be asked to."""
+        self.early: set[str] = set()
+        """Orders whose cancel went out before they were known to be there: it may come first."""
         self.held: set[str] = set()
         """Orders with a durable intent that wait for another one, or for their venue to be reached."""
         self.released: set[str] = set()
@@ -429,6 +431,8 @@ class Desk(Actor[None]):
             self.unwanted.add(order.client_order_id)
         elif status in _CANCELABLE:
             self.unwanted.discard(order.client_order_id)
+            if status is _SUBMITTED:
+                self.early.add(order.client_order_id)
             self._advance(record, _PENDING_CANCEL)
             self.send(WithdrawOrder(order.broker, order.client_order_id))
         elif status.is_open and status is not _PENDING_CANCEL:
@@ -439,12 +443,13 @@ class Desk(Actor[None]):
     def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
         """Go where a report leads; what it says beside a state is told even if that stays."""
         states = path(record, report.kind)
-        too_early = report.kind is _CANCEL_REJECTED and _overtook(record)
         for status in states:
             if not self._advance(record, status, report.reason, report):
                 return
-        if too_early and record.status.is_open:
-            self.unwanted.add(record.order.client_order_id)
+        if report.kind is _CANCEL_REJECTED and record.order.client_order_id in self.early:
+            self.early.remove(record.order.client_order_id)
+            if record.status.is_open:
+                self.unwanted.add(record.order.client_order_id)
         news = report.venue_order_id or report.terms is not None
         if news and (states or record.status.is_open) and record.learn(report) and not states:
             self._say(record, report)
@@ -611,14 +616,6 @@ class Desk(Actor[None]):
         self.publish(OrderAlarmed(portfolio, client_order_id, alarm, self.clock.now()))
         if cause is not None:
             self.give_up(cause, alarm)
-
-
-def _overtook(record: OrderRecord) -> bool:
-    """Whether the cancel under way was sent before its order was known to be there: it may have come first."""
-    states = [status for status, _ in record.history[-4:]]
-    if states[-1] is not _PENDING_CANCEL:
-        return False
-    return states[-2] is _SUBMITTED or (states[0] is _SUBMITTED and states[1] is _PENDING_CANCEL)
 
 
 def _is_on_its_way(record: OrderRecord) -> bool:

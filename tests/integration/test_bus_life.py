@@ -151,7 +151,8 @@ async def test_a_restart_is_a_fresh_start_with_the_old_mailbox(
     await pass_time(bus, 0.2)
     assert steps == ["born", "a", "buried", "born", "b", "c"]
     assert (await teller.ask(GetState()))["done"] == ["b", "c"]
-    assert witness.of(DeadLetter) == [DeadLetter(Do("fail", 1), "worker", "RuntimeError: as told", failed=True)]
+    told = DeadLetter(Do("fail", 1), "worker", "RuntimeError: as told", failed=True)
+    assert witness.of(DeadLetter) == [told]
     assert witness.of(ActorFailed) == [ActorFailed("worker", "RuntimeError: as told", 1, 1.0)]
     assert witness.of(ActorStarted) == [ActorStarted("worker", 0), ActorStarted("worker", 1)]
 

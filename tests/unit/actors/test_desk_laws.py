@@ -501,7 +501,8 @@ class DeskMachine(RuleBasedStateMachine):
 
     def can_fill(self, report: ExecutionReport) -> bool:
         status = self.status.get(report.client_order_id, S.INITIALIZED)
-        return bool(self.placed[report.client_order_id]) and status not in {S.INITIALIZED, S.DENIED}
+        sent = self.placed[report.client_order_id] > 0 and report.broker == BROKER
+        return sent and status not in {S.INITIALIZED, S.DENIED}
 
     def named(self, which: int) -> str:
         """The id of an order; perhaps of one that does not exist."""

@@ -121,7 +121,24 @@ async def test_what_does_not_work_cannot_be_modified() -> None:
         assert bench.asked(AmendOrder) == []
         (letter,) = bench.dead_letters
         assert letter.reason == f"{ID} is submitted, and cannot be modified"
-        assert statuses(bench) == [S.SUBMITTED]
+        stays = bench.published(OrderChanged)[-1]
+        assert (stays.status, stays.terms, stays.reason) == (S.SUBMITTED, ORDER.terms, "not modified")
+
+
+async def test_nothing_is_told_of_what_is_over_and_cannot_be_modified() -> None:
+    async with working() as bench:
+        await bench.hear(report(ExecType.CANCELED), modification())
+        assert statuses(bench) == [S.SUBMITTED, S.ACCEPTED, S.CANCELED]
+        assert len(bench.dead_letters) == 1
+
+
+async def test_an_order_that_is_modified_to_what_has_traded_is_filled() -> None:
+    async with working() as bench:
+        await bench.hear(fill("a", 4), modification(4))
+        await bench.hear(report(ExecType.UPDATED, terms=Terms(Decimal(4))))
+        assert statuses(bench)[-2:] == [S.PARTIALLY_FILLED, S.FILLED]
+        assert bench.actor.records[ID].leaves == 0
+        assert alarms(bench) == []
 
 
 async def test_what_never_was_cannot_be_modified() -> None:

@@ -27,6 +27,7 @@ from lts.sdk import (
     Broker,
     Core,
     Instrument,
+    Order,
     OrderChanged,
     OrderDenied,
     OrderFilled,
@@ -244,9 +245,9 @@ class Clinging(FixedQuantity):
 
 
 class Repetitive(FixedQuantity):
-    def _propose(self, instrument: Instrument, missing: Decimal) -> None:
+    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> Order:
         self.sequences[instrument.symbol] = 0
-        super()._propose(instrument, missing)
+        return super()._propose(instrument, missing, reduce_only=reduce_only)
 
 
 class Gullible(FixedQuantity):
