@@ -1,4 +1,4 @@
-"""Whole systems under seeded schedules and faults: thousands of them keep the laws, and planted bugs are found."""
+"""Whole systems under seeded schedules and faults keep the laws, and planted bugs are found."""
 
 import json
 import os

@@ -92,6 +92,7 @@ PRICES: dict[OrderType, dict[str, Decimal]] = {
 TOLD = (OrderChanged, OrderFilled, PositionAdjusted)
 WORKING = frozenset({S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED})
 SAYS = ExecType
+TURNS_DOWN = frozenset({SAYS.REJECTED, SAYS.ABSENT})
 PROVES_NOTHING = frozenset({SAYS.UNKNOWN, SAYS.CANCEL_REJECTED, SAYS.UPDATE_REJECTED})
 LIKELY = {
     S.SUBMITTED: (SAYS.ACCEPTED, SAYS.FILLED, SAYS.UNKNOWN, SAYS.REJECTED),
@@ -148,6 +149,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.standing: dict[str, list[int]] = defaultdict(list)
         self.spoken_of: set[str] = set()
         self.proven: set[str] = set()
+        self.turned_down: set[str] = set()
         self.cursor = 0
         self.fresh = 1000
 
@@ -487,6 +489,7 @@ class DeskMachine(RuleBasedStateMachine):
         reports = [each for each in messages if isinstance(each, ExecutionReport)]
         self.spoken_of = {each.client_order_id for each in reports}
         self.proven = {each.client_order_id for each in reports if each.kind not in PROVES_NOTHING}
+        self.turned_down = {each.client_order_id for each in reports if each.kind in TURNS_DOWN}
         for each in messages:
             if isinstance(each, TransactionsSeen):
                 break
@@ -587,7 +590,7 @@ class DeskMachine(RuleBasedStateMachine):
                 case CursorMoved():
                     assert self.expected <= self.booked, "the cursor is never ahead of the facts"
         self.absorb_letters(said)
-        self.spoken_of = self.proven = set()
+        self.spoken_of = self.proven = self.turned_down = set()
 
     def absorb_letters(self, said: list[Message]) -> None:
         """Hold what came to nothing since against the laws."""
@@ -633,6 +636,8 @@ class DeskMachine(RuleBasedStateMachine):
         assert status is not S.FILLED or self.filled[name] >= self.ordered[name]
         assert status is not S.SUBMITTED or name in self.journalled, "an intent is durable before it is sent"
         assert status is not S.PARTIALLY_FILLED or self.filled[name]
+        if status is S.REJECTED:
+            assert name in self.turned_down, "a time-out is no rejection"
         if before is S.UNKNOWN:
             assert name in self.proven, "only its venue says what became of an order"
         if status is S.PENDING_CANCEL and not self.crossed(name):
