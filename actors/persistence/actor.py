@@ -122,7 +122,6 @@ class Persistence(Actor[Storage]):
         self.writer = Writer(storage.connection, storage.trail, storage.sealer, self._note_trouble)
         if self.keys.made:
             self.writer.put(Work(partial(keep_made, self.keys), Steps(), "persistence", 0))
-        self.writer.put(Work(lease.take, Steps(), "persistence", 0, precious=True))
         self.odometer = Odometer(await self.reader.progress())
         self.latest = await self.reader.latest()
         self.found = await self.reader.tally()

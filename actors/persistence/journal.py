@@ -58,8 +58,9 @@ class Journal:
 
     async def write(self, batch: Batch, works: Sequence[Work]) -> None:
         """Write what happened, in that order."""
-        if any(isinstance(work.content, Order) for work in works):
-            await self.lease.check(batch)
+        intent = next((work for work in works if isinstance(work.content, Order)), None)
+        if intent is not None:
+            await self.lease.check(batch, intent)
         await self._fetch(batch.connection, [work.content for work in works])
         entry = Entry(self, batch)
         for work in works:
@@ -69,6 +70,7 @@ class Journal:
     def settle(self) -> None:
         """Take note that all of it is committed."""
         self._committed_seq = self._seq
+        self.lease.settle()
         for kept in [each for each in self.unkept if self.orders.get(each)]:
             del self.unkept[kept]
         for cache in self.caches:
@@ -77,6 +79,7 @@ class Journal:
     def forget(self) -> None:
         """Take note that none of it was."""
         self._seq = self._committed_seq
+        self.lease.forget()
         for cache in self.caches:
             cache.forget()
 

@@ -1,4 +1,4 @@
-"""The lease: each start of a node takes it with a higher epoch; no intent is committed under an older one.
+"""The lease: each start takes it with its first intent and a higher epoch; none is kept under an older one.
 
 The lock of the state directory, or of the PostgreSQL server, keeps a second node away while the first
 one lives. The epoch is for what no lock can see: a node that was cut off from its lock and does not know
@@ -28,6 +28,7 @@ class Lease:
     def __init__(self, before: Stored | None) -> None:
         self.epoch: int = before["epoch"] + 1 if before else 1
         self._before = before
+        self._taken = self._staged = False
 
     @classmethod
     async def next(cls, connection: AsyncConnection) -> "Lease":
@@ -35,8 +36,15 @@ class Lease:
         row = (await connection.execute(select(_LEASE.table))).mappings().first()
         return cls(dict(row) if row else None)
 
-    async def take(self, batch: Batch, work: Work) -> None:
-        """Write that this start has it; the first step in the lane."""
+    def settle(self) -> None:
+        """Take note that what was written is committed."""
+        self._taken, self._staged = self._taken or self._staged, False
+
+    def forget(self) -> None:
+        """Take note that it was not."""
+        self._staged = False
+
+    async def _take(self, batch: Batch, work: Work) -> None:
         row: dict[str, Any] = {
             "name": NAME,
             "epoch": self.epoch,
@@ -51,11 +59,17 @@ class Lease:
             page.change(self._before, row, work)
         await page.write()
 
-    async def check(self, batch: Batch) -> None:
-        """Raise Impossible if another start has it; PostgreSQL keeps it from being taken until the commit."""
+    async def check(self, batch: Batch, work: Work) -> None:
+        """Take it with the first intent; raise Impossible if another start has it.
+
+        PostgreSQL keeps it from being taken by another one until the commit.
+        """
         postgresql = batch.connection.dialect.name == "postgresql"
         found = await batch.scalar(_EPOCH + " FOR SHARE" * postgresql)
-        if found != self.epoch:
+        if not (self._taken or self._staged) and found == (self._before and self._before["epoch"]):
+            await self._take(batch, work)
+            self._staged = True
+        elif found != self.epoch:
             raise Impossible(
                 f"another node has taken the lease (epoch {found}, this one has {self.epoch}); stop this one"
             )

@@ -48,8 +48,7 @@ class Life:
         self.heads: list[bytes] = []
         """All head files that there were, one after the other."""
         self.node_keys = RENEWED
-        self.lease = Lease(None)
-        self.journal = Journal(None, self.lease)
+        self.journal = Journal(None, Lease(None))
         self.units = Units(lambda: self.keys.sealing)
         self.orders = 0
 
@@ -62,8 +61,6 @@ class Life:
             self.keys = await DataKeys.load(connection, NODE_KEYS, self.now)
             self.sealer = await resume(connection, self.keys, self.head)
         self.trail = AuditTrail(self.keys, self.sealer)
-        if not self.trail.last_seq:
-            await self.write(Steps(), self.lease.take)
         try:
             yield
         finally:

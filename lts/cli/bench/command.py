@@ -76,7 +76,7 @@ def everything(
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
         "orders": (rounds, orders),
-        "tick-to-order": (rounds, TICKS),
+        "tick-to-order": (rounds, TICKS, portfolios),
     }
     reports = {}
     spawning = get_context("spawn")

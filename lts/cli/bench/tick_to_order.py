@@ -128,13 +128,13 @@ class Trading:
         return Bar(symbol, now - SECOND, now, 100.0, 101.0, 100.0, 101.0 if up else 100.0, 1.0)
 
 
-async def measure_tick_to_order(rounds: int, ticks: int) -> TickToOrderReport:
-    """Measure so many ticks a round of each system, round after round in turn."""
+async def measure_tick_to_order(rounds: int, ticks: int, portfolios: int = MANY) -> TickToOrderReport:
+    """Measure so many ticks a round of each system, the largest of so many portfolios, in turn."""
     random = Random(1)  # noqa: S311 - a market, not a secret
     with TemporaryDirectory() as directory:
         systems = {
             "memory": Trading(FEW),
-            "many": Trading(MANY),
+            "many": Trading(min(MANY, portfolios)),
             "durable": Trading(FEW, Path(directory) / "state"),
         }
         try:

@@ -10,7 +10,9 @@ import pytest
 pytestmark = pytest.mark.requirement("INT-001", "INT-026")
 
 BUILT_IN = {
+    ("broker", "oanda"),
     ("broker", "paper"),
+    ("feed", "oanda"),
     ("core", "default"),
     ("feed", "csv"),
     ("pipeline", "default"),

@@ -486,7 +486,7 @@ async def test_recalling_200_orders_takes_as_many_queries_as_recalling_one(node:
     for wanted in (RecallOrders(), RecallOrders(portfolio="p"), RecallOrders(broker="paper")):
         with listening(node) as few:
             assert len((await node.client.ask(wanted)).records) == 1
-        assert 0 < few.selects <= 5
+        assert 0 < few.selects <= 8
     await live(2, 200)
     for wanted in (RecallOrders(), RecallOrders(portfolio="p"), RecallOrders(broker="paper")):
         with listening(node) as many:
@@ -505,6 +505,7 @@ async def test_200_intents_at_once_take_one_insertion_a_table_and_one_commit(nod
             node.client.send(JournalOrder(order(number, "pq"[number % 2])))
         await node.settled()
     inserted = statements.of("INSERT")
+    inserted.pop("node_lease", None)  # which the first intent of a start takes
     assert inserted == {"orders": 1, "audit_log": 1} | (
         {"audit_seal": n} if (n := inserted["audit_seal"]) else {}
     )
