@@ -82,9 +82,9 @@ def along(venue: Venue, tickets: Sequence[Ticket], path: Path, supply: Supply | 
     """
     for ticket in tickets:
         ticket.fresh = ticket.fresh and not ticket.asleep and ticket.reached(path[0])
-    begin = at = path[0]
+    at = path[0]
     for turn in path[1:]:
-        for price, ticket in _passed(tickets, at, turn, begin=at is begin):
+        for price, ticket in _passed(tickets, at, turn):
             if not ticket.over:
                 meet(venue, ticket, price, supply)
         for ticket in tickets:
@@ -93,18 +93,20 @@ def along(venue: Venue, tickets: Sequence[Ticket], path: Path, supply: Supply | 
         at = turn
 
 
-def _passed(
-    tickets: Iterable[Ticket], at: Decimal, turn: Decimal, *, begin: bool
-) -> list[tuple[Decimal, Ticket]]:
-    """What the price comes to on its way to the next turn, and at what price."""
+def _passed(tickets: Iterable[Ticket], at: Decimal, turn: Decimal) -> list[tuple[Decimal, Ticket]]:
+    """What the price comes to on its way to the next turn, and at what price.
+
+    What could trade where it sets out, and has not (an order that only reduces, as long as there was
+    nothing to reduce), trades there: its limit may lie where the price never comes.
+    """
     passed = []
     for place, ticket in enumerate(tickets):
         level = ticket.level
         if level is None:
             continue  # at any price: it had its chance at the open, or waits for the next
-        if begin and ticket.reached(at):
+        if ticket.reached(at):
             passed.append((ZERO, place, at, ticket))
-        elif ticket.reached(turn) or ticket.reached(at):
+        elif ticket.reached(turn):
             passed.append((abs(level - at), place, level, ticket))
     passed.sort(key=lambda found: found[:2])
     return [(price, ticket) for _, _, price, ticket in passed]

@@ -29,7 +29,7 @@ from lts.sdk import (
     Terms,
     TimeInForce,
 )
-from lts.testing import BEGIN, Bench, WatchfulDesk
+from lts.testing import BEGIN, Bench, WatchfulDesk, limit_order
 from lts.testing.contract import run
 from lts.testing.session import Session, order_of
 from plugins.broker.paper.plugin import PaperBroker
@@ -210,6 +210,13 @@ def test_no_fill_breaks_its_quantity_its_limit_or_the_range_of_its_bar(
         limit = record.terms.limit_price
         if limit is not None and record.order.limit_price == limit:
             assert all(fill.side.sign * (fill.price - limit) <= 0 for fill in record.fills)
+
+
+def test_what_has_to_wait_for_something_to_reduce_trades_where_the_price_is_by_then() -> None:
+    sale = limit_order(Side.SELL, 1, 91)
+    cover = msgspec.structs.replace(limit_order(Side.BUY, 1, 92), reduce_only=True)
+    _, records = trade([Step(orders=[sale, cover], prices=(90, 91, 90, 90))])
+    assert [[fill.price for fill in record.fills] for record in records] == [[91], [91]]
 
 
 @settings(max_examples=60)
