@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors.desk import Desk
 from actors.kill_switch import KillSwitch
 from bus import SECOND, Actor, SystemClock, on, pause
 from lts.domain.register import Register
@@ -49,6 +50,7 @@ async def test_within_a_second_nothing_new_is_risked_and_it_ends_by_itself(node:
     assert backend == "sqlite"
     clock = SystemClock()
     node.keeper.params = replace(node.keeper.params, slow_after_s=0.8)
+    node.bus.spawn(Desk, None, name="desk", assignment=Register())
     node.bus.spawn(KillSwitch, None, name="kill-switch", assignment=Register())
     witness: Any = node.bus.spawn(Witness, None, name="witness").actor
     await node.bus.started()
