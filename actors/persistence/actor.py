@@ -48,6 +48,7 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
     SyncJournal,
 )
+from lts.domain.plugins import SystemReady
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
@@ -219,6 +220,11 @@ class Persistence(Actor[Storage]):
             self._follow(self.odometer.begin(accepted.source, accepted.at))
 
     # What is stored
+
+    @on
+    def settle(self, _: SystemReady) -> None:
+        """Answer from disk alone: all who are born again from what is stored have asked."""
+        self.reader.started()
 
     @on
     def recall_orders(self, wanted: RecallOrders) -> Later[OrdersRecalled]:

@@ -1,7 +1,8 @@
 """The reader lane: what is stored, in sessions that can only read."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -44,6 +45,17 @@ _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
 
+_STORED = select(
+    select(func.count()).select_from(_ORDERS).scalar_subquery(),
+    *(
+        select(func.max(seq)).scalar_subquery()
+        for seq in (_EVENTS.c.seq, _ADJUSTMENTS.c.seq, _KEPT.c.last_seq)
+    ),
+)
+"""What differs whenever orders came, something happened to one, or some were archived."""
+
+_NOTHING = ((), OrdersRecalled(()))
+
 STATUSES = {status.value: status for status in OrderStatus}
 
 
@@ -52,9 +64,33 @@ class Reader:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._starting = True
+        self._alone = asyncio.Lock()
+        self._all: tuple[Sequence[Any], OrdersRecalled] = _NOTHING
+        """All orders, behind what tells whether they still are all."""
 
     async def orders(self, wanted: RecallOrders) -> OrdersRecalled:
-        """Return orders with their lives, oldest first, and what older ones come to that were archived."""
+        """Return orders with their lives, oldest first, and what older ones come to that were archived.
+
+        At a start everybody asks, each for a part: until all have `started`, one answer holds all parts.
+        """
+        if not self._starting:
+            return await self._read(wanted)
+        async with self._alone:
+            async with self._engine.connect() as connection:
+                stored = (await connection.execute(_STORED)).one()
+            if self._all[0] != stored:
+                self._all = (stored, await self._read(RecallOrders()))
+            part = part_of(self._all[1], wanted)
+            if not self._starting:
+                self._all = _NOTHING
+        return part
+
+    def started(self) -> None:
+        """Keep no orders in memory any more: whoever is born again from them has asked."""
+        self._starting, self._all = False, _NOTHING
+
+    async def _read(self, wanted: RecallOrders) -> OrdersRecalled:
         async with self._engine.connect() as connection:
             known = await connection.execute(select(_PORTFOLIOS.c.id, _PORTFOLIOS.c.name))
             names: dict[int, str] = {row.id: row.name for row in known}
@@ -140,6 +176,23 @@ class Reader:
             fills = await connection.scalar(select(func.count()).select_from(_FILLS))
             trips = await connection.scalar(select(func.sum(_POSITIONS.c.round_trips)))
         return Tally(*orders, fills or 0, trips or 0)
+
+
+def part_of(recalled: OrdersRecalled, wanted: RecallOrders) -> OrdersRecalled:
+    """Return what is wanted of all that was recalled; the records are copies, which belong to who asked."""
+
+    def belongs(portfolio: str, broker: str) -> bool:
+        return wanted.portfolio in {None, portfolio} and wanted.broker in {None, broker}
+
+    return OrdersRecalled(
+        tuple(
+            record.copy()
+            for record in recalled.records
+            if belongs(record.order.portfolio, record.order.broker)
+        ),
+        tuple(each for each in recalled.snapshots if belongs(each.position.portfolio, each.broker)),
+        tuple(each for each in recalled.booked if belongs(each.portfolio, each.broker)),
+    )
 
 
 def _of(wanted: RecallOrders, query: Select[Any], table: Table) -> Select[Any]:

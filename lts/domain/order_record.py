@@ -1,6 +1,7 @@
 """The life of an order: what was intended, every state it went through, and its fills."""
 
 from decimal import Decimal
+from typing import Self
 
 from lts.domain.fills import Fill
 from lts.domain.money import UNROUNDED, ZERO, plain, unrounded
@@ -64,6 +65,15 @@ class OrderRecord:
     def working(self) -> OrderStatus:
         """The state of an order that the venue says it works: what it traded shows in it."""
         return _PARTIALLY_FILLED if self.filled else _ACCEPTED
+
+    def copy(self) -> Self:
+        """Return a record of the same life, which goes on by itself."""
+        copied = type(self)(self.order)
+        copied.status, copied.quantity, copied.filled = self.status, self.quantity, self.filled
+        copied.history = [*self.history]
+        copied.venue_ids, copied._terms = self.venue_ids, self._terms  # noqa: SLF001 - one of its own kind
+        copied._fills = {**self._fills}  # noqa: SLF001 - the same
+        return copied
 
     def knows(self, exec_id: str) -> bool:
         """Whether this fill has been booked already, so that it would change nothing."""

@@ -1,7 +1,6 @@
 """Orders for tests, and a desk that keeps their records and believes nothing."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -149,7 +148,7 @@ class WatchfulDesk:
         """Answer as the journal would; for a bench's `answers`."""
         return OrdersRecalled(
             tuple(
-                deepcopy(record)
+                record.copy()
                 for record in self.records.values()
                 if wanted.portfolio in {None, record.order.portfolio}
                 and wanted.broker in {None, record.order.broker}

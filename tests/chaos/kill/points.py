@@ -75,7 +75,7 @@ HTTP11 = "httpcore._async.http11"
 PLACES = (
     # The start
     Place("take up the storage", PERSISTENCE + "actor", "Persistence._take_up"),
-    Place("take the lease", PERSISTENCE + "lease", "Lease.take"),
+    Place("take the lease", PERSISTENCE + "lease", "Lease._take"),
     Place("take up an order", "actors.desk", "Desk._take_up"),
     Place("begin", "actors.desk", "Desk.begin"),
     # From the intent to the wire

@@ -38,6 +38,7 @@ from lts.domain.order_flow import (
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import TRANSITIONS, OrderStatus
 from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce
+from lts.domain.plugins import SystemReady
 from lts.domain.portfolio import Book
 from lts.domain.risk import JournalTradingState, TradingState, TradingStateChanged
 from lts.domain.storage import GetStorage
@@ -482,6 +483,7 @@ async def test_recalling_200_orders_takes_as_many_queries_as_recalling_one(node:
         parts = [fill(each, each.client_order_id, 4, 10, each.created_at) for each in orders]
         await say(node, [OrderFilled("p", part, S.PARTIALLY_FILLED) for part in parts])
 
+    node.keeper.reader.started()
     await live(1, 1)
     for wanted in (RecallOrders(), RecallOrders(portfolio="p"), RecallOrders(broker="paper")):
         with listening(node) as few:
@@ -494,6 +496,28 @@ async def test_recalling_200_orders_takes_as_many_queries_as_recalling_one(node:
         assert len(records) == 200
         assert all(record.filled == 4 for record in records)
         assert many.selects == few.selects
+
+
+@pytest.mark.requirement("INT-8.1")
+async def test_at_a_start_all_who_ask_are_answered_from_one_reading_until_there_is_news(node: Any) -> None:
+    async def recalled(*wanted: RecallOrders) -> tuple[int, list[tuple[OrderRecord, ...]]]:
+        with listening(node) as statements:
+            answers = [(await node.client.ask(each)).records for each in wanted]
+        return statements.selects, answers
+
+    await say(node, [JournalOrder(each) for each in (order(1), order(2))])
+    wanted = (RecallOrders(), RecallOrders(portfolio="p"), RecallOrders(broker="paper"))
+    read, (everything, *parts) = await recalled(*wanted)
+    assert all(list(map(told, part)) == list(map(told, everything)) for part in parts)
+    assert await recalled(RecallOrders(portfolio="nobody"), RecallOrders(broker="nobody")) == (2, [(), ()])
+    everything[0].advance(S.SUBMITTED, 1)
+    assert [each.status for each in (await recalled(wanted[0]))[1][0]] == [S.INITIALIZED, S.INITIALIZED]
+    await say(node, [changed(order(2), S.SUBMITTED)])
+    again, answers = await recalled(*wanted)
+    assert again == read
+    assert [[each.status for each in answer] for answer in answers] == 3 * [[S.INITIALIZED, S.SUBMITTED]]
+    node.keeper.settle(SystemReady())
+    assert (await recalled(*wanted))[0] > read
 
 
 @pytest.mark.requirement("INT-8.1")
