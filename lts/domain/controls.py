@@ -213,5 +213,5 @@ def _moved(proposal: Proposal) -> tuple[Decimal, Decimal]:
 
 def _unpriced(guard: Guard, proposal: Proposal) -> str:
     """Return why the scope cannot be valued now; empty if it can."""
-    symbols = sorted(_totals(guard).symbols())
-    return next(filter(None, map(proposal.prices.objection, symbols)), "")
+    objection = proposal.prices.objection
+    return min((said for symbol in _totals(guard).gross if (said := objection(symbol))), default="")

@@ -7,7 +7,7 @@ from lts.domain.orders import Order, Side
 from lts.domain.totals import Totals
 
 _BUY = Side.BUY
-_add = UNROUNDED.add
+_add, _subtract = UNROUNDED.add, UNROUNDED.subtract
 
 
 class Exposure:
@@ -17,7 +17,18 @@ class Exposure:
     from what is held.
     """
 
-    __slots__ = ("broker", "buys", "closing", "instrument", "portfolio", "position", "sells", "totals")
+    __slots__ = (
+        "broker",
+        "buys",
+        "closing",
+        "highest",
+        "instrument",
+        "lowest",
+        "portfolio",
+        "position",
+        "sells",
+        "totals",
+    )
 
     def __init__(self, portfolio: str, broker: str, instrument: str, totals: tuple[Totals, ...] = ()) -> None:
         self.portfolio = portfolio
@@ -29,38 +40,30 @@ class Exposure:
         """What open orders may still buy."""
         self.sells = ZERO
         """What open orders may still sell."""
+        self.lowest = ZERO
+        """The position if all open sales fill and no buy does."""
+        self.highest = ZERO
+        """The position if all open buys fill and no sale does."""
         self.closing = dict.fromkeys(Side, ZERO)
         """What open orders that only reduce may still trade."""
         self.totals = totals
         """The sums that this is a part of."""
 
-    @property
-    def highest(self) -> Decimal:
-        """The position if all open buys fill and no sale does."""
-        return _add(self.position, self.buys)
-
-    @property
-    def lowest(self) -> Decimal:
-        """The position if all open sales fill and no buy does."""
-        return UNROUNDED.subtract(self.position, self.sells)
-
     def hold(self, quantity: Decimal) -> None:
         """Add to the position what was traded, or adjusted: negative to make it shorter."""
-        if self.totals:
-            self._move(quantity, ZERO, ZERO)
-        else:
-            self.position = _add(self.position, quantity)
+        self.position = _add(self.position, quantity)
+        self._reach(quantity, _add(self.lowest, quantity), _add(self.highest, quantity))
 
     def reserve(self, side: Side, quantity: Decimal, *, reduce_only: bool = False) -> None:
         """Count on so much to trade, or with a negative quantity on so much less."""
         if reduce_only:
             self.closing[side] = _add(self.closing[side], quantity)
-        elif self.totals:
-            self._move(ZERO, *((quantity, ZERO) if side is _BUY else (ZERO, quantity)))
         elif side is _BUY:
             self.buys = _add(self.buys, quantity)
+            self._reach(ZERO, self.lowest, _add(self.highest, quantity))
         else:
             self.sells = _add(self.sells, quantity)
+            self._reach(ZERO, _subtract(self.lowest, quantity), self.highest)
 
     def reduces(self, order: Order, quantity: Decimal | None = None) -> bool:
         """Whether an order can only bring the position closer to zero, whatever else fills before it."""
@@ -74,17 +77,13 @@ class Exposure:
 
     def ends(self, side: Side | None = None, added: Decimal = ZERO) -> tuple[Decimal, Decimal]:
         """Return the lowest and the highest position that can come about, with so much more on one side."""
-        lowest, highest = self.lowest, self.highest
         if side is _BUY:
-            return lowest, _add(highest, added)
-        return UNROUNDED.subtract(lowest, added), highest
+            return self.lowest, _add(self.highest, added)
+        return _subtract(self.lowest, added), self.highest
 
-    def _move(self, held: Decimal, buys: Decimal, sells: Decimal) -> None:
-        """Change what it is made of, and tell the sums."""
-        before = self.ends()
-        self.position = _add(self.position, held)
-        self.buys = _add(self.buys, buys)
-        self.sells = _add(self.sells, sells)
-        after = self.ends()
+    def _reach(self, held: Decimal, lowest: Decimal, highest: Decimal) -> None:
+        """Take on other ends, with so much more held, and tell the sums."""
+        before, after = (self.lowest, self.highest), (lowest, highest)
+        self.lowest, self.highest = after
         for totals in self.totals:
             totals.move(self.instrument, held, before, after)

@@ -9,6 +9,7 @@ from lts.domain.fills import Fill
 from lts.domain.losses import Losses
 from lts.domain.market import Instrument
 from lts.domain.orders import Order, Terms
+from lts.domain.prices import Prices
 from lts.domain.repetition import Repetition
 from lts.domain.reservation import Reservation
 from lts.domain.risk import TradingState
@@ -69,10 +70,10 @@ class Guard:
         """The trading state that a breach leads to."""
         return TradingState(self.limits.on_breach)
 
-    def commit(self, reservation: Reservation, value: Decimal, now: int) -> None:
-        """Take note that an order was approved, at the value of one of what it trades."""
+    def commit(self, reservation: Reservation, prices: Prices, now: int) -> None:
+        """Take note that an order was approved at these prices."""
         if self.credit is not None:
-            self.credit.commit(reservation, value)
+            self.credit.commit(reservation, prices.value_at(reservation.order))
         if self.recent is not None:
             self.recent[likeness(reservation.order)] = now
 

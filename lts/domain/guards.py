@@ -10,6 +10,7 @@ from lts.domain.fills import Fill
 from lts.domain.guard import Guard
 from lts.domain.money import ZERO
 from lts.domain.orders import Order
+from lts.domain.prices import Prices
 from lts.domain.proposal import Proposal
 from lts.domain.register import SYSTEM, Register
 from lts.domain.reservation import Reservation
@@ -85,10 +86,10 @@ class Guards:
         found = (guard for guard in self._by_scope.values() if guard is not None)
         return [guard for guard in found if guard.losses is not None and guard.losses.holds(symbol)]
 
-    def commit(self, reservation: Reservation, value: Decimal, now: int) -> None:
-        """Take note that an order was approved, at the value of one of what it trades."""
+    def commit(self, reservation: Reservation, prices: Prices, now: int) -> None:
+        """Take note that an order was approved at these prices."""
         for guard in self.of(reservation.order.portfolio, reservation.order.broker):
-            guard.commit(reservation, value, now)
+            guard.commit(reservation, prices, now)
 
     def trade(self, fill: Fill, now: int) -> None:
         """Take note that an order traded."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from math import inf
+from math import inf, isfinite
 
 from lts.domain.market import Bar, Instrument, Quote, Trade
 from lts.domain.money import ZERO, exact
@@ -14,7 +14,7 @@ News = Bar | Quote | Trade
 class Prices:
     """Remembers the last news of each instrument, and of those that are watched the price before."""
 
-    __slots__ = ("_before", "_instruments", "last", "stale")
+    __slots__ = ("_before", "_instruments", "_known", "last", "stale")
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self.last: dict[str, News] = {}
@@ -22,6 +22,8 @@ class Prices:
         """Instruments of which nothing is heard that should be, and what is said of it."""
         self._before: dict[str, float] = {}
         self._instruments = instruments
+        self._known: dict[str, tuple[News, str, Decimal]] = {}
+        """The last news of each instrument that orders were judged by, with what was made of them."""
 
     def leap(self, news: News) -> None:
         """Remember the price that these news take the place of."""
@@ -31,16 +33,11 @@ class Prices:
     def objection(self, symbol: str) -> str:
         """Return why an instrument cannot be valued now; empty if it can."""
         news = self.last.get(symbol)
-        if news is None:
-            return f"no price of {symbol} has been seen"
-        if isinstance(news, Quote) and news.bid > news.ask:
-            return f"the last quote of {symbol} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
-        price = price_of(news)
-        return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
+        return f"no price of {symbol} has been seen" if news is None else self._judged(news)[1]
 
     def reference(self, symbol: str) -> Decimal:
         """Return the price by which orders are judged; there has to be one."""
-        return exact(price_of(self.last[symbol]))
+        return self._judged(self.last[symbol])[2]
 
     def age(self, symbol: str, now: int) -> int:
         """Return how long ago it was seen, in nanoseconds."""
@@ -69,6 +66,23 @@ class Prices:
         if order.limit_price is None and order.trigger_price is None and self.objection(order.instrument):
             return ZERO
         return self.counts_at(order) * self._instruments[order.instrument].multiplier
+
+    def _judged(self, news: News) -> tuple[News, str, Decimal]:
+        """Return news, what there is against them, and their price, zero if it is no number."""
+        known = self._known.get(news.instrument)
+        if known is None or known[0] is not news:
+            price = price_of(news)
+            objection = _objection_to(news, price)
+            known = (news, objection, exact(price) if isfinite(price) else ZERO)
+            self._known[news.instrument] = known
+        return known
+
+
+def _objection_to(news: News, price: float) -> str:
+    symbol = news.instrument
+    if isinstance(news, Quote) and news.bid > news.ask:
+        return f"the last quote of {symbol} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
+    return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
 
 
 def price_of(news: News) -> float:

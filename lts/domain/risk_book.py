@@ -140,7 +140,7 @@ class RiskBook:
         if self.matching is not None:
             self.matching.add(self.owner(order.portfolio), reservation)
         if self._guards.any:
-            self._guards.commit(reservation, self._prices.value_at(order), now)
+            self._guards.commit(reservation, self._prices, now)
 
     def _release(self, reservation: Reservation) -> None:
         order = reservation.order

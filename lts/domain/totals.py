@@ -35,23 +35,22 @@ class Totals:
     @unrounded
     def gross_value(self, value: Callable[[str], Decimal]) -> Decimal:
         """Return the sum of all that could be held, long and short alike, by the value of one of each."""
-        return sum((quantity * value(symbol) for symbol, quantity in self.gross.items() if quantity), ZERO)
+        return sum((quantity * value(symbol) for symbol, quantity in self.gross.items()), ZERO)
 
     @unrounded
     def net_values(self, value: Callable[[str], Decimal]) -> Ends:
         """Return the lowest and the highest sum of all that could be held, short against long."""
-        low = sum((quantity * value(symbol) for symbol, quantity in self.lowest.items() if quantity), ZERO)
-        high = sum((quantity * value(symbol) for symbol, quantity in self.highest.items() if quantity), ZERO)
+        low = sum((quantity * value(symbol) for symbol, quantity in self.lowest.items()), ZERO)
+        high = sum((quantity * value(symbol) for symbol, quantity in self.highest.items()), ZERO)
         return low, high
-
-    def symbols(self) -> set[str]:
-        """Return what is held, or may be."""
-        return {symbol for symbol, quantity in self.gross.items() if quantity}
 
     @staticmethod
     def _add(sums: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
+        """Add to a sum; one that comes to nothing is not kept."""
         if amount:
-            sums[symbol] = UNROUNDED.add(sums.get(symbol, ZERO), amount)
+            added = sums[symbol] = UNROUNDED.add(sums.get(symbol, ZERO), amount)
+            if not added:
+                del sums[symbol]
 
 
 def worse(ends: Ends) -> Decimal:
