@@ -27,7 +27,7 @@ class Places:
         await self._known.fetch(batch.connection, last)
         await batch.insert(form.table, [row for key, row in last.items() if self._known.get(key) is None])
         moved = [form.bound(row) for key, row in last.items() if self._known.get(key) is not None]
-        await batch.execute(form.change, moved)
+        await batch.change(form.change, moved)
         for row in last.values():
             self._known.stage(row)
 

@@ -5,6 +5,7 @@ of one close crosses one of two at every bar: each bar leads to one order. Bars 
 a portfolio drawn at random, from an actor of the benchmark in the place of the plan's feeds. The time is
 taken from the moment at which the bar is published to the one at which the broker, the one on paper, has
 accepted the order: strategy, portfolio, risk and desk lie between, and the journal, in memory or on disk.
+Each bar finds the system at rest, with all on disk that the one before has led to.
 """
 
 import asyncio
@@ -19,11 +20,12 @@ from typing import Any
 import msgspec
 
 from actors.persistence.storage import Storage
-from bus import SECOND, Actor, ReplayDriver, on
+from bus import SECOND, Actor, ReplayDriver, on, pause
 from lts.cli.bench.rounds import bare_call, settled
 from lts.config.schema import SystemPlan
 from lts.domain.market import Bar, BarOpened
 from lts.domain.order_flow import ExecType, ExecutionReport
+from lts.domain.storage import GetStorage
 from lts.live import keeper
 from lts.main import Extras, System
 from lts.refusal import Refused
@@ -81,6 +83,7 @@ class Trading:
         self.symbols = [f"TICK{number}" for number in range(portfolios)]
         self._up = dict.fromkeys(self.symbols, False)
         plan = _plan(self.symbols)
+        self._durable = state_dir is not None
         kept = keeper(plan, Storage(state_dir)) if state_dir else None
         self.system = System(plan, ReplayDriver(), Extras(tape=(), keeper=kept))
 
@@ -116,9 +119,11 @@ class Trading:
         return took
 
     async def _fill(self, symbol: str) -> None:
-        """Open the next bar, so that what waits for it fills."""
+        """Open the next bar, so that what waits for it fills, and let everything come to rest."""
         self.market.publish(BarOpened(symbol, self.system.bus.clock.now(), 100.0))
         await self.system.bus.driver.quiet()
+        while self._durable and (await self.system.console.ask(GetStorage())).waiting:
+            await pause(0.001)
 
     def _bar(self, symbol: str) -> Bar:
         self._up[symbol] = up = not self._up[symbol]
