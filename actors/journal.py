@@ -14,6 +14,7 @@ from lts.domain.journal import (
     RecallTradingStates,
     TradingStatesRecalled,
 )
+from lts.domain.loss_marks import LossesMarked, LossMarks, LossMarksRecalled, RecallLossMarks
 from lts.domain.order_flow import (
     JournalOrder,
     JournalSynced,
@@ -42,6 +43,7 @@ class MemoryJournal(Actor[None]):
         self.facts: list[Fact] = []
         self.states: dict[str, TradingStateChanged] = {}
         self.cursors: dict[str, str] = {}
+        self.marks: dict[str, LossMarks] = {}
         yield
 
     @on
@@ -70,6 +72,11 @@ class MemoryJournal(Actor[None]):
     def note_cursor(self, moved: CursorMoved) -> None:
         """Keep how far a venue's transactions are taken in."""
         self.cursors[moved.broker] = moved.cursor
+
+    @on
+    def note_losses(self, marked: LossesMarked) -> None:
+        """Keep what the losses of a scope are measured from."""
+        self.marks[marked.scope] = marked.marks
 
     @on
     def recall(self, wanted: RecallOrders) -> OrdersRecalled:
@@ -102,6 +109,11 @@ class MemoryJournal(Actor[None]):
     def recall_cursor(self, wanted: RecallCursor) -> CursorRecalled:
         """Answer up to where a venue's transactions are taken in."""
         return CursorRecalled(self.cursors.get(wanted.broker, ""))
+
+    @on
+    def recall_losses(self, _: RecallLossMarks) -> LossMarksRecalled:
+        """Answer what losses are measured from."""
+        return LossMarksRecalled(dict(self.marks))
 
     @on
     def recall_deposits(self, _: RecallDeposits) -> DepositsRecalled:

@@ -12,6 +12,7 @@ from lts.domain.exposure import Exposure
 from lts.domain.guard import Guard
 from lts.domain.guards import Guards
 from lts.domain.journal import RecallOrders
+from lts.domain.loss_marks import LossesMarked, RecallLossMarks
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.order_flow import (
     CancelOrder,
@@ -66,8 +67,9 @@ class RiskGate(Actor[RiskPlan]):
         ModificationDenied,
         OrderAlarmed,
         LimitBreached,
+        LossesMarked,
     )
-    asks = (CancelOrder, RecallOrders, GetTradingStates)
+    asks = (CancelOrder, RecallOrders, RecallLossMarks, GetTradingStates)
 
     assignment: Register
 
@@ -81,6 +83,8 @@ class RiskGate(Actor[RiskPlan]):
         self.guarded = self.guards.any
         self.attentive = self.guards.leaps or self.guards.losing
         self.book = RiskBook(self.assignment, self.guards, self.prices)
+        if self.guards.losing:
+            self.guards.resume((await self.ask(RecallLossMarks())).marks)
         self.book.take_up(await self.ask(RecallOrders()), self.clock.now())
         self.barriers = Barriers(self.assignment, (await self.ask(GetTradingStates())).states)
         yield
@@ -195,6 +199,7 @@ class RiskGate(Actor[RiskPlan]):
         guard = self.guards.guard(changed.scope)
         if guard is not None and changed.who and changed.state is TradingState.ACTIVE:
             guard.begin_anew()
+            self._keep_marks(guard)
 
     @on
     def heed_all(self, reported: TradingStatesReported) -> None:
@@ -217,8 +222,16 @@ class RiskGate(Actor[RiskPlan]):
             self._measure(guard)
 
     def _measure(self, guard: Guard) -> None:
-        if fell := guard.measure(self.marks, self.clock.now()):
+        fell = guard.measure(self.marks, self.clock.now())
+        self._keep_marks(guard)
+        if fell:
             self._breach(guard, fell)
+
+    def _keep_marks(self, guard: Guard) -> None:
+        """Have it outlive this node from what the losses of a scope are measured."""
+        now = self.clock.now()
+        if guard.losses is not None and (marks := guard.losses.news(now)):
+            self.publish(LossesMarked(guard.scope, marks, now))
 
     def _breach(self, guard: Guard, reason: str) -> None:
         """Tell, once, that a scope has to trade less until somebody has looked."""

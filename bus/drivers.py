@@ -49,6 +49,10 @@ class Driver(ABC):
         timers.changed = self.rearm
         timers.now = self.now
 
+    def resume(self, at: int) -> None:
+        """Go on from a market time that has been reached before, if that is later than now."""
+        self.clock.advance(at)
+
     def wake(self) -> None:
         """Drain soon: one call a burst."""
         if self.dispatcher.scheduled:
@@ -121,8 +125,8 @@ class Driver(ABC):
 class LiveDriver(Driver):
     """Market time is the wall clock's, taken at inputs and timers: it stands still until they are handled.
 
-    When the wall clock is set back, market time goes on from where it was, at the pace of the steady
-    clock: what was to happen in a second happens in a second.
+    When the wall clock is set back, or was while the node was down, market time goes on from where it was,
+    at the pace of the steady clock: what was to happen in a second happens in a second.
     """
 
     _alarm: asyncio.TimerHandle | None = None
@@ -135,6 +139,12 @@ class LiveDriver(Driver):
         """Take hold of the machine, and begin now."""
         super().attach(dispatcher, clock, timers)
         clock.advance(self._wall())
+
+    def resume(self, at: int) -> None:
+        """Go on from a market time that has been reached before, if that is later than now."""
+        super().resume(at)
+        self._ahead = max(self._ahead, at - self.system.monotonic())
+        self.rearm()
 
     def stop(self) -> None:
         """End `run` after what is being handled; no timer comes any more."""

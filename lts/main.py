@@ -252,7 +252,7 @@ class System:
                 f"{self.extras.record}: a recording has to begin at the beginning, and "
                 f"{self.stored.database} goes on from before; record with a new state directory"
             )
-        self.bus.clock.advance(self.stored.at)
+        self.bus.driver.resume(self.stored.at)
         answer = await self.console.ask(Perform(registration(self.plan), "system"), within=PATIENCE)
         if isinstance(answer, NotPerformed):
             raise Refused(f"{self.plan.file}: {answer.reason}")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
+import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -18,7 +19,7 @@ from actors.persistence.lease import Lease
 from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
-from actors.persistence.rows import FeedProgressRow, VenueCursorRow
+from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
 from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, Storage, opened
 from actors.persistence.troubles import sentence
@@ -37,6 +38,7 @@ from lts.domain.journal import (
     RecallTradingStates,
     TradingStatesRecalled,
 )
+from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Bar, BarOpened, Quote, Trade
 from lts.domain.order_flow import (
     JournalOrder,
@@ -120,6 +122,7 @@ class Persistence(Actor[Storage]):
             await self.journal.resume(connection)
         self.units = Units(lambda: self.keys.sealing)
         self.progress, self.cursors = Places(FeedProgressRow), Places(VenueCursorRow)
+        self.marks = Places(LossMarksRow)
         self.writer = Writer(storage.connection, storage.trail, storage.sealer, self._note_trouble)
         if self.keys.made:
             self.writer.put(Work(partial(keep_made, self.keys), Steps(), "persistence", 0))
@@ -185,6 +188,12 @@ class Persistence(Actor[Storage]):
         self.writer.put(Work({moved.broker: row}, self.cursors, "desk", 0, precious=True))
 
     @on
+    def note_losses(self, marked: LossesMarked) -> None:
+        """Keep what the losses of a scope are measured from."""
+        row = {"scope": marked.scope, "at": marked.at, **msgspec.structs.asdict(marked.marks)}
+        self.writer.put(Work({marked.scope: row}, self.marks, "risk", 0, patient=True, precious=True))
+
+    @on
     def perform(self, wanted: Perform) -> Later[Performed | NotPerformed]:
         """Carry out a unit of work, and answer when it is on disk."""
         later = self.later()
@@ -235,6 +244,11 @@ class Persistence(Actor[Storage]):
     def recall_cursor(self, wanted: RecallCursor) -> Later[CursorRecalled]:
         """Answer up to where a venue's transactions are taken in."""
         return self._recall(lambda: self.reader.cursor(wanted.broker), CursorRecalled)
+
+    @on
+    def recall_losses(self, _: RecallLossMarks) -> Later[LossMarksRecalled]:
+        """Answer what losses are measured from."""
+        return self._recall(self.reader.loss_marks, LossMarksRecalled)
 
     @on
     def recall_deposits(self, wanted: RecallDeposits) -> Later[DepositsRecalled]:

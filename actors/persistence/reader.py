@@ -18,6 +18,7 @@ from actors.persistence.rows import (
     FeedProgressRow,
     FillRow,
     LedgerEntryRow,
+    LossMarksRow,
     OrderConditionRow,
     OrderEventRow,
     OrderRow,
@@ -30,6 +31,7 @@ from actors.persistence.rows import (
 )
 from lts.domain.fills import Fill
 from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
+from lts.domain.loss_marks import LossMarks
 from lts.domain.order_flow import OrderChanged
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
@@ -44,6 +46,7 @@ _POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
+_MARKS = table_of(LossMarksRow)
 
 _STORED = select(
     select(func.count()).select_from(_ORDERS).scalar_subquery(),
@@ -154,6 +157,12 @@ class Reader:
             return tuple(
                 TradingStateChanged(row.scope, TradingState(row.state), row.reason, row.at) for row in rows
             )
+
+    async def loss_marks(self) -> dict[str, LossMarks]:
+        """Return what losses are measured from, by scope."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(_MARKS))
+            return {row.scope: LossMarks(row.peak, row.opening, row.since, row.fell) for row in rows}
 
     async def progress(self) -> dict[str, Stored]:
         """Return how far each feed had come, by source."""

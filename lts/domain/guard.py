@@ -97,7 +97,7 @@ class Guard:
 
     def begin_anew(self) -> None:
         """Measure from now on, if an operator has seen which limit was broken."""
-        if not self.breached:
+        if not (self.breached or (self.losses is not None and self.losses.fell)):
             return
         self.breached = False
         if self.losses is not None:

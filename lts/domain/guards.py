@@ -1,5 +1,6 @@
 """The guards of a system: one for each scope that has limits, made when it first trades."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from lts.domain.controls import Control, controls_of
 from lts.domain.exposure import Exposure
 from lts.domain.fills import Fill
 from lts.domain.guard import Guard
+from lts.domain.loss_marks import LossMarks
 from lts.domain.money import ZERO
 from lts.domain.orders import Order
 from lts.domain.prices import Prices
@@ -51,6 +53,7 @@ class Guards:
         self._named: dict[str, Limits] = {} if plan.system is None else {SYSTEM: plan.system}
         self._named |= {f"user:{each.name}": each for each in plan.users}
         self._named |= {f"account:{each.name}": each for each in plan.accounts}
+        self._marks: Mapping[str, LossMarks] = {}
         self._by_scope: dict[str, Guard | None] = {}
         self._of: dict[tuple[str, str], tuple[Guard, ...]] = {}
         self._checks: dict[tuple[str, str], tuple[tuple[Guard, str, Control], ...]] = {}
@@ -65,6 +68,10 @@ class Guards:
         """Whether losses have to be measured."""
         self.matching = any(limits.self_match_prevention for limits in told)
         """Whether anybody's orders must not trade with each other."""
+
+    def resume(self, marks: Mapping[str, LossMarks]) -> None:
+        """Measure losses from where they were measured before a restart; to be told before anything else."""
+        self._marks = marks
 
     def of(self, portfolio: str, broker: str) -> tuple[Guard, ...]:
         """Return the guards of all scopes that a portfolio is in as far as it trades through a broker."""
@@ -146,9 +153,10 @@ class Guards:
             portfolio = scope.removeprefix("portfolio:")
             limits = self._plan.of_portfolio(portfolio) if portfolio != scope else self._named.get(scope)
             none = limits is None or limits == Limits()
-            self._by_scope[scope] = (
-                None if limits is None or none else Guard(scope, limits, self._capital(scope), self._day)
-            )
+            guard = None if limits is None or none else Guard(scope, limits, self._capital(scope), self._day)
+            if guard and guard.losses and scope in self._marks:
+                guard.losses.resume(self._marks[scope])
+            self._by_scope[scope] = guard
         return self._by_scope[scope]
 
     def _capital(self, scope: str) -> Decimal:

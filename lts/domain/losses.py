@@ -5,7 +5,11 @@ Measured in floats at the last prices, as a picture of the books and not the boo
 
 from collections.abc import Mapping
 
+import msgspec
+
+from bus.clock import SECOND
 from lts.domain.fills import Fill
+from lts.domain.loss_marks import LossMarks
 from lts.domain.market import Instrument
 from lts.domain.trading_day import TradingDay
 
@@ -20,7 +24,19 @@ class Losses:
         day: when days begin.
     """
 
-    __slots__ = ("_cash", "_daily", "_day", "_drawdown", "_fell", "_opening", "_peak", "_since", "_units")
+    __slots__ = (
+        "_cash",
+        "_daily",
+        "_day",
+        "_drawdown",
+        "_fell",
+        "_opening",
+        "_peak",
+        "_since",
+        "_told",
+        "_told_at",
+        "_units",
+    )
 
     def __init__(
         self, capital: float, max_drawdown_pct: float | None, max_daily_loss: float | None, day: TradingDay
@@ -34,6 +50,23 @@ class Losses:
         self._opening = 0.0
         self._since = 0
         self._fell = ""
+        self._told, self._told_at = LossMarks(), 0
+
+    def resume(self, marks: LossMarks) -> None:
+        """Measure from where it was measured before a restart."""
+        self._told = marks
+        self._peak, self._opening, self._since, self._fell = msgspec.structs.astuple(marks)
+
+    def news(self, now: int) -> LossMarks | None:
+        """Return what it is measured from, if that changed and is to be kept: a peak, once a second."""
+        told, marks = self._told, LossMarks(self._peak, self._opening, self._since, self._fell)
+        if marks == told:
+            return None
+        only_higher = (marks.since, marks.fell, marks.peak is None) == (told.since, told.fell, False)
+        if only_higher and 0 <= now - self._told_at < SECOND:
+            return None
+        self._told, self._told_at = marks, now
+        return marks
 
     def holds(self, symbol: str) -> bool:
         """Whether the price of an instrument moves the equity."""

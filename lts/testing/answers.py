@@ -16,6 +16,7 @@ from lts.domain.journal import (
     RecallTradingStates,
     TradingStatesRecalled,
 )
+from lts.domain.loss_marks import LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Bar, History, RecentBars
 from lts.domain.order_flow import (
     GetOrdersUnderWay,
@@ -70,6 +71,7 @@ class Answers(dict[type[Request[Any]], Any]):
             RecallTradingStates: TradingStatesRecalled(()),
             GetTradingStates: TradingStatesReported(()),
             JournalTradingState: _kept,
+            RecallLossMarks: LossMarksRecalled(),
             RecallDeposits: DepositsRecalled(),
             RecallProgress: ProgressRecalled(),
             GetAccounts: AccountsReported(()),

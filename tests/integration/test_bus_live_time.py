@@ -237,6 +237,24 @@ async def test_a_wall_clock_that_is_set_back_holds_up_no_timer_and_no_time(
     assert driver.now() == wall.now()
 
 
+async def test_what_was_reached_before_a_restart_is_gone_on_from_at_the_pace_of_the_steady_clock(
+    bus: Bus, outside: Outside, driver: LiveDriver, wall: WallClock
+) -> None:
+    heard: list[Any] = []
+    ear = bus.spawn(Ear, heard, name="ear").actor
+    await bus.started()
+    hour = 3_600_000
+    driver.resume(START + hour * SECOND // 1000)
+    ear.after(0.01, Rang())
+    wall.pass_ms(12)
+    await pause(0.02)
+    outside.publish(Came(1))
+    await bus.started()
+    assert heard == [(hour + 10, Rang()), (hour + 12, Came(1)), (hour + 12, Echoed(1))]
+    driver.resume(START)
+    assert driver.now() == wall.now() + hour * SECOND // 1000
+
+
 async def test_after_counts_from_the_wall_clock_not_from_the_last_input(bus: Bus, wall: WallClock) -> None:
     ear = bus.spawn(Ear, [], name="ear").actor
     await bus.started()

@@ -10,6 +10,7 @@ from actors.persistence.rows.fill import FillRow
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
 from actors.persistence.rows.ledger import LedgerEntryRow
+from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
@@ -36,6 +37,7 @@ __all__ = [
     "FillRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "LossMarksRow",
     "NodeLeaseRow",
     "OrderConditionRow",
     "OrderEventRow",

@@ -30,6 +30,7 @@ from actors.persistence.storage import Storage
 from actors.persistence.verify import verify
 from bus import SECOND, Actor, Bus, DeadLetter, LiveDriver, Supervision, on, pause
 from lts.domain.journal import RecallDeposits, RecallOrders, RecallTradingStates
+from lts.domain.loss_marks import LossesMarked, RecallLossMarks
 from lts.domain.market import Instrument
 from lts.domain.order_flow import (
     JournalOrder,
@@ -221,13 +222,14 @@ async def _execute(url: str, statement: str) -> Any:
 class Client(Actor[None]):
     """Says and asks what a test wants, and keeps what it hears."""
 
-    publishes = (OrderChanged, OrderDenied, OrderFilled)
+    publishes = (LossesMarked, OrderChanged, OrderDenied, OrderFilled)
     asks = (
         GetStorage,
         JournalOrder,
         JournalTradingState,
         Perform,
         RecallDeposits,
+        RecallLossMarks,
         RecallOrders,
         RecallTradingStates,
         RotateKeys,

@@ -54,6 +54,7 @@ ADJUSTMENT = {
     "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "quantity": ONE, "price": ONE,
     "reason": "approved", "at": 1,
 }  # fmt: skip
+MARKS = {"peak": 5.0, "opening": 4.0, "since": 1, "fell": "", "at": 1}
 LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
@@ -111,6 +112,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         ADJUSTMENT | {"reference": "b", "seq": 4},
     ),
     "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
+    "loss_marks": (MARKS | {"scope": "system"}, MARKS | {"scope": "user:ann"}),
     "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),
     "fills": (FILL | {"exec_id": "1"}, FILL | {"exec_id": "2"}),
     "positions": (POSITION | {"instrument": "BTC/USD"}, POSITION | {"instrument": "ETH/USD"}),

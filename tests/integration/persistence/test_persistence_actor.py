@@ -25,6 +25,7 @@ from bus import Bus, DeadLetter, LiveDriver
 from bus.message import Event, Message, Request
 from lts.domain.fills import Fill
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders, RecallTradingStates
+from lts.domain.loss_marks import LossesMarked, LossMarks, RecallLossMarks
 from lts.domain.market import Instrument
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import (
@@ -496,6 +497,14 @@ async def test_recalling_200_orders_takes_as_many_queries_as_recalling_one(node:
         assert len(records) == 200
         assert all(record.filled == 4 for record in records)
         assert many.selects == few.selects
+
+
+async def test_what_losses_are_measured_from_is_kept_a_scope_and_the_last_one_counts(node: Any) -> None:
+    fell = LossMarks(110.5, 100.25, 7, "max_drawdown_pct: 10 % of 110.5 is lost")
+    anew = LossMarks()
+    marked = [("system", anew), ("user:ann", anew), ("system", fell), ("user:ann", fell), ("user:ann", anew)]
+    await say(node, [LossesMarked(scope, marks, 1) for scope, marks in marked])
+    assert (await node.client.ask(RecallLossMarks())).marks == {"system": fell, "user:ann": anew}
 
 
 @pytest.mark.requirement("INT-8.1")

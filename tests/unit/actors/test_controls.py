@@ -1,6 +1,6 @@
 """Each control passes what is at its limit and denies what is above, for each scope that sets it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,8 @@ import pytest
 from actors.risk import RiskGate
 from lts.config.schema import RiskPlan
 from lts.domain.controls import CONTROLS
+from lts.domain.journal import RecallOrders
+from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Quote, Trade
 from lts.domain.order_flow import (
     ModificationApproved,
@@ -97,8 +99,8 @@ class Gate:
 
 
 @asynccontextmanager
-async def gate(limits: RiskPlan) -> AsyncIterator[Gate]:
-    async with Bench(RiskGate, limits, assignment=REGISTER) as bench:
+async def gate(limits: RiskPlan, recalled: Mapping[Any, Any] | None = None) -> AsyncIterator[Gate]:
+    async with Bench(RiskGate, limits, assignment=REGISTER, answers=recalled or {}) as bench:
         made = Gate(bench)
         for symbol in ("TEST", "OTHER"):
             await made.price(100, symbol)
@@ -422,6 +424,49 @@ async def test_a_reset_by_an_operator_begins_the_measurement_anew() -> None:
         assert len(one.breaches()) == 1
         await one.price(77.8)
         assert len(one.breaches()) == 2
+
+
+@pytest.mark.requirement("INT-025")
+async def test_what_losses_are_measured_from_outlives_the_node() -> None:
+    limits = plan("portfolio", max_drawdown_pct="10")
+    async with gate(limits) as before:
+        await before.hold(buy(10))
+        await before.bench.advance(seconds=1)
+        await before.price(110)
+        (first, peak) = before.bench.published(LossesMarked)
+        assert (first.scope, first.marks.peak, peak.marks.peak) == ("portfolio:test", 1000.0, 1100.0)
+    recalled = {
+        RecallLossMarks: LossMarksRecalled({peak.scope: peak.marks}),
+        RecallOrders: before.desk.recall,
+    }
+    async with gate(limits, recalled) as after:
+        await after.price(99)
+        assert after.breaches() == []
+        await after.price(98.9)
+        assert after.breaches() == [("portfolio:test", TradingState.REDUCING)]
+        marks = after.bench.published(LossesMarked)[-1].marks
+    recalled[RecallLossMarks] = LossMarksRecalled({peak.scope: marks})
+    async with gate(limits, recalled) as again:
+        assert (await again.judge(buy(1, 2))).startswith("max_drawdown_pct: 10.09 % of 1100.00 is lost")
+        reset = TradingStateChanged("portfolio:test", TradingState.ACTIVE, "seen", 1, "operator ada")
+        await again.bench.hear(reset)
+        assert again.bench.published(LossesMarked)[-1].marks.peak is None
+        assert await again.judge(buy(1, 3)) == ""
+
+
+async def test_a_peak_is_noted_once_a_second_and_a_breach_at_once() -> None:
+    async with gate(plan("portfolio", max_drawdown_pct="10")) as one:
+        await one.hold(buy(10))
+        for price in (101, 102, 103):
+            await one.price(price)
+        noted = one.bench.published(LossesMarked)
+        assert [each.marks.peak for each in noted] == [1000.0]
+        await one.bench.advance(seconds=1)
+        await one.price(102)
+        await one.price(90)
+        noted = one.bench.published(LossesMarked)
+        assert [each.marks.peak for each in noted] == [1000.0, 1030.0, 1030.0]
+        assert [bool(each.marks.fell) for each in noted] == [False, False, True]
 
 
 async def test_a_daily_loss_is_counted_from_the_beginning_of_the_day_and_fees_count() -> None:

@@ -1,0 +1,26 @@
+"""What losses are measured from."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Make it."""
+    op.create_table(
+        "loss_marks",
+        sa.Column("scope", sa.String(128), nullable=False),
+        sa.Column("peak", sa.Float(), nullable=True),
+        sa.Column("opening", sa.Float(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("fell", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name="pk_loss_marks"),
+    )
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_table("loss_marks")
