@@ -71,7 +71,8 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
 
 
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    report = measured("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000")
+    sizes = ("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000", "--ticks", "20")
+    report = measured(*sizes)
     assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200

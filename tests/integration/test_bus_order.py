@@ -37,6 +37,8 @@ pytestmark = [
 ]
 
 CHANNELS = 4
+DEPTH = 5
+"""Words that follow on each other: each may be followed by several."""
 
 
 class Note(Event, key="channel"):
@@ -105,7 +107,7 @@ class Talker(Actor[Part]):
             asyncio.get_running_loop().create_task(self._bus.supervisor.end(self._cell, 1.0))
         if log.taken[self.name] in role.fails:
             raise RuntimeError("as arranged")
-        if len(note.path) < 6:
+        if len(note.path) < DEPTH:
             for place, channel in enumerate(role.says):
                 say = Alarm if role.urgent and place % 2 else Note
                 self.say(say, channel, (*note.path, self.params.number, channel))

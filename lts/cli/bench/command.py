@@ -63,11 +63,12 @@ def everything(
     bars: Bars = BARS,
     portfolios: Portfolios = SIZES[-1],
     orders: Orders = ORDERS,
+    ticks: Ticks = TICKS,
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
         said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
-        said["orders"] = orders
+        said |= {"orders": orders, "ticks": ticks}
         context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
@@ -76,7 +77,7 @@ def everything(
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
         "orders": (rounds, orders),
-        "tick-to-order": (rounds, TICKS, portfolios),
+        "tick-to-order": (rounds, ticks, portfolios),
     }
     reports = {}
     spawning = get_context("spawn")
@@ -116,9 +117,14 @@ def orders(json: Json = False, rounds: Rounds = ROUNDS, orders: Orders = ORDERS)
 
 
 @app.command(name="tick-to-order")
-def tick_to_order(json: Json = False, rounds: Rounds = ROUNDS, ticks: Ticks = TICKS) -> None:
+def tick_to_order(
+    json: Json = False,
+    rounds: Rounds = ROUNDS,
+    ticks: Ticks = TICKS,
+    portfolios: Portfolios = SIZES[-1],
+) -> None:
     """Latency: from a bar to the order at its broker, with the journal in memory and on disk."""
-    _measure("tick-to-order", json, rounds, ticks)
+    _measure("tick-to-order", json, rounds, ticks, portfolios)
 
 
 @app.command()

@@ -43,7 +43,7 @@ OUTSTANDING = 4 * GROUP
 PACE = 1_000
 """Orders a second, when the latency is measured."""
 PACED_FOR = 3
-"""Seconds of that."""
+"""Seconds of that, or fewer, where a round has fewer orders."""
 
 
 class EngineReport(msgspec.Struct, frozen=True):
@@ -155,7 +155,7 @@ async def _measure(directory: Path, urls: Sequence[str], rounds: int, orders: in
                 took.append(await _flood(bus, desk, orders))
                 ratios.append(await bare.nanoseconds(GROUP) / took[-1])
         with settled():
-            latency = await _pace(bus, desk)
+            latency = await _pace(bus, desk, min(orders, PACE * PACED_FOR))
     finally:
         await bare.close()
         await bus.stop()
@@ -181,14 +181,14 @@ async def _flood(bus: Bus, desk: Desk, orders: int) -> float:
     return (perf_counter_ns() - began) / orders
 
 
-async def _pace(bus: Bus, desk: Desk) -> list[int]:
+async def _pace(bus: Bus, desk: Desk, orders: int) -> list[int]:
     """Send orders at a steady pace; return the nanoseconds that each took."""
     desk.took.clear()
-    desk.make(PACE * PACED_FOR)
-    began, end = perf_counter_ns(), desk.number + PACE * PACED_FOR
+    desk.make(orders)
+    began, end = perf_counter_ns(), desk.number + orders
     while desk.number < end:
         due = (perf_counter_ns() - began) * PACE // SECOND
-        while desk.number < end and desk.number - (end - PACE * PACED_FOR) < due:
+        while desk.number < end and desk.number - (end - orders) < due:
             desk.place()
         await pause(0.001)
     await bus.driver.quiet()

@@ -96,6 +96,7 @@ def test_a_backup_that_cannot_be_recorded_is_refused_and_leaves_no_file(
 
     with monkeypatch.context() as full:
         full.setattr(Batch, "insert", fail)
+        full.setattr("actors.persistence.reads._LAST_WRITE", 1.0)
         done = db("backup")
     assert (done.code, done.out) == (1, "")
     assert done.err == (

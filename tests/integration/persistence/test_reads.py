@@ -156,9 +156,10 @@ async def test_a_node_whose_disk_is_full_has_nothing_backed_up(
 
 
 async def test_on_a_full_disk_nothing_is_backed_up_without_a_node_either(
-    kept: Storage, full: Callable[[], None], tmp_path: Path
+    kept: Storage, full: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full()
+    monkeypatch.setattr("actors.persistence.reads._LAST_WRITE", 1.0)
     with pytest.raises(Failed, match=f"nothing was read, as that cannot be recorded .*: {NO_ROOM}"):
         await back_up(kept, tmp_path / "made", record=recorder(kept))
     assert list((tmp_path / "made").iterdir()) == []
