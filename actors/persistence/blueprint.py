@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
-from alembic import command
 from sqlalchemy import (
     Boolean,
     Column,
-    Connection,
     Float,
     Integer,
     LargeBinary,
@@ -78,11 +76,6 @@ async def blueprint_of(revision: str) -> tuple[TablePlan, ...]:
     finally:
         await engine.dispose()
     return _planned(found.sorted_tables)
-
-
-def build(connection: Connection, revision: str) -> None:
-    """Make the tables of a revision in an empty database, within the transaction that has begun."""
-    command.upgrade(schema.migrations_on(connection), revision)
 
 
 def _planned(tables: Iterable[Table]) -> tuple[TablePlan, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence import guard, schema
 from actors.persistence.archive import Archive
-from actors.persistence.blueprint import TablePlan, blueprint_of, build
+from actors.persistence.blueprint import TablePlan, blueprint_of
 from actors.persistence.disk import readable, sync_file
 from actors.persistence.engine import make_engine
 from actors.persistence.exchange import Aside, Heads, clear, exchange, fold, place_of_new, replace_head
@@ -176,7 +176,7 @@ async def _into_server(source: _Source, storage: Storage, aside: Aside) -> None:
 async def _fill(connection: AsyncConnection, source: _Source) -> None:
     """Make the tables, put in all rows, and compare what can be read then with what was backed up."""
     manifest = source.manifest
-    await connection.run_sync(build, manifest.revision)
+    await connection.run_sync(schema.build, manifest.revision)
     exact = await _exact_columns(connection)
     readers = {name: LineReader(plan, exact.get(name, ())) for name, plan in source.plans.items()}
     inserts = {

@@ -1,25 +1,21 @@
 """The schema: brought up to date by migrations, and compared with what the rows say it is."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util import CommandError
 from sqlalchemy import Connection, String, column, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from actors.persistence import guard
-from actors.persistence.drift import drift
+from actors.persistence.fingerprint import drift_of
 from actors.persistence.troubles import sentence, where
 from lts.refusal import Refused
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+_REVISIONS = Path(__file__).parent / "migrations" / "versions"
 _VERSION_TABLE = "alembic_version"
 _TOLD = 3  # differences in one sentence
 
@@ -31,8 +27,8 @@ def head() -> str:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """Return all revisions, the first one first; each follows on the one before."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
+    """Return all revisions, the first one first; each follows on the one before, as their files are named."""
+    return tuple(sorted(file.name[1:5] for file in _REVISIONS.glob("v[0-9]*.py")))
 
 
 async def current(engine: AsyncEngine) -> str | None:
@@ -43,12 +39,12 @@ async def current(engine: AsyncEngine) -> str | None:
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
     """Bring a database, empty or older, up to a revision, in one transaction; or raise Refused."""
-    await _migrate(engine, lambda config: command.upgrade(config, revision))
+    await _migrate(engine, "upgrade", revision)
 
 
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
     """Take a database back to a revision ("base": empty), in one transaction; what it drops is lost."""
-    await _migrate(engine, lambda config: command.downgrade(config, revision))
+    await _migrate(engine, "downgrade", revision)
 
 
 async def check(engine: AsyncEngine) -> None:
@@ -64,19 +60,21 @@ async def prepare(engine: AsyncEngine) -> None:
     await check(engine)
 
 
-async def _migrate(engine: AsyncEngine, run: Callable[[Config], None]) -> None:
+def build(connection: Connection, revision: str) -> None:
+    """Make the tables of a revision in an empty database, within the transaction that has begun."""
+    from actors.persistence import migrate  # noqa: PLC0415 - it brings Alembic, which a start does without
+
+    migrate.upgrade(connection, revision)
+
+
+async def _migrate(engine: AsyncEngine, way: Literal["upgrade", "downgrade"], revision: str) -> None:
+    from actors.persistence import migrate  # noqa: PLC0415 - the same
+
     async with _told(engine), engine.connect() as connection:
         with guard.unit(connection):
             async with connection.begin():
-                await connection.run_sync(_run_migrations, run)
-
-
-def _run_migrations(connection: Connection, run: Callable[[Config], None]) -> None:
-    _revision(connection)  # refuses what is not ours
-    try:
-        run(migrations_on(connection))
-    except (CommandError, RevisionError) as error:
-        raise Refused(f"{_name(connection)} cannot be migrated: {error}") from error
+                await connection.run_sync(_revision)  # refuses what is not ours
+                await connection.run_sync(getattr(migrate, way), revision)
 
 
 def _check(connection: Connection) -> None:
@@ -85,7 +83,7 @@ def _check(connection: Connection) -> None:
         raise Refused(f"{name} is empty: make its tables with `lts db upgrade`")
     if found != wanted:
         raise Refused(f"{name} is at revision {found}, and LTS works with {wanted}: run `lts db upgrade`")
-    if differences := drift(connection):
+    if differences := drift_of(connection):
         told = "; ".join(differences[:_TOLD] + ["and more"] * (len(differences) > _TOLD))
         raise Refused(f"{name} was changed since revision {found} ({told}): undo that, or restore a backup")
 
@@ -107,20 +105,6 @@ def _revision(connection: Connection) -> str | None:
     if not found and tables != {_VERSION_TABLE}:
         raise Refused(f"{name} holds tables and no revision: restore a backup, or name an empty database")
     return found[0] if found else None
-
-
-def migrations_on(connection: Connection) -> Config:
-    """Return Alembic's settings for a transaction that has begun on this connection."""
-    config = _config()
-    config.attributes["connection"] = connection
-    return config
-
-
-def _config() -> Config:
-    """Return Alembic's settings, which know where the revisions are, wherever LTS is installed."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    return config
 
 
 def _name(connection: Connection) -> str:

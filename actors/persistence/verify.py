@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence.books import Books
 from actors.persistence.chain import Chain
-from actors.persistence.drift import drift
 from actors.persistence.findings import Findings
+from actors.persistence.fingerprint import drift_of
 from actors.persistence.head import Head, read_head
 from actors.persistence.history import History
 from actors.persistence.keyring import DataKeys
@@ -147,7 +147,7 @@ class _Verification:
 
     async def _check_schema(self) -> None:
         """See whether tables, constraints and triggers are as they should be."""
-        for difference in await self.connection.run_sync(drift):
+        for difference in await self.connection.run_sync(drift_of):
             self.findings.add(f"the schema was changed: {difference}")
 
     async def _check_integrity(self) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.drift import drift
+from actors.persistence.fingerprint import KNOWN, drift_of, fingerprint
 
 pytestmark = pytest.mark.requirement("INT-009")
 
@@ -97,6 +98,7 @@ async def differences(connection: AsyncConnection, statements: list[str]) -> lis
     for statement in statements:
         await connection.execute(text(statement))
     found = await connection.run_sync(drift)
+    assert await connection.run_sync(drift_of) == found, "a fingerprint hides what differs"
     await transaction.rollback()
     return found
 
@@ -123,6 +125,12 @@ async def test_a_trigger_that_could_change_rows_past_the_audit_is_found(
     backend: str, writing: AsyncConnection
 ) -> None:
     assert await differences(writing, TRIGGERS[backend]) == ["there is an unknown trigger extra"]
+
+
+async def test_what_the_migrations_make_is_known_without_a_comparison(writing: AsyncConnection) -> None:
+    assert await writing.run_sync(fingerprint) in KNOWN, (
+        "a migration is new: its fingerprint belongs into KNOWN"
+    )
 
 
 async def test_nothing_is_found_where_nothing_was_changed(writing: AsyncConnection) -> None:

@@ -1,13 +1,16 @@
 """A database is brought up to date, compared with the rows, and refused in one sentence, on both engines."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actors.persistence import guard, schema
+from actors.persistence import guard, migrate, schema
 from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("INT-009")
@@ -22,6 +25,16 @@ async def change(engine: AsyncEngine, *statements: str) -> None:
             async with connection.begin():
                 for statement in statements:
                     await connection.execute(text(statement))
+
+
+def test_the_revisions_are_those_that_follow_on_each_other() -> None:
+    scripts = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert schema.revisions() == tuple(each.revision for each in scripts.walk_revisions())[::-1]
+
+
+def test_a_start_does_without_what_only_migrates() -> None:
+    look = "import sys, lts.cli.run; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
 
 
 async def test_an_empty_database_is_prepared(empty_database: str, engine_at: MakeEngine) -> None:
