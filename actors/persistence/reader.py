@@ -16,6 +16,7 @@ from actors.persistence.rows import (
     BalanceSnapshotRow,
     FeedProgressRow,
     FillRow,
+    FinancingChargeRow,
     LedgerEntryRow,
     OrderConditionRow,
     OrderEventRow,
@@ -28,6 +29,7 @@ from actors.persistence.rows import (
     VenueCursorRow,
 )
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
 from lts.domain.order_flow import OrderChanged
 from lts.domain.order_record import OrderRecord
@@ -42,6 +44,7 @@ _PORTFOLIOS, _LEDGER = table_of(PortfolioRow), table_of(LedgerEntryRow)
 _POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
+_FINANCING = table_of(FinancingChargeRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
 
 STATUSES = {status.value: status for status in OrderStatus}
@@ -89,8 +92,12 @@ class Reader:
                     booked.append((event.seq, fill))
             kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
             snapshots = tuple(_snapshot(row, names) for row in kept)
+            charges = await connection.execute(
+                _of(wanted, select(_FINANCING), _FINANCING).order_by(_FINANCING.c.at, *_FINANCING.primary_key)
+            )
+            financing = tuple(_charge(row, names) for row in charges)
         in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
-        return OrdersRecalled(tuple(records.values()), snapshots, in_order)
+        return OrdersRecalled(tuple(records.values()), snapshots, in_order, financing)
 
     async def cursor(self, broker: str) -> str:
         """Return up to where a venue's transactions are taken in; empty if none ever was."""
@@ -128,7 +135,7 @@ class Reader:
     async def latest(self) -> int:
         """Return the latest market time of anything stored, 0 if there is nothing."""
         async with self._engine.connect() as connection:
-            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at)
+            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at, _FINANCING.c.at)
             times = [await connection.scalar(select(func.max(column))) for column in columns]
         return max(time or 0 for time in times)
 
@@ -175,6 +182,18 @@ def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
         row.price,
         row.reference,
         row.reason,
+        row.at,
+    )
+
+
+def _charge(row: Any, portfolios: dict[int, str]) -> FinancingCharged:
+    return FinancingCharged(
+        portfolios[row.portfolio_id],
+        row.broker,
+        row.instrument,
+        row.amount,
+        row.currency,
+        row.charge_id,
         row.at,
     )
 

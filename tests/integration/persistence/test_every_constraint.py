@@ -54,6 +54,9 @@ ADJUSTMENT = {
     "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "quantity": ONE, "price": ONE,
     "reason": "approved", "at": 1,
 }  # fmt: skip
+FINANCING = {
+    "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "amount": ONE, "currency": "USD", "at": 1,
+}  # fmt: skip
 LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
@@ -110,6 +113,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         ADJUSTMENT | {"reference": "a", "seq": 3},
         ADJUSTMENT | {"reference": "b", "seq": 4},
     ),
+    "financing_charges": (FINANCING | {"charge_id": "a"}, FINANCING | {"charge_id": "b"}),
     "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
     "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),
     "fills": (FILL | {"exec_id": "1"}, FILL | {"exec_id": "2"}),
