@@ -6,6 +6,7 @@ from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
 from lts.domain.account import Account
 from lts.domain.contingency import Contingencies
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged, FinancingReport, divided
 from lts.domain.journal import RecallOrders, RecallTradingStates
 from lts.domain.order_flow import (
     AmendOrder,
@@ -87,7 +88,15 @@ class Desk(Actor[None]):
     nothing.
     """
 
-    publishes = (OrderChanged, OrderFilled, OrderAlarmed, AccountStateChanged, CursorMoved, PositionAdjusted)
+    publishes = (
+        OrderChanged,
+        OrderFilled,
+        OrderAlarmed,
+        AccountStateChanged,
+        CursorMoved,
+        PositionAdjusted,
+        FinancingCharged,
+    )
     asks = (
         JournalOrder,
         SyncJournal,
@@ -110,6 +119,7 @@ class Desk(Actor[None]):
         """Of the venues elsewhere; one that is here has nothing to be held against."""
         self.snapshots = recalled.snapshots
         self.adjustments = [*recalled.adjustments]
+        self.charged = {each.uid for each in recalled.financing}
         self.unwanted: set[str] = set()
         """Orders to be cancelled as soon as their venue can be asked to."""
         self.early: set[str] = set()
@@ -201,6 +211,27 @@ class Desk(Actor[None]):
         account = self._account(lost.broker)
         if account.lose(lost.reason):
             self._tell(account)
+
+    @on
+    def charge(self, report: FinancingReport) -> None:
+        """Charge, or credit, whoever held what a venue speaks of: each charge once."""
+        traders = self.assignment.traders.get((report.broker, report.instrument), ())
+        if objection := _objection_to_charge(report, traders, self.assignment):
+            self.log.error("financing is not booked", broker=report.broker, id=report.id, reason=objection)
+            self.give_up(report, objection)
+            return
+        shares = {report.portfolio: report.amount}
+        if not report.portfolio:
+            account = self.accounts.get(report.broker) or self._folded(report.broker)
+            held = {portfolio: account.held_by(portfolio, report.instrument) for portfolio in traders}
+            shares = divided(report.amount, held)
+        for portfolio, amount in shares.items():
+            charged = FinancingCharged(
+                portfolio, report.broker, report.instrument, amount, report.currency, report.id, report.at
+            )
+            if amount and charged.uid not in self.charged:
+                self.charged.add(charged.uid)
+                self.publish(charged)
 
     @on
     def move_on(self, seen: TransactionsSeen) -> None:
@@ -367,6 +398,8 @@ class Desk(Actor[None]):
                 self.journal(dead.message)
             case ModificationApproved():
                 self.amend(dead.message)
+            case FinancingReport():
+                self.charge(dead.message)
 
     # How it is done
 
@@ -518,8 +551,12 @@ class Desk(Actor[None]):
     def _account(self, broker: str) -> Account:
         account = self.accounts.get(broker)
         if account is None:
-            account = self.accounts[broker] = Account(broker)
-            account.take_up(self.snapshots, self.records.values(), self.adjustments)
+            account = self.accounts[broker] = self._folded(broker)
+        return account
+
+    def _folded(self, broker: str) -> Account:
+        account = Account(broker)
+        account.take_up(self.snapshots, self.records.values(), self.adjustments)
         return account
 
     def _tell(self, account: Account) -> None:
@@ -623,6 +660,20 @@ def _is_on_its_way(record: OrderRecord) -> bool:
     if record.status is _PENDING_CANCEL:
         return record.state_before is _SUBMITTED
     return record.status is _SUBMITTED
+
+
+def _objection_to_charge(report: FinancingReport, traders: tuple[str, ...], register: Register) -> str:
+    """Why nobody can be charged for what a venue reports; empty if somebody can."""
+    instrument = register.instruments.get(report.instrument)
+    if not (report.id and report.amount.is_finite()):
+        return "financing has no id, or no amount that a ledger can hold"
+    if instrument is None or not traders:
+        return f"nobody here trades {report.instrument} through {report.broker}"
+    if report.portfolio and report.portfolio not in traders:
+        return f"{report.portfolio} does not trade {report.instrument} through {report.broker}"
+    if report.currency != instrument.currency:
+        return f"{report.instrument} is in {instrument.currency}, and its financing in {report.currency}"
+    return ""
 
 
 def _sane(report: ExecutionReport) -> bool:

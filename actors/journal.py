@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 from bus import Actor, on
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
     OrdersRecalled,
@@ -32,7 +33,7 @@ from lts.domain.risk import JournalTradingState, TradingStateChanged, TradingSta
 
 _DENIED = OrderStatus.DENIED
 
-Fact = Order | OrderDenied | OrderChanged | OrderFilled | PositionAdjusted
+Fact = Order | OrderDenied | OrderChanged | OrderFilled | PositionAdjusted | FinancingCharged
 
 
 class MemoryJournal(Actor[None]):
@@ -58,8 +59,10 @@ class MemoryJournal(Actor[None]):
         return JournalSynced(wanted.client_order_id)
 
     @on
-    def note(self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted) -> None:
-        """Keep what became of an order, or was adjusted."""
+    def note(
+        self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | FinancingCharged
+    ) -> None:
+        """Keep what became of an order, was adjusted, or was charged."""
         self.facts.append(fact)
 
     @on
@@ -97,6 +100,13 @@ class MemoryJournal(Actor[None]):
                 if each is not None
                 and wanted.portfolio in {None, each.portfolio}
                 and wanted.broker in {None, each.broker}
+            ),
+            financing=tuple(
+                fact
+                for fact in self.facts
+                if isinstance(fact, FinancingCharged)
+                and wanted.portfolio in {None, fact.portfolio}
+                and wanted.broker in {None, fact.broker}
             ),
         )
 

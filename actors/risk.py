@@ -9,6 +9,7 @@ from bus import Actor, DeadLetter, on
 from lts.config.schema import RiskPlan
 from lts.domain.barriers import Barriers
 from lts.domain.exposure import Exposure
+from lts.domain.financing import FinancingCharged
 from lts.domain.guard import Guard
 from lts.domain.guards import Guards
 from lts.domain.journal import RecallOrders
@@ -184,6 +185,13 @@ class RiskGate(Actor[RiskPlan]):
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Hold what an operator approved to be held."""
         self.book.adjust(adjusted)
+
+    @on
+    def charge(self, charged: FinancingCharged) -> None:
+        """Count what was charged for what was held over night among the losses."""
+        self.book.charge(charged)
+        for guard in self.guards.of(charged.portfolio, charged.broker):
+            self._measure(guard)
 
     @on
     def report(self, wanted: GetExposure) -> ExposureReported:

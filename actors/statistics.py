@@ -76,6 +76,7 @@ class Statistics(Actor[Sampled]):
             "cash": float(account.cash),
             "realised": float(account.realised),
             "fees": float(account.fees),
+            "financing": float(account.financing),
         }
         self._take(GetAccount(account.portfolio), f"portfolio/{account.portfolio}", figures)
 

@@ -14,6 +14,7 @@ from bus import (
     ActorFailed,
     ActorQuarantined,
     ActorStarted,
+    AskError,
     Event,
     Moment,
     Time,
@@ -25,6 +26,7 @@ from bus.clock import pause
 from lts.config.schema import AssetPlan, BrokerPlan, FeedPlan, PortfolioPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged, FinancingReport
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.journal import (
     Deposit,
@@ -90,6 +92,7 @@ from lts.domain.reconciliation import (
 )
 from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
+from lts.domain.trading_day import TradingDay
 from lts.kinds import SDK_VERSION
 from lts.kinds.access import AccessParams
 from lts.kinds.broker import Broker, BrokerAssignment
@@ -118,6 +121,7 @@ __all__ = [
     "AllBooked",
     "AmendOrder",
     "ApprovedOrder",
+    "AskError",
     "AssetPlan",
     "Bar",
     "BarOpened",
@@ -143,6 +147,8 @@ __all__ = [
     "FeedPlan",
     "FeedProgressed",
     "Fill",
+    "FinancingCharged",
+    "FinancingReport",
     "GetAccount",
     "GetDebugInfo",
     "GetFeedProgress",
@@ -200,6 +206,7 @@ __all__ = [
     "Time",
     "TimeInForce",
     "Trade",
+    "TradingDay",
     "TransactionsSeen",
     "Unanswered",
     "Undeliverable",

@@ -28,6 +28,7 @@ from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
 from bus import SECOND, Accepted, Actor, Later, Time, every, on
 from lts.domain.billing import ChargesRecalled, RecallCharges
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
     OrdersRecalled,
@@ -177,9 +178,9 @@ class Persistence(Actor[Storage]):
         return later
 
     @on
-    def note_adjustment(self, adjusted: PositionAdjusted) -> None:
-        """Keep what an operator approved."""
-        self._note(adjusted, "desk")
+    def note_booking(self, fact: PositionAdjusted | FinancingCharged) -> None:
+        """Keep what an operator approved, or a venue charged."""
+        self._note(fact, "desk")
 
     @on
     def note_cursor(self, moved: CursorMoved) -> None:

@@ -1,5 +1,6 @@
 """The books: what must hold between the rows, whoever wrote them."""
 
+import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -29,7 +30,8 @@ Stored = Mapping[str, Any]
 class Books:
     """Bookings sum to zero, orders are as filled as their fills, positions are the fold of their fills.
 
-    The fold begins with the balance snapshot, where there is one.
+    The fold begins with the balance snapshot, where there is one. The ledger has each charge for
+    financing, and no other.
 
     `watch` is shown every row, those of a booking one after the other; then `close` compares.
     """
@@ -40,6 +42,8 @@ class Books:
         self._sums: dict[str, Decimal] = {}
         self._off: dict[str, Decimal] = {}
         """By order, the quantity said to be filled that no fill accounts for, while it is not zero."""
+        self._financing: dict[tuple[Any, ...], Decimal] = {}
+        """By portfolio, broker and id, what was charged and not booked, while it is not zero."""
         self._fills = 0
         self._held: dict[tuple[Any, Any], Position] = {}
         self._archived: dict[tuple[Any, Any], Position] = {}
@@ -49,6 +53,7 @@ class Books:
             "positions": lambda row: self._watch_position(row, self._held),
             "balance_snapshots": self._watch_snapshot,
             "ledger_entries": unrounded(self._watch_posting),
+            "financing_charges": unrounded(self._watch_charge),
         }
 
     def watch(self, name: str, row: Stored) -> None:
@@ -65,6 +70,8 @@ class Books:
         self._balance((None, None))
         for order_id, off in self._off.items():
             self._findings.add(f"orders {order_id}: filled and its fills differ by {plain(off)}")
+        for charge, off in self._financing.items():
+            self._findings.add(f"financing_charges {list(charge)}: it and its booking differ by {plain(off)}")
         await self._fold(connection)
 
     def _watch_order(self, row: Stored) -> None:
@@ -85,6 +92,17 @@ class Books:
             self._balance(booking)
         currency = row["currency"]
         self._sums[currency] = self._sums.get(currency, ZERO) + Decimal(row["amount"])
+        if row["account"] == "financing":
+            _, broker, _, charge_id = json.loads(row["booking"])
+            self._charge((row["portfolio_id"], broker, charge_id), Decimal(row["amount"]))
+
+    def _watch_charge(self, row: Stored) -> None:
+        self._charge((row["portfolio_id"], row["broker"], row["charge_id"]), Decimal(row["amount"]))
+
+    def _charge(self, charge: tuple[Any, ...], amount: Decimal) -> None:
+        off = self._financing.pop(charge, ZERO) + amount
+        if off:
+            self._financing[charge] = off
 
     def _balance(self, following: tuple[Any, Any]) -> None:
         for currency, left_over in self._sums.items():

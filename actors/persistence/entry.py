@@ -17,6 +17,7 @@ from actors.persistence.page import Form, Page
 from actors.persistence.rows import (
     BillingRecordRow,
     FillRow,
+    FinancingChargeRow,
     LedgerEntryRow,
     OrderConditionRow,
     OrderEventRow,
@@ -28,12 +29,13 @@ from actors.persistence.rows import (
 )
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order
-from lts.domain.portfolio import adjustment, postings
+from lts.domain.portfolio import adjustment, financing, postings
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
@@ -41,14 +43,15 @@ from lts.domain.risk import TradingStateChanged
 if TYPE_CHECKING:
     from actors.persistence.journal import Journal
 
-News = OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | TradingStateChanged
+News = OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | FinancingCharged | TradingStateChanged
 Fact = Order | News
-"""An intent, or what became of one; what was adjusted; or whether a scope may trade."""
+"""An intent, or what became of one; what was adjusted or charged; or whether a scope may trade."""
 
 ORDERS, EVENTS, FILLS = Form(OrderRow), Form(OrderEventRow), Form(FillRow)
 POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(BillingRecordRow)
 STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
 CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
+FINANCING = Form(FinancingChargeRow)
 
 _DENIED = OrderStatus.DENIED
 
@@ -75,12 +78,15 @@ class Entry:
         self._conditions = Page(CONDITIONS, batch)
         self._terms = Page(TERMS, batch)
         self._adjustments = Page(ADJUSTMENTS, batch)
+        self._financing = Page(FINANCING, batch)
 
     async def write(self) -> None:
         """Send the statements; what refers to another table comes after it."""
         for page in (self._orders, self._events, self._fills, self._positions, self._ledger):
             await page.write()
-        for page in (self._conditions, self._terms, self._adjustments, self._charges, self._states):
+        for page in (self._conditions, self._terms, self._adjustments, self._financing):
+            await page.write()
+        for page in (self._charges, self._states):
             await page.write()
 
     def add(self, work: Work) -> None:
@@ -96,6 +102,8 @@ class Entry:
                 self._deny(denied, work)
             case PositionAdjusted() as adjusted:
                 self._adjust(adjusted, work)
+            case FinancingCharged() as charged:
+                self._charge(charged, work)
             case TradingStateChanged() as changed:
                 self._set_state(changed, work)
 
@@ -201,6 +209,24 @@ class Entry:
                 "price": adjusted.price,
                 "reason": adjusted.reason,
                 "at": adjusted.at,
+            },
+            work,
+        )
+
+    def _charge(self, charged: FinancingCharged, work: Work) -> None:
+        """Keep what was charged or credited for what was held over night."""
+        portfolio_id = self._journal.portfolio(charged.portfolio)["id"]
+        for entry in posting_rows(portfolio_id, booking_id(charged.uid), financing(charged), charged.at):
+            self._ledger.insert(entry, work)
+        self._financing.insert(
+            {
+                "broker": charged.broker,
+                "portfolio_id": portfolio_id,
+                "charge_id": charged.id,
+                "instrument": charged.instrument,
+                "amount": charged.amount,
+                "currency": charged.currency,
+                "at": charged.at,
             },
             work,
         )

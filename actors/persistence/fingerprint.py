@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "633ea40f559fe95837b6c8059825f96e3cc85157c4059a42bfab308a23f63e16",
-        "a14abaea0cfc8a9f88c13de1b43b46be84253d9dbd9a65186e414d2789a0ab76",
+        "b2eaad431925ece579e6c828575ef2f7b8d5c8cb7cc8e41053e76022849e0793",
+        "5921773343cebbc16e54532cec9ee649414c65fccbdd7bca5d0173c077318819",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

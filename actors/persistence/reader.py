@@ -17,6 +17,7 @@ from actors.persistence.rows import (
     BalanceSnapshotRow,
     FeedProgressRow,
     FillRow,
+    FinancingChargeRow,
     LedgerEntryRow,
     LossMarksRow,
     OrderConditionRow,
@@ -30,6 +31,7 @@ from actors.persistence.rows import (
     VenueCursorRow,
 )
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossMarks
 from lts.domain.order_flow import OrderChanged
@@ -45,17 +47,18 @@ _PORTFOLIOS, _LEDGER = table_of(PortfolioRow), table_of(LedgerEntryRow)
 _POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
+_FINANCING = table_of(FinancingChargeRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
 _MARKS = table_of(LossMarksRow)
 
 _STORED = select(
-    select(func.count()).select_from(_ORDERS).scalar_subquery(),
+    *(select(func.count()).select_from(each).scalar_subquery() for each in (_ORDERS, _FINANCING)),
     *(
         select(func.max(seq)).scalar_subquery()
         for seq in (_EVENTS.c.seq, _ADJUSTMENTS.c.seq, _KEPT.c.last_seq)
     ),
 )
-"""What differs whenever orders came, something happened to one, or some were archived."""
+"""What differs as soon as an order, an event, an adjustment or a charge is new, or some were archived."""
 
 _NOTHING = ((), OrdersRecalled(()))
 
@@ -128,8 +131,12 @@ class Reader:
                     booked.append((event.seq, fill))
             kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
             snapshots = tuple(_snapshot(row, names) for row in kept)
+            charges = await connection.execute(
+                _of(wanted, select(_FINANCING), _FINANCING).order_by(_FINANCING.c.at, *_FINANCING.primary_key)
+            )
+            financing = tuple(_charge(row, names) for row in charges)
         in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
-        return OrdersRecalled(tuple(records.values()), snapshots, in_order)
+        return OrdersRecalled(tuple(records.values()), snapshots, in_order, financing)
 
     async def cursor(self, broker: str) -> str:
         """Return up to where a venue's transactions are taken in; empty if none ever was."""
@@ -173,7 +180,7 @@ class Reader:
     async def latest(self) -> int:
         """Return the latest market time of anything stored, 0 if there is nothing."""
         async with self._engine.connect() as connection:
-            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at)
+            columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at, _FINANCING.c.at)
             times = [await connection.scalar(select(func.max(column))) for column in columns]
         return max(time or 0 for time in times)
 
@@ -201,6 +208,7 @@ def part_of(recalled: OrdersRecalled, wanted: RecallOrders) -> OrdersRecalled:
         ),
         tuple(each for each in recalled.snapshots if belongs(each.position.portfolio, each.broker)),
         tuple(each for each in recalled.booked if belongs(each.portfolio, each.broker)),
+        tuple(each for each in recalled.financing if belongs(each.portfolio, each.broker)),
     )
 
 
@@ -237,6 +245,18 @@ def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
         row.price,
         row.reference,
         row.reason,
+        row.at,
+    )
+
+
+def _charge(row: Any, portfolios: dict[int, str]) -> FinancingCharged:
+    return FinancingCharged(
+        portfolios[row.portfolio_id],
+        row.broker,
+        row.instrument,
+        row.amount,
+        row.currency,
+        row.charge_id,
         row.at,
     )
 

@@ -79,7 +79,10 @@ def _held(portfolio: PortfolioOutcome) -> str:
 def _figures(outcome: Outcome) -> list[tuple[str, str]]:
     figures = [("orders", f"{outcome.orders:,}, with {outcome.fills:,} fills; {outcome.denied:,} denied")]
     if outcome.final_equity is not None and outcome.fees is not None:
-        figures.append(("equity", f"{money(outcome.final_equity)} after {money(outcome.fees)} of fees"))
+        costs = f"{money(outcome.fees)} of fees"
+        if outcome.financing:
+            costs += f" and {money(-outcome.financing)} of financing"
+        figures.append(("equity", f"{money(outcome.final_equity)} after {costs}"))
     if outcome.max_drawdown is not None:
         figures.append(("drawdown", f"{outcome.max_drawdown:.2%} at most, from a peak"))
     if outcome.sharpe is not None:

@@ -35,7 +35,17 @@ CONFIRMED = frozenset(
 class Account:
     """The fold of fills and adjustments in one account, held against what its venue reports."""
 
-    __slots__ = ("_adjustments", "_held", "approved", "broker", "differs", "reason", "reported", "state")
+    __slots__ = (
+        "_adjustments",
+        "_held",
+        "_holders",
+        "approved",
+        "broker",
+        "differs",
+        "reason",
+        "reported",
+        "state",
+    )
 
     def __init__(self, broker: str) -> None:
         self.broker = broker
@@ -47,12 +57,17 @@ class Account:
         self.approved: frozenset[str] = frozenset()
         """Foreign orders that an operator let stand, by the venue's ids."""
         self._held: dict[str, Decimal] = {}
+        self._holders: dict[str, dict[str, Decimal]] = {}
         self._adjustments = 0
 
     @property
     def held(self) -> Mapping[str, Decimal]:
         """The net quantity of each instrument, negative for short."""
         return self._held
+
+    def held_by(self, portfolio: str, instrument: str) -> Decimal:
+        """Return how much of what is held of an instrument is a portfolio's, negative for short."""
+        return self._holders.get(instrument, {}).get(portfolio, ZERO)
 
     def take_up(
         self,
@@ -63,7 +78,8 @@ class Account:
         """Fold all that was ever filled or adjusted in it, what was archived included."""
         for snapshot in snapshots:
             if snapshot.broker == self.broker:
-                self._add(snapshot.position.instrument, snapshot.position.quantity)
+                held = snapshot.position
+                self._add(held.portfolio, held.instrument, held.quantity)
         for record in records:
             if record.order.broker == self.broker:
                 for fill in record.fills:
@@ -74,12 +90,12 @@ class Account:
 
     def fill(self, fill: Fill) -> None:
         """Count what traded."""
-        self._add(fill.instrument, fill.side.signed(fill.quantity))
+        self._add(fill.portfolio, fill.instrument, fill.side.signed(fill.quantity))
 
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Count what an operator approved."""
         self._adjustments += 1
-        self._add(adjusted.instrument, adjusted.quantity)
+        self._add(adjusted.portfolio, adjusted.instrument, adjusted.quantity)
 
     def lose(self, reason: str) -> bool:
         """Trust it no longer, for it cannot be reached; return whether that is news."""
@@ -149,8 +165,10 @@ class Account:
         prices = {each.instrument: each.average_price for each in self.reported.positions}
         return prices.get(instrument, ZERO)
 
-    def _add(self, instrument: str, quantity: Decimal) -> None:
+    def _add(self, portfolio: str, instrument: str, quantity: Decimal) -> None:
         self._held[instrument] = UNROUNDED.add(self._held.get(instrument, ZERO), quantity)
+        holders = self._holders.setdefault(instrument, {})
+        holders[portfolio] = UNROUNDED.add(holders.get(portfolio, ZERO), quantity)
 
     def _move(self, state: AccountState, reason: str) -> bool:
         if (state, reason) == (self.state, self.reason):

@@ -18,6 +18,7 @@ class AccountReported(Event, key="portfolio"):
     cash: Decimal
     equity: Decimal
     fees: Decimal
+    financing: Decimal
     realised: Decimal
     positions: tuple[Position, ...]
     curve: EquityCurve

@@ -8,6 +8,7 @@ from lts.config.schema import Limits, RiskPlan
 from lts.domain.controls import Control, controls_of
 from lts.domain.exposure import Exposure
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.guard import Guard
 from lts.domain.loss_marks import LossMarks
 from lts.domain.money import ZERO
@@ -109,6 +110,12 @@ class Guards:
         for guard in self.of(exposure.portfolio, exposure.broker):
             if guard.losses is not None:
                 guard.losses.carry(exposure.instrument, units, paid)
+
+    def charge(self, charged: FinancingCharged) -> None:
+        """Take note of what holding something over night has cost, or brought."""
+        for guard in self.of(charged.portfolio, charged.broker):
+            if guard.losses is not None:
+                guard.losses.pay(float(charged.amount))
 
     def release(self, order: Order) -> None:
         """Take note that an order is over."""

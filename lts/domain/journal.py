@@ -6,6 +6,7 @@ import msgspec
 
 from bus.message import Event, Request
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.order_record import OrderRecord
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
@@ -32,6 +33,8 @@ class OrdersRecalled(Event):
     """What older ones come to, that were archived."""
     booked: tuple[Fill | PositionAdjusted, ...] = ()
     """What moved positions since then, in the order in which it was journalled: that matters to costs."""
+    financing: tuple[FinancingCharged, ...] = ()
+    """What was ever charged or credited for positions held over night."""
 
     @property
     def adjustments(self) -> tuple[PositionAdjusted, ...]:

@@ -83,6 +83,10 @@ class Losses:
         self._cash -= cost
         self._add(symbol, units)
 
+    def pay(self, amount: float) -> None:
+        """Book money that comes in or, if negative, goes without a trade."""
+        self._cash += amount
+
     def measure(self, marks: Mapping[str, float], now: int) -> str:
         """Return which limit is broken at these prices; empty if none is, or it cannot be told yet."""
         if any(units and symbol not in marks for symbol, units in self._units.items()):

@@ -34,6 +34,7 @@ class PortfolioOutcome(msgspec.Struct, frozen=True):
     cash: Decimal
     equity: Decimal
     fees: Decimal
+    financing: Decimal
     trades: int
     positions: tuple[PositionOutcome, ...]
 
@@ -48,6 +49,7 @@ class PortfolioOutcome(msgspec.Struct, frozen=True):
             account.cash,
             account.equity,
             account.fees,
+            account.financing,
             account.round_trips,
             tuple(PositionOutcome(each.instrument, each.quantity, each.average_price) for each in held),
         )
@@ -68,6 +70,7 @@ class Outcome(msgspec.Struct, frozen=True):
     fills: int
     trades: int
     fees: Decimal | None
+    financing: Decimal | None
     final_equity: Decimal | None
     max_drawdown: float | None
     sharpe: float | None
@@ -101,6 +104,7 @@ class Outcome(msgspec.Struct, frozen=True):
             fills=sum(len(record.fills) for record in records) - found.fills,
             trades=sum(account.round_trips for account in accounts) - found.round_trips,
             fees=_sum(account.fees for account in accounts) if comparable else None,
+            financing=_sum(account.financing for account in accounts) if comparable else None,
             final_equity=_sum(account.equity for account in accounts) if comparable else None,
             max_drawdown=curve.max_drawdown if curve else None,
             sharpe=curve.sharpe if curve else None,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.ledger import Booking, Ledger, Posting
 from lts.domain.market import Instrument
 from lts.domain.money import ZERO, exact, unrounded
@@ -19,7 +20,8 @@ class Book:
 
     What it holds is booked once in the ledger, at cost, and once as positions; they agree because
     every fill is booked to both. For every price of what is held,
-    equity = cash + value of the positions = capital + adjustments + realised - fees + unrealised, exactly.
+    equity = cash + value of the positions
+    = capital + adjustments + financing + realised - fees + unrealised, exactly.
     """
 
     __slots__ = ("_cash", "_units", "currency", "ledger", "portfolio", "positions")
@@ -58,6 +60,12 @@ class Book:
         """What trading has cost."""
         return self.ledger.balance("fees", self.currency)
 
+    @property
+    @unrounded
+    def financing(self) -> Decimal:
+        """What came in for positions held over night, less what was paid."""
+        return -self.ledger.balance("financing", self.currency)
+
     @unrounded
     def deposit(self, amount: Decimal, at: int, reference: str = "opening") -> bool:
         """Pay money in, or out if negative; return False, and do nothing, if the reference was used."""
@@ -95,6 +103,18 @@ class Book:
             return False
         self._hold(after)
         return True
+
+    @unrounded
+    def charge(self, charged: FinancingCharged) -> bool:
+        """Book financing; return False, and move nothing, if it has been booked before.
+
+        Raises ValueError for a charge that is none of this portfolio's business.
+        """
+        if charged.portfolio != self.portfolio or charged.currency != self.currency:
+            raise ValueError(f"{charged} does not belong in the {self.currency} books of {self.portfolio}")
+        booked = self.ledger.post(Booking(charged.uid, charged.at, financing(charged)))
+        self._cash = float(self.cash)
+        return booked
 
     @unrounded
     def bring_forward(self, position: Position, at: int) -> bool:
@@ -184,6 +204,14 @@ def adjustment(before: Position, after: Position, currency: str) -> tuple[Postin
     return (
         Posting(f"positions:{after.instrument}", currency, added),
         Posting("adjustments", currency, -added),
+    )
+
+
+def financing(charged: FinancingCharged) -> tuple[Posting, ...]:
+    """Return what is moved by a charge for what was held over night, or a credit."""
+    return (
+        Posting("cash", charged.currency, charged.amount),
+        Posting("financing", charged.currency, charged.amount.copy_negate()),
     )
 
 

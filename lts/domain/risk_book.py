@@ -4,6 +4,7 @@ from operator import attrgetter
 
 from lts.domain.exposure import Exposure
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.guards import Guards
 from lts.domain.journal import OrdersRecalled
 from lts.domain.money import unrounded
@@ -65,8 +66,11 @@ class RiskBook:
             self._hold(fill, now)
         for adjusted in recalled.adjustments:
             self.adjust(adjusted)
+        for charged in recalled.financing:
+            self.charge(charged)
         self._taken_up.update(fill.uid for fill in fills)
         self._taken_up.update(adjusted.uid for adjusted in recalled.adjustments)
+        self._taken_up.update(charged.uid for charged in recalled.financing)
 
     def exposure(self, portfolio: str, broker: str, instrument: str) -> Exposure:
         """Return what a portfolio has in an instrument through a broker."""
@@ -115,6 +119,11 @@ class RiskBook:
         exposure.hold(adjusted.quantity)
         units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
         self._guards.carry(exposure, float(units), float(units * adjusted.price))
+
+    def charge(self, charged: FinancingCharged) -> None:
+        """Count what was charged or credited for what was held over night."""
+        if charged.uid not in self._taken_up:
+            self._guards.charge(charged)
 
     def held(self, scope: str) -> tuple[Holding, ...]:
         """Return what the portfolios of a scope hold."""

@@ -40,5 +40,10 @@ class TradingDay:
             self._start, self._end = self._beginning(day), self._beginning(day + timedelta(days=1))
         return self._start
 
+    def end(self, at: int) -> int:
+        """Return when the day ends that an instant is in, which is when the next one begins."""
+        self.start(at)
+        return self._end
+
     def _beginning(self, day: date) -> int:
         return round(datetime.combine(day, self._begins, self._zone).timestamp()) * SECOND

@@ -53,6 +53,10 @@ class Valuation:
         if instrument not in self._marks:
             self.catch_up()
             self._marks.setdefault(instrument, float(price))
+        self.count_cash()
+
+    def count_cash(self) -> None:
+        """Take note that the book has changed, and that no instrument may be new by it."""
         self._spans.append((len(self.closes), *self._book.worth()))
 
     def catch_up(self) -> None:

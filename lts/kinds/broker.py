@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from bus import on
+from lts.domain.financing import FinancingReport
 from lts.domain.journal import RecallOrders
-from lts.domain.market import Instrument
+from lts.domain.market import Instrument, RecentBars
 from lts.domain.money import ZERO
 from lts.domain.order_flow import (
     AmendOrder,
@@ -56,9 +57,9 @@ class Broker(Plugin[P], Generic[P]):
     """
 
     kind: ClassVar[str] = "broker"
-    publishes = (ExecutionReport, VenueLost, TransactionsSeen, VenueReported)
+    publishes = (ExecutionReport, FinancingReport, VenueLost, TransactionsSeen, VenueReported)
     hears = (*EVERYONE, *MARKET_DATA, PlaceOrder, WithdrawOrder, AmendOrder, QueryOrder)
-    asks = (RecallOrders, RecallCursor)
+    asks = (RecallOrders, RecallCursor, RecentBars)
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -136,6 +137,39 @@ class Broker(Plugin[P], Generic[P]):
                 price,
                 quantity,
                 fee,
+            )
+        )
+
+    def financed(  # noqa: PLR0913 - what a venue says of it
+        self,
+        instrument: str,
+        amount: Decimal,
+        charge_id: str,
+        *,
+        currency: str = "",
+        portfolio: str = "",
+        at: int | None = None,
+    ) -> None:
+        """Report what holding a position over night has cost, or brought.
+
+        Args:
+            instrument: what is held.
+            amount: money that comes in, negative if it was paid.
+            charge_id: of the venue, unique in this account; one that is repeated is charged once.
+            currency: of the amount, by default the instrument's.
+            portfolio: whose position it is; by default the desk divides the amount among those who trade
+                the instrument through this broker.
+            at: when it was booked there, in UTC nanoseconds; by default now.
+        """
+        self.publish(
+            FinancingReport(
+                self.assignment.broker,
+                instrument,
+                amount,
+                currency or self.instruments[instrument].currency,
+                charge_id,
+                self.clock.now() if at is None else at,
+                portfolio,
             )
         )
 

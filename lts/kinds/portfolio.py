@@ -13,6 +13,7 @@ from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import UNROUNDED, ZERO, exact, plain
@@ -80,6 +81,7 @@ class Portfolio(Plugin[P], Generic[P]):
         OrderChanged,
         OrderDenied,
         PositionAdjusted,
+        FinancingCharged,
         GetAccount,
         StandingTarget,
         ClosePositions,
@@ -101,6 +103,8 @@ class Portfolio(Plugin[P], Generic[P]):
         for snapshot in journal.snapshots:
             self.book.bring_forward(snapshot.position, snapshot.at)
             self.sequences[snapshot.position.instrument] += snapshot.orders
+        for charged in journal.financing:
+            self.book.charge(charged)
         self.valuation = Valuation(self.book)
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
@@ -180,6 +184,14 @@ class Portfolio(Plugin[P], Generic[P]):
             self._lift(adjusted.instrument)
 
     @on
+    def charge(self, charged: FinancingCharged) -> None:
+        """Book what was charged or credited for what was held over night."""
+        if self.book.charge(charged):
+            self.valuation.count_cash()
+            if position := self.book.positions.get(charged.instrument):
+                self.publish(PositionChanged(charged.portfolio, position, self.book.cash, charged.at))
+
+    @on
     def release(self, changed: OrderChanged | OrderDenied) -> None:
         """Count no longer on an order that will not trade."""
         if isinstance(changed, OrderChanged):
@@ -224,6 +236,7 @@ class Portfolio(Plugin[P], Generic[P]):
             cash=book.cash,
             equity=book.equity(self.marks),
             fees=book.fees,
+            financing=book.financing,
             realised=book.realised,
             positions=tuple(book.positions.values()),
             curve=self.valuation.curve,

@@ -27,11 +27,14 @@ ABILITIES = (
     "post_only",
     "amend",
     "query",
+    "financing",
 )
 """All that there is to be able to do."""
 FAR = Decimal("0.5")
 """A limit at which nobody sells on these markets."""
 EVERY_SIX_HOURS = 6 * 3_600 * SECOND
+A_DAY = 4
+"""So many times six hours."""
 
 Scene = Callable[[Session], Awaitable[None]]
 
@@ -168,6 +171,28 @@ class AbilitiesContract(PluginContract):
             assert it.filled(order) == wanted, "an order that was over trades again"
 
         self._if_it_can("amend", scene)
+
+    def test_what_is_held_over_night_is_charged_once(self) -> None:
+        """Or credited, while it is held and not otherwise; a restart charges nothing again."""
+
+        async def scene(it: Session) -> None:
+            series = bars([100.0] * 12 * A_DAY, span=EVERY_SIX_HOURS)
+            await it.play(series[: 2 * A_DAY])
+            assert not it.charges, "it charges for nothing"
+            await it.place(market_order(Side.BUY, 10))
+            await it.play(series[2 * A_DAY : 5 * A_DAY])
+            held = len(it.charges)
+            assert held, "what is held for days is not charged"
+            await it.bench.restart()
+            await it.play(series[5 * A_DAY : 8 * A_DAY])
+            assert len(it.charges) > held, "it does not go on after a restart"
+            await it.place(market_order(Side.SELL, 10))
+            await it.play(series[8 * A_DAY : 10 * A_DAY])
+            told = len(it.charges)
+            await it.play(series[10 * A_DAY :])
+            assert len(it.charges) == told, "it charges for what is not held any more"
+
+        self._if_it_can("financing", scene)
 
     def _if_it_can(self, ability: str, scene: Scene) -> None:
         if ability in self.can:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged, FinancingReport
 from lts.domain.journal import OrdersRecalled, RecallOrders
 from lts.domain.money import ZERO
 from lts.domain.order_flow import (
@@ -76,6 +77,8 @@ class WatchfulDesk:
         self.exec_ids: set[str] = set()
         self.booked: list[Fill] = []
         """In the order in which they were booked."""
+        self.charged: list[FinancingCharged] = []
+        """What was paid, or came in, for positions that were held over night."""
         self._broker = broker
         self._currency = currency
         self._numbers: Iterator[int] = count(1)
@@ -106,6 +109,25 @@ class WatchfulDesk:
                 self._follow(record, report)
         except IllegalTransition as illegal:
             raise AssertionError(f"{report} must not be: {illegal}") from None
+
+    def charge(self, report: FinancingReport) -> None:
+        """Book what its broker says that a position has cost, or brought."""
+        assert report.broker == self._broker, f"{report} speaks for another broker"
+        assert report.id, f"{report} has no id"
+        assert report.amount.is_finite(), f"{report} has an amount that is no number"
+        assert report.currency == self._currency, f"{report} is in another currency than the instrument"
+        charged = FinancingCharged(
+            report.portfolio or NAME,
+            report.broker,
+            report.instrument,
+            report.amount,
+            report.currency,
+            report.id,
+            report.at,
+        )
+        known = {each.uid for each in self.charged}
+        assert charged.uid not in known, f"{report} was charged before"
+        self.charged.append(charged)
 
     def fill(
         self,
@@ -157,6 +179,11 @@ class WatchfulDesk:
                 fill
                 for fill in self.booked
                 if wanted.portfolio in {None, fill.portfolio} and wanted.broker in {None, fill.broker}
+            ),
+            financing=tuple(
+                each
+                for each in self.charged
+                if wanted.portfolio in {None, each.portfolio} and wanted.broker in {None, each.broker}
             ),
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bus import Message
 from lts.domain.accounts import AccountReported, GetAccount
+from lts.domain.financing import FinancingCharged, FinancingReport
 from lts.domain.journal import RecallOrders
 from lts.domain.money import unrounded
 from lts.domain.order_flow import OrderDenied, OrderProposed
@@ -49,6 +50,17 @@ class Scene:
         news = self.desk.fill(order, quantity, price, fee, at=self.bench.now)
         await self.bench.hear(news)
         return news
+
+    async def charge(self, amount: str) -> FinancingCharged:
+        """Have it charged for a night, or credited, and return the news."""
+        number = len(self.desk.charged) + 1
+        report = FinancingReport(
+            NAME, TEST.symbol, Decimal(amount), TEST.currency, str(number), self.bench.now
+        )
+        self.desk.charge(report)
+        charged = self.desk.charged[-1]
+        await self.bench.hear(charged)
+        return charged
 
     async def account(self) -> AccountReported:
         """What the portfolio says that it has."""
@@ -168,16 +180,20 @@ class PortfolioContract(DeciderContract):
         run(self._play(scene))
 
     def test_the_books_balance(self) -> None:
-        """Whatever traded: cash, positions, profit and fees account for every cent of the capital."""
+        """Whatever traded or was charged: cash, positions, profit and costs account for every cent."""
 
         async def scene(it: Scene) -> None:
             for target, price in ((1.0, 100), (-1.0, 110), (0.5, 90), (0.0, 97)):
                 for order in await it.wish(target):
                     await it.fill(order, Decimal(1), price, fee="0.333")
                     await it.fill(order, None, price + 1, fee="-0.01")
+                charged = await it.charge("-0.0125" if target > 0 else "0.003")
+                await it.bench.hear(charged)
                 _check_balance(await it.account(), Decimal(PRICE))
                 assert it.bench.actor.book.ledger.total(TEST.currency) == 0
-            assert (await it.account()).fees > 0, "it hardly trades"
+            account = await it.account()
+            assert account.fees > 0, "it hardly trades"
+            assert account.financing == Decimal("-0.019"), "a night is not charged once"
 
         run(self._play(scene))
 
@@ -230,10 +246,11 @@ class PortfolioContract(DeciderContract):
         """The same cash and position, and what is under way is still under way."""
 
         async def scene(it: Scene) -> None:
+            charged = await it.charge("-1.5")
             (order,) = await it.wish(1.0)
             news = await it.fill(order, Decimal(1))
             before = _money(await it.account())
-            await it.bench.restart(news)
+            await it.bench.restart(news, charged)
             await it.bench.hear(*bars([PRICE], begin=it.bench.now))
             assert _money(await it.account()) == before, "cash or position differ after the restart"
             assert await it.wish(1.0) == [], "it orders again what is held and under way"
@@ -273,14 +290,21 @@ class PortfolioContract(DeciderContract):
 
 
 def _money(account: AccountReported) -> tuple[Any, ...]:
-    return (account.capital, account.cash, account.fees, account.realised, account.positions)
+    return (
+        account.capital,
+        account.cash,
+        account.fees,
+        account.financing,
+        account.realised,
+        account.positions,
+    )
 
 
 @unrounded
 def _check_balance(account: AccountReported, mark: Decimal) -> None:
-    """Equity is cash plus positions at the last close, and capital plus profit less fees."""
+    """Equity is cash plus positions at the last close, and capital plus profit and financing less fees."""
     value = sum((position.value(mark) for position in account.positions), Decimal(0))
     cost = sum((position.cost for position in account.positions), Decimal(0))
     assert account.equity == account.cash + value, f"{account} has another equity"
-    earned = account.realised - account.fees + value - cost
+    earned = account.realised - account.fees + account.financing + value - cost
     assert account.equity == account.capital + earned, f"{account} does not balance"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bus import Message
+from lts.domain.financing import FinancingReport
 from lts.domain.market import Bar
 from lts.domain.order_flow import AmendOrder, ExecutionReport, QueryOrder
 from lts.domain.order_status import OrderStatus
@@ -34,7 +35,7 @@ class Session:
         self.bench = bench
         self.desk = desk
         self.numbers = 0
-        self.seen = 0
+        self.seen = self.charged = 0
 
     async def hear(self, *messages: Message) -> None:
         """Have the broker hear something, and hold what it reports against the desk's records."""
@@ -43,6 +44,9 @@ class Session:
             for report in self.reports[self.seen :]:
                 self.desk.take(report)
                 self.seen += 1
+            for charge in self.charges[self.charged :]:
+                self.desk.charge(charge)
+                self.charged += 1
 
     async def place(self, order: ApprovedOrder) -> ApprovedOrder:
         """Give the broker an order, under a number of its own and dated now."""
@@ -96,6 +100,11 @@ class Session:
     def reports(self) -> list[ExecutionReport]:
         """All that the broker has reported."""
         return self.bench.published(ExecutionReport)
+
+    @property
+    def charges(self) -> list[FinancingReport]:
+        """All that the broker has reported of what holding has cost, or brought."""
+        return self.bench.published(FinancingReport)
 
     def of(self, order: Order) -> list[ExecutionReport]:
         """What it has reported of one order."""

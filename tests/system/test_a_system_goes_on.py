@@ -275,6 +275,36 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_never_was(
     assert result(verified)["ok"]
 
 
+def test_a_run_that_is_killed_again_and_again_charges_each_night_once(start: Start, tmp_path: Path) -> None:
+    for name in ("sp500.toml", "sp500_1day_1999_2018.csv"):
+        shutil.copy(SAMPLES / name, tmp_path)
+    system, state, draw = tmp_path / "sp500.toml", tmp_path / "state", Random(7)
+    told = system.read_text(encoding="utf-8")
+    system.write_text(
+        told.replace('slippage_bps = "0"', 'slippage_bps = "0", financing_long_pct_per_year = "2.5"'),
+        encoding="utf-8",
+    )
+    tested, nights = start("backtest", system, "--json"), 0
+    for _ in range(3):
+        process = run(start, system, "--speed", "120000000", "--until-end")
+        wait_for(process, "system started")
+        time.sleep(draw.uniform(0.4, 1.0))  # noqa: TID251 - the child's time, not ours
+        process.kill()
+        process.wait()
+        check_whole(state)
+        charged = len(rows(state, "SELECT 1 FROM financing_charges"))
+        assert charged > nights
+        nights = charged
+    ended, wanted = result(run(start, system, "--speed", "max", "--until-end")), result(tested)
+    check_whole(state)
+    assert wanted["financing"] < -1_000
+    for name in ("final_equity", "fees", "financing"):
+        assert ended[name] == wanted[name], name
+    assert ended["portfolios"] == wanted["portfolios"]
+    assert len(rows(state, "SELECT 1 FROM financing_charges")) > nights > 100
+    assert result(start("db", "verify", "--state-dir", state, "--json"))["ok"]
+
+
 @pytest.mark.requirement("INT-026")
 class TestWhatCannotGoOn:
     """Each is one sentence and exit code 1, and alters nothing."""

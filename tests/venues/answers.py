@@ -27,7 +27,6 @@ def summary(book: Book) -> Json:
         "openTradeCount": len(book.open),
         "openPositionCount": len({each["instrument"] for each in book.open.values()}),
         "pendingOrderCount": len(book.pending),
-        "financing": "0.0000",
         "dividendAdjustment": "0.0000",
         "guaranteedExecutionFees": "0.0000",
         "withdrawalLimit": figures["marginAvailable"],
@@ -66,9 +65,9 @@ def position(book: Book, name: str) -> Json:
     sides = {"long": _side(book, name, "long", 1), "short": _side(book, name, "short", -1)}
     totals = {
         total: money(sum((Decimal(side[total]) for side in sides.values()), ZERO))
-        for total in ("pl", "resettablePL", "unrealizedPL")
+        for total in ("pl", "resettablePL", "unrealizedPL", "financing")
     }
-    shown: Json = {"instrument": name, "financing": "0.0000", "commission": "0.0000"} | totals | sides
+    shown: Json = {"instrument": name, "commission": "0.0000"} | totals | sides
     if held := book.net(name):
         shown["marginUsed"] = money(book.margin(name, held))
     return shown
@@ -82,7 +81,7 @@ def _side(book: Book, name: str, side: str, sign: int) -> Json:
         "units": units(amount),
         "pl": realized,
         "resettablePL": realized,
-        "financing": "0.0000",
+        "financing": money(_financing(book, name, sign)),
         "unrealizedPL": money(sum(map(book.unrealized, held), ZERO)),
     }
     if held:
@@ -92,6 +91,13 @@ def _side(book: Book, name: str, side: str, sign: int) -> Json:
             "tradeIDs": [each["id"] for each in held],  # type: ignore[dict-item]
         }
     return shown
+
+
+def _financing(book: Book, name: str, sign: int) -> Decimal:
+    """Return what all trades of a side have paid for their nights, those that are closed too."""
+    ever = (each for each in book.trades.values() if each["instrument"] == name)
+    those = (each for each in ever if Decimal(each["initialUnits"]) * sign > 0)
+    return sum((Decimal(each["financing"]) for each in those), ZERO)
 
 
 def positions(book: Book, *, open_only: bool) -> list[Json]:

@@ -59,7 +59,7 @@ class Book:
         self.named: dict[str, str] = {}
         """The last order that had a client id."""
         self.holdings: dict[str, Holding] = {}
-        self.balance = self.pl = self.commission = ZERO
+        self.balance = self.pl = self.commission = self.financing = ZERO
         self.created = ""
         self.pl_of: dict[tuple[str, str], Decimal] = {}
         """Realised, by instrument, and by long or short."""
@@ -73,6 +73,8 @@ class Book:
                 self.balance = Decimal(entry["accountBalance"])
             case "ORDER_FILL":
                 self._fill(entry)
+            case "DAILY_FINANCING":
+                self._finance(entry)
             case "ORDER_CANCEL":
                 self._cancel(entry)
             case "ORDER_CLIENT_EXTENSIONS_MODIFY":
@@ -120,6 +122,14 @@ class Book:
         self.balance = Decimal(entry["accountBalance"])
         self.pl += Decimal(entry["pl"])
         self.commission += Decimal(entry["commission"])
+
+    def _finance(self, entry: Json) -> None:
+        for position in entry["positionFinancings"]:
+            for part in position["openTradeFinancings"]:
+                trade = self.trades[part["tradeID"]]
+                trade["financing"] = money(Decimal(trade["financing"]) + Decimal(part["financing"]))
+        self.balance = Decimal(entry["accountBalance"])
+        self.financing += Decimal(entry["financing"])
 
     def _open(self, entry: Json, opened: Json) -> None:
         trade: Json = {
@@ -205,6 +215,7 @@ class Book:
             "pl": self.pl,
             "resettablePL": self.pl,
             "commission": self.commission,
+            "financing": self.financing,
             "unrealizedPL": unrealized,
             "NAV": worth,
             "marginUsed": used,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.venues import answers
+from tests.venues import answers, financing
 from tests.venues.counter import SOMEBODY_ELSE, Answer
 from tests.venues.faults import Fault
 from tests.venues.instruments import LISTED, Json
@@ -37,6 +37,7 @@ class Control:
                 self.route("/control/market", POST=self.market),
                 self.route("/control/external", POST=self.external),
                 self.route("/control/day_end", POST=self.day_end),
+                self.route("/control/financing", POST=self.finance),
                 self.route("/control/reset", POST=self.reset),
             ]
         )
@@ -116,6 +117,11 @@ class Control:
     def day_end(self, _: Json) -> Answer:
         self.venue.matching.expire(day_over=True)
         return 200, {"lastTransactionID": self.venue.log.last}
+
+    def finance(self, body: Json) -> Answer:
+        """Charge for a night: `{"longRate": "-0.05", "shortRate": "0.01"}`, a year's, negative if paid."""
+        rates = (Decimal(str(body.get(name, 0))) for name in ("longRate", "shortRate"))
+        return 200, {"charged": financing.charge(self.venue.book, *rates)}
 
     def reset(self, _: Json) -> Answer:
         self.venue.reset()

@@ -118,6 +118,11 @@ class VenueProcess:
     def price(self, instrument: str, bid: str, ask: str, **more: str) -> Json:
         return self.control("POST", "price", {"instrument": instrument, "bid": bid, "ask": ask} | more)
 
+    def finance(self, long_rate: str, short_rate: str = "0") -> Json:
+        """Charge all that is open for a night, at the rates of a year; what is negative is paid."""
+        charged: Json = self.control("POST", "financing", {"longRate": long_rate, "shortRate": short_rate})
+        return charged
+
     def reset(self) -> Self:
         """Begin anew with an empty book, the listed prices and no faults: quicker than another process."""
         self.control("POST", "reset")

@@ -9,7 +9,7 @@ from actors.persistence.rows.feed import FeedProgressRow
 from actors.persistence.rows.fill import FillRow
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
-from actors.persistence.rows.ledger import LedgerEntryRow
+from actors.persistence.rows.ledger import FinancingChargeRow, LedgerEntryRow
 from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
@@ -35,6 +35,7 @@ __all__ = [
     "Exempt",
     "FeedProgressRow",
     "FillRow",
+    "FinancingChargeRow",
     "InstrumentRow",
     "LedgerEntryRow",
     "LossMarksRow",

@@ -1,4 +1,4 @@
-"""The ledger: the lines of double-entry bookings."""
+"""The ledger: the lines of double-entry bookings, and the charges that no fill brings."""
 
 from decimal import Decimal
 
@@ -24,4 +24,23 @@ class LedgerEntryRow(Row, kw_only=True):
     account: Mapped[str] = mapped_column(String(128))
     currency: Mapped[str] = mapped_column(String(12))
     amount: Mapped[Decimal]
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class FinancingChargeRow(Row, kw_only=True):
+    """`lts.domain.financing.FinancingCharged`: the same broker, portfolio and id is the same charge."""
+
+    __tablename__ = "financing_charges"
+    __table_args__ = ({"info": {"audit": AUDITED}},)
+
+    broker: Mapped[str] = mapped_column(String(64), primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(
+        ForeignKey("portfolios.id", ondelete="RESTRICT"), primary_key=True
+    )
+    charge_id: Mapped[str] = mapped_column(String(160), primary_key=True)
+    """As the venue gave it."""
+    instrument: Mapped[str] = mapped_column(ForeignKey("instruments.symbol", ondelete="RESTRICT"))
+    amount: Mapped[Decimal]
+    """What came in, negative if it was paid."""
+    currency: Mapped[str] = mapped_column(String(12))
     at: Mapped[int] = mapped_column(BigInteger)

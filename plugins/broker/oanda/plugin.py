@@ -16,6 +16,7 @@ from lts.sdk import (
     Silent,
     Unanswered,
     WithdrawOrder,
+    from_rfc3339,
     is_loopback,
     on,
     pause,
@@ -32,7 +33,7 @@ from .params import OandaParams
 from .requests import objection_to
 from .snapshot import orders_in, positions_in
 from .stream import Transactions
-from .transactions import Interpreter
+from .transactions import Interpreter, financings_in
 
 TRIES = 20
 """Snapshots that are taken until one is of an account that nothing happened in meanwhile."""
@@ -164,9 +165,15 @@ class OandaBroker(Broker[OandaParams]):
                     self.log.warning("no stock was taken", reason=str(trouble))
 
     def tell(self, transaction: Transaction) -> None:
-        """Report what a transaction says of an order."""
+        """Report what a transaction says of an order, or of what is held."""
         if report := self.interpreter.report(transaction):
             self.report(report)
+        for financing in financings_in(transaction):
+            instrument, at = self.names.ours(financing.instrument), from_rfc3339(transaction["time"])
+            if instrument in self.instruments:
+                self.financed(instrument, financing.amount, financing.id, at=at)
+            else:
+                self.log.warning("financing of somebody else's position", instrument=instrument)
 
     def report(self, report: ExecutionReport) -> None:
         """Publish a report, and follow it."""

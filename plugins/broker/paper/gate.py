@@ -27,7 +27,8 @@ class Gate:
             if len(currencies) > 1:
                 raise Refused(f"margin counts one currency, not {', '.join(currencies)}; take balance away")
             self.margin = Margin(params.balance, params.leverage, instruments)
-        self.marks: dict[str, float | Decimal] | None = {} if params.strict else None
+        asked = params.strict or params.finances
+        self.marks: dict[str, float | Decimal] | None = {} if asked else None
         if self.margin is not None:
             self.marks = self.margin.marks
 

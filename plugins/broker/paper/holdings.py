@@ -1,5 +1,6 @@
 """Holdings: what each portfolio holds at the venue, by fold of its fills."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from lts.sdk import Order, Position
@@ -17,6 +18,10 @@ class Holdings:
 
     def __init__(self) -> None:
         self._held: dict[Key, Decimal] = {}
+
+    def __iter__(self) -> Iterator[tuple[Key, Decimal]]:
+        """What was ever held, with its quantity."""
+        return iter(self._held.items())
 
     def add(self, order: Order, quantity: Decimal) -> None:
         """Take in what an order has traded; for callers that are `unrounded`."""

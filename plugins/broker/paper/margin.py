@@ -41,6 +41,11 @@ class Margin:
         self.marks.setdefault(order.instrument, price)
 
     @unrounded
+    def pay(self, portfolio: str, amount: Decimal) -> None:
+        """Take in money that comes without a trade, or goes if negative."""
+        self._cash[portfolio] = self._cash.get(portfolio, self._balance) + amount
+
+    @unrounded
     def objection(self, wanted: Ticket, terms: Terms, tickets: Mapping[str, Ticket]) -> str:
         """Return why an order is not carried on these terms, beside the orders that work; empty if it is.
 

@@ -3,13 +3,20 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from lts.sdk import Params
+from lts.sdk import Params, TradingDay
 
 NOTHING = Decimal(0)
 Amount = Annotated[Decimal, Field(ge=0, decimal_places=18)]
 Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
+
+Rate = Annotated[Decimal, Field(ge=-1_000, le=1_000, decimal_places=18)]
+
+
+def _a_time_of_day(text: str) -> str:
+    TradingDay(text)
+    return text
 
 
 class PaperParams(Params):
@@ -46,6 +53,19 @@ class PaperParams(Params):
     leverage: Decimal = Field(
         Decimal(1), gt=0, decimal_places=18, description="How many times its equity a portfolio may carry."
     )
+
+    financing_long_pct_per_year: Rate = Field(
+        NOTHING, description="What holding long costs, of the notional; negative is paid out."
+    )
+    financing_short_pct_per_year: Rate = Field(NOTHING, description="The same of holding short.")
+    financing_at: Annotated[str, AfterValidator(_a_time_of_day)] = Field(
+        "17:00 America/New_York", description="When it is charged, each day: what is held then."
+    )
+
+    @property
+    def finances(self) -> bool:
+        """Whether holding a position over night costs or brings anything."""
+        return bool(self.financing_long_pct_per_year or self.financing_short_pct_per_year)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

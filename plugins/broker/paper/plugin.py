@@ -1,17 +1,21 @@
 """A venue on paper: it fills orders on the market data that the feed publishes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from decimal import Decimal
 
 from lts.sdk import (
     SECOND,
     AmendOrder,
     ApprovedOrder,
+    AskError,
     Bar,
     BarOpened,
     Broker,
     Event,
     ExecutionReport,
+    FinancingCharged,
+    FinancingReport,
     OrderRecord,
     OrderStatus,
     PlaceOrder,
@@ -19,6 +23,7 @@ from lts.sdk import (
     QueryOrder,
     Quote,
     RecallOrders,
+    RecentBars,
     Terms,
     Trade,
     WithdrawOrder,
@@ -28,6 +33,7 @@ from lts.sdk import (
 
 from .amendment import cleaned, keeps_its_place, rework
 from .commission import Commission
+from .financing import Financing
 from .gate import Gate
 from .holdings import Holdings
 from .market import follow_bar, meet_open, meet_quote, meet_trade
@@ -54,7 +60,7 @@ class Arrived(Event):
 class Returned(Event):
     """A word of the venue to itself: what it said a while ago has reached the desk."""
 
-    report: ExecutionReport
+    report: ExecutionReport | FinancingReport
 
 
 class TimeIsUp(Event):
@@ -84,11 +90,15 @@ class PaperBroker(Broker[PaperParams]):
         self.commission, self.slippage, self.holdings = Commission(params), Slippage(params), Holdings()
         self.gate = Gate(params, self.instruments)
         self.margin, self.marks = self.gate.margin, self.gate.marks
+        self.financing: Financing | None = None
+        if params.finances:
+            self.financing = Financing(params, self.instruments, self.holdings)
         recalled = await self.ask(RecallOrders(broker=self.assignment.broker))
         for snapshot in recalled.snapshots:
-            self._bring_forward(snapshot.position)
+            self._bring_forward(snapshot.position, snapshot.at)
         for record in sorted(recalled.records, key=in_line):
             self._take_up(record)
+        await self._recall_charges(recalled.financing)
         yield
 
     # What is wanted of the venue
@@ -136,7 +146,7 @@ class PaperBroker(Broker[PaperParams]):
     def trade_at_the_open(self, opened: BarOpened) -> None:
         """Have the orders meet the first price of a bar."""
         if self.marks is not None:
-            self.marks[opened.instrument] = opened.open
+            self._hear(opened.instrument, opened.open)
         working = self.working[opened.instrument]
         if working and self.on_bars:
             meet_open(self, working.values(), opened.open)
@@ -145,7 +155,7 @@ class PaperBroker(Broker[PaperParams]):
     def trade_within_the_bar(self, bar: Bar) -> None:
         """Lead the orders along the path of a bar."""
         if self.marks is not None:
-            self.marks[bar.instrument] = bar.close
+            self._hear(bar.instrument, bar.close)
         working = self.working[bar.instrument]
         if working and self.on_bars:
             follow_bar(self, working.values(), bar)
@@ -155,7 +165,7 @@ class PaperBroker(Broker[PaperParams]):
         """Have the orders meet the prices at which others sell and buy."""
         if self.on_quotes:
             if self.marks is not None and 0 < quote.bid <= quote.ask:
-                self.marks[quote.instrument] = (quote.bid + quote.ask) / 2
+                self._hear(quote.instrument, (quote.bid + quote.ask) / 2)
             if working := self.working[quote.instrument]:
                 meet_quote(self, working.values(), quote)
 
@@ -164,7 +174,7 @@ class PaperBroker(Broker[PaperParams]):
         """Have the orders meet a price at which others traded."""
         if self.on_trades:
             if self.marks is not None:
-                self.marks[trade.instrument] = trade.price
+                self._hear(trade.instrument, trade.price)
             if working := self.working[trade.instrument]:
                 meet_trade(self, working.values(), trade)
 
@@ -227,6 +237,8 @@ class PaperBroker(Broker[PaperParams]):
         self.holdings.add(order, quantity)
         if self.margin is not None:
             self.margin.add(order, quantity, price, fee)
+        if self.financing is not None:
+            self.financing.trade((order.portfolio, order.instrument, order.position), self.clock.now())
         if whole or ticket.filled == ticket.quantity:
             self._end(ticket)
 
@@ -239,10 +251,38 @@ class PaperBroker(Broker[PaperParams]):
         """Tell the desk: at once, or when the news has reached it."""
         if isinstance(event, ExecutionReport):
             self.said = event
-            if self.report_delay:
-                self.after(self.report_delay, Returned(event))
-                return
-        super().publish(event)
+        if self.report_delay and isinstance(event, ExecutionReport | FinancingReport):
+            self.after(self.report_delay, Returned(event))
+        else:
+            super().publish(event)
+
+    # What holding costs
+
+    def _hear(self, symbol: str, price: float) -> None:
+        """Remember a price, when all is charged for the nights before it came."""
+        assert self.marks is not None  # noqa: S101 - who calls has looked
+        if self.financing is not None:
+            self.marks.setdefault(symbol, price)
+            for portfolio, instrument, amount, charge_id, at in self.financing.due(
+                self.marks, self.clock.now()
+            ):
+                if self.margin is not None:
+                    self.margin.pay(portfolio, amount)
+                self.financed(instrument, amount, charge_id, portfolio=portfolio, at=at)
+        self.marks[symbol] = price
+
+    async def _recall_charges(self, charges: Iterable[FinancingCharged]) -> None:
+        """Go on with what was charged, at the last prices before now, where a feed remembers them."""
+        if self.margin is not None:
+            for charged in charges:
+                self.margin.pay(charged.portfolio, charged.amount)
+        if self.financing is None or self.marks is None:
+            return
+        self.financing.recall(charges)
+        for symbol in sorted(self.financing.held):
+            with suppress(AskError):
+                for bar in (await self.ask(RecentBars(symbol, 1))).bars:
+                    self.marks[symbol] = bar.close
 
     # How orders come in, change and go
 
@@ -319,9 +359,11 @@ class PaperBroker(Broker[PaperParams]):
     # What a restart finds
 
     @unrounded
-    def _bring_forward(self, position: Position) -> None:
+    def _bring_forward(self, position: Position, at: int) -> None:
         """Begin with what archived orders have led to."""
         self.holdings.bring_forward(position)
+        if self.financing is not None:
+            self.financing.bring_forward(position, at)
         if self.margin is not None and position.instrument in self.instruments:
             self.margin.bring_forward(position)
 
@@ -334,6 +376,8 @@ class PaperBroker(Broker[PaperParams]):
             self.holdings.add(order, fill.quantity)
             if self.margin is not None and instrument is not None:
                 self.margin.add(order, fill.quantity, fill.price, fill.fee)
+        if record.fills and self.financing is not None:
+            self.financing.take_up(record)
         if status.is_closed:
             self.ended[order.client_order_id] = None
         elif status is not INITIALIZED and isinstance(order, ApprovedOrder):

@@ -11,8 +11,8 @@ import pytest
 pytestmark = pytest.mark.requirement("INT-026", "LTS-002")
 
 FIGURES = {
-    "bars", "events", "orders", "denied", "fills", "trades", "fees", "final_equity", "max_drawdown", "sharpe",
-    "elapsed_s", "bars_per_s", "digest", "portfolios",
+    "bars", "events", "orders", "denied", "fills", "trades", "fees", "financing", "final_equity",
+    "max_drawdown", "sharpe", "elapsed_s", "bars_per_s", "digest", "portfolios",
 }  # fmt: skip
 FAILING = """
 from lts.sdk import Bar, Params, Strategy, on
@@ -62,7 +62,7 @@ def test_amounts_are_numbers_with_all_their_digits(lts: Lts, samples: Path) -> N
     result = json.loads(done.out, parse_float=Decimal)
     assert result["fees"] == Decimal("264.211989987")
     assert result["final_equity"] == Decimal("105362.683740013")
-    assert '"fees":264.211989987,"final_equity":105362.683740013,' in done.out
+    assert '"fees":264.211989987,"financing":0,"final_equity":105362.683740013,' in done.out
 
 
 def test_people_get_a_summary(lts: Lts, samples: Path) -> None:

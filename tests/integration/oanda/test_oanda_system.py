@@ -118,6 +118,29 @@ async def test_it_trades_there_and_its_books_are_the_venues(venue: VenueProcess,
     assert again[0].positions == account.positions
 
 
+async def test_a_night_is_in_the_books_once_whatever_is_repeated(
+    venue: VenueProcess, system_file: Path
+) -> None:
+    def charged() -> bool:
+        if venue.book()["fills"] and not told:
+            told.append(venue.finance("-0.0365")["charged"])
+            venue.faults({"kind": "disconnect"})
+        return bool(told) and venue.book()["counters"]["requests"] >= asked + 4
+
+    told: list[dict[str, Any]] = []
+    asked = 0
+    (first,), _ = await traded(system_file, charged)
+    assert first.financing == Decimal(told[0]["financing"]) < 0
+    assert first.cash == first.capital + first.financing - first.positions[0].cost
+    asked = venue.book()["counters"]["requests"]
+    (again,), _ = await traded(system_file, charged)
+    assert (again.cash, again.financing, again.positions) == (first.cash, first.financing, first.positions)
+    told.append(venue.finance("-0.0365")["charged"])
+    asked = venue.book()["counters"]["requests"]
+    (last,), _ = await traded(system_file, charged)
+    assert last.financing == sum(Decimal(each["financing"]) for each in told)
+
+
 async def test_it_is_no_backtest(system_file: Path) -> None:
     plan = read_system(system_file)
     system = System(plan, driver_for(plan, None), Extras(to_the_end=True))

@@ -23,6 +23,7 @@ from actors.persistence.storage import Storage
 from actors.persistence.verify import verify
 from lts.domain.accounts import GetAccount
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import RecallDeposits, RecallOrders
 from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.order_flow import (
@@ -313,12 +314,31 @@ async def test_an_adjustment_keeps_what_was_booked_behind_it(
     async with node_at(database) as node:
         assert await node.client.ask(registered(("p", "q"))) == Performed()
         await say(node, said[0] + said[1])
-        node.keeper.note_adjustment(adjusted)
+        node.keeper.note_booking(adjusted)
         await say(node, said[2])
         known = await books(node, registration, "p")
     assert (await upkeep.archive(node.storage, FOREVER, "operator")).orders == 2
     async with node_at(database) as node:
         assert await books(node, registration, "p") == known
+        assert await node.verify() == ()
+
+
+async def test_what_was_charged_stays_and_every_balance_with_it(
+    node_at: Any, database: str, registered: Any, registration: Any
+) -> None:
+    market = Market(("p", "q"))
+    charged = FinancingCharged("p", "paper", "X", Decimal("-0.75"), "USD", "1", market.now)
+    async with node_at(database) as node:
+        assert await node.client.ask(registered(("p", "q"))) == Performed()
+        await say(node, one_order(market))
+        node.keeper.note_booking(charged)
+        await say(node, one_order(market))
+        known = await books(node, registration, "p")
+    assert (await upkeep.archive(node.storage, FOREVER, "operator")).orders == 2
+    async with node_at(database) as node:
+        assert await books(node, registration, "p") == known
+        recalled = await node.client.ask(RecallOrders(portfolio="p"))
+        assert (recalled.records, recalled.financing) == ((), (charged,))
         assert await node.verify() == ()
 
 

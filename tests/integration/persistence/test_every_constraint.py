@@ -55,6 +55,9 @@ ADJUSTMENT = {
     "reason": "approved", "at": 1,
 }  # fmt: skip
 MARKS = {"peak": 5.0, "opening": 4.0, "since": 1, "fell": "", "at": 1}
+FINANCING = {
+    "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "amount": ONE, "currency": "USD", "at": 1,
+}  # fmt: skip
 LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
@@ -111,6 +114,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         ADJUSTMENT | {"reference": "a", "seq": 3},
         ADJUSTMENT | {"reference": "b", "seq": 4},
     ),
+    "financing_charges": (FINANCING | {"charge_id": "a"}, FINANCING | {"charge_id": "b"}),
     "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
     "loss_marks": (MARKS | {"scope": "system"}, MARKS | {"scope": "user:ann"}),
     "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),

@@ -86,6 +86,25 @@ def test_a_profit_in_yen_is_converted_at_the_mid_price(
     assert fill["pl"] == fill["tradesClosed"][0]["realizedPL"] == "62.3750"
 
 
+def test_a_night_is_charged_trade_by_trade(venue: VenueProcess, v20: httpx.Client, place: Place) -> None:
+    assert venue.finance("-0.05") == {"charged": None}
+    for units, instrument in ((1000, "EUR_USD"), (500, "EUR_USD"), (-1000, "USD_JPY")):
+        place(v20, units, instrument=instrument)
+    before = Fraction(venue.book()["account"]["balance"])
+    charged = venue.finance("-0.0365", "0.073")["charged"]
+    assert (charged["type"], charged["accountFinancingMode"]) == ("DAILY_FINANCING", "DAILY")
+    euros, yen = charged["positionFinancings"]
+    assert (euros["instrument"], euros["financing"]) == ("EUR_USD", "-0.1650")
+    assert [each["financing"] for each in euros["openTradeFinancings"]] == ["-0.1100", "-0.0550"]
+    assert (yen["instrument"], yen["financing"]) == ("USD_JPY", "0.2000"), "1000 × 0.073 / 365 dollars"
+    account = venue.book()["account"]
+    assert charged["financing"] == account["financing"] == "0.0350"
+    assert Fraction(account["balance"]) - before == Fraction("0.035")
+    assert charged["accountBalance"] == account["balance"]
+    assert [each["financing"] for each in venue.book()["positions"]] == ["-0.1650", "0.2000"]
+    assert venue.restart().book()["account"]["financing"] == "0.0350"
+
+
 def test_the_book_is_the_same_after_a_restart(venue: VenueProcess, v20: httpx.Client, place: Place) -> None:
     random_trading(venue, v20, place, Random(5), 20)
     place(v20, 10, "LIMIT", price="1.0", id="L-1", takeProfitOnFill={"price": "1.2"})

@@ -11,6 +11,7 @@ import pytest
 from actors.risk import RiskGate
 from lts.config.schema import RiskPlan
 from lts.domain.controls import CONTROLS
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import RecallOrders
 from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Quote, Trade
@@ -482,6 +483,25 @@ async def test_a_daily_loss_is_counted_from_the_beginning_of_the_day_and_fees_co
         await one.price(81.8)
         assert one.breaches() == [("portfolio:test", TradingState.REDUCING)]
         assert (await one.judge(buy(1, 2))).startswith("max_daily_loss: 101.00 is lost since the day began")
+
+
+async def test_what_is_charged_over_night_is_lost_once_and_a_credit_won() -> None:
+    def charged(amount: int, name: str) -> FinancingCharged:
+        return FinancingCharged("test", "test", "TEST", Decimal(amount), "USD", name, 1)
+
+    async with gate(plan("user", max_daily_loss="100")) as one:
+        await one.hold(buy(10))
+        await one.price(95)
+        await one.bench.hear(charged(-60, "1"), charged(20, "2"))
+        assert one.breaches() == [("user:tess", TradingState.REDUCING)], "110 were lost for a while"
+    async with gate(plan("user", max_daily_loss="100")) as one:
+        await one.bench.hear(charged(-100, "1"))
+        await one.price(100)
+        assert one.breaches() == [], "measured from its first price on"
+        await one.bench.hear(charged(-100, "2"))
+        assert one.breaches() == []
+        await one.bench.hear(charged(-1, "3"))
+        assert one.breaches() == [("user:tess", TradingState.REDUCING)]
 
 
 async def test_credit_is_used_by_what_trades_and_is_free_again_the_next_day() -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from actors.journal import MemoryJournal
+from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
     ProgressRecalled,
@@ -169,6 +170,19 @@ async def test_what_was_booked_comes_back_in_the_order_in_which_it_was_journalle
         assert (await bench.ask(RecallOrders())).booked == (one.fill, adjusted, two.fill)
         assert (await bench.ask(RecallOrders(broker="b"))).booked == (one.fill, adjusted)
         assert (await bench.ask(RecallOrders(portfolio="none"))).booked == ()
+
+
+async def test_what_was_charged_comes_back_to_whom_it_concerns() -> None:
+    charged = [
+        FinancingCharged(portfolio, broker, "TEST", Decimal(-1), "USD", "1", BEGIN)
+        for portfolio, broker in (("test", "b"), ("other", "b"), ("test", "c"))
+    ]
+    async with journal() as bench:
+        await bench.hear(*charged)
+        assert (await bench.ask(RecallOrders())).financing == tuple(charged)
+        assert (await bench.ask(RecallOrders(broker="b"))).financing == tuple(charged[:2])
+        assert (await bench.ask(RecallOrders("test", "c"))).financing == (charged[2],)
+        assert (await bench.ask(RecallOrders())).booked == ()
 
 
 async def test_the_last_cursor_of_each_venue_is_kept() -> None:

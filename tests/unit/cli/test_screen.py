@@ -31,7 +31,7 @@ def account() -> AccountReported:
     )
     return AccountReported(
         "rider", "bob", "USD", NOON, Decimal(10_000), Decimal(6_400), Decimal(10_020), Decimal(3),
-        Decimal("-12.25"), (held,), curve,
+        Decimal(-1), Decimal("-12.25"), (held,), curve,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.domain.fills import Fill
+from lts.domain.financing import FinancingCharged
 from lts.domain.market import Bar, Instrument
 from lts.domain.orders import Side
 from lts.domain.portfolio import Book
@@ -74,6 +75,19 @@ def test_closes_valued_together_come_to_what_they_come_to_one_by_one(
         assert dict(zip(valuation.curve.times, valuation.curve.values, strict=True)) == pytest.approx(
             expected
         )
+
+
+@pytest.mark.parametrize("symbols", [("A",), SYMBOLS])
+def test_a_close_before_money_comes_in_is_valued_without_it(symbols: tuple[str, ...]) -> None:
+    book = books(symbols)
+    valuation = Valuation(book)
+    valuation.closes.append(closing("A", 1, 3.0))
+    book.charge(FinancingCharged("p", "b", "A", Decimal(-4), "USD", "1", 1))
+    valuation.count_cash()
+    valuation.closes.append(closing("A", 2, 3.0))
+
+    assert list(valuation.curve.values) == [1000.0, 996.0]
+    assert valuation.marks == {"A": 3.0}
 
 
 def test_what_is_held_before_its_first_close_is_marked_at_the_price_of_its_fill() -> None:

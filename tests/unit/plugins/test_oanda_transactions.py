@@ -12,7 +12,7 @@ from plugins.broker.oanda.book import Book
 from plugins.broker.oanda.names import Names
 from plugins.broker.oanda.requests import TYPES
 from plugins.broker.oanda.snapshot import orders_in, positions_in
-from plugins.broker.oanda.transactions import ORDERS, Interpreter, fee_of
+from plugins.broker.oanda.transactions import ORDERS, Financing, Interpreter, fee_of, financings_in
 
 pytestmark = pytest.mark.requirement("INT-4.5")
 
@@ -136,6 +136,30 @@ def test_an_order_that_had_no_time_cannot_expire(force: TimeInForce) -> None:
 )
 def test_a_fee_is_converted_as_the_venue_converts_a_loss(fields: dict[str, Any], fee: str) -> None:
     assert fee_of(fields) == Decimal(fee)
+
+
+def test_each_position_is_charged_under_an_id_of_its_own_in_the_instruments_currency() -> None:
+    factors = {"gainQuoteHome": {"factor": "0.5"}, "lossQuoteHome": {"factor": "3"}}
+    charged = entry(
+        "DAILY_FINANCING",
+        financing="-1.25",
+        accountBalance="98.75",
+        positionFinancings=[
+            {"instrument": "EUR_USD", "financing": "-1.5000", "openTradeFinancings": []},
+            {"instrument": "USD_JPY", "financing": "0.2500", "homeConversionFactors": factors},
+            {"instrument": "EUR_GBP", "financing": "-1.0000", "homeConversionFactors": factors},
+        ],
+    )
+    assert [*financings_in(charged)] == [
+        Financing("EUR_USD", Decimal("-1.5"), "7:EUR_USD"),
+        Financing("USD_JPY", Decimal("0.5"), "7:USD_JPY"),
+        Financing("EUR_GBP", Decimal("-0.3333333333"), "7:EUR_GBP"),
+    ]
+
+
+def test_nothing_but_a_night_is_charged() -> None:
+    assert [*financings_in(entry("DAILY_FINANCING", financing="0.0000"))] == []
+    assert [*financings_in(entry("ORDER_FILL", financing="-1.0000", instrument="EUR_USD"))] == []
 
 
 def test_an_order_is_over_with_its_last_fill_and_a_fill_counts_once(book: Book) -> None:

@@ -29,40 +29,41 @@ MINUTE = 60 * 10**9
 BUY, SELL = Side.BUY, Side.SELL
 GTC, IOC = TimeInForce.GTC, TimeInForce.IOC
 FILLED, CANCELED = ExecType.FILLED, ExecType.CANCELED
+NIGHTS = {"financing_long_pct_per_year": "3"}
 
 
 class TestItsContract(BrokerContract):
     plugin = PaperBroker
-    params = {"commission_bps": "2.5", "slippage_bps": "1"}
+    params = {"commission_bps": "2.5", "slippage_bps": "1", **NIGHTS}
     can = ABILITIES
 
 
 class TestItsContractWhenTradingIsFree(BrokerContract):
     plugin = PaperBroker
-    can = ABILITIES
+    can = set(ABILITIES) - {"financing"}
 
 
 class TestItsContractOnQuotes(BrokerContract):
     plugin = PaperBroker
-    params = {"match_on": "quotes", "commission_per_lot": "1", "commission_max": "2"}
+    params = {"match_on": "quotes", "commission_per_lot": "1", "commission_max": "2", **NIGHTS}
     can = ABILITIES
 
 
 class TestItsContractOnTrades(BrokerContract):
     plugin = PaperBroker
-    params = {"match_on": "trades", "slippage_ticks": "2"}
+    params = {"match_on": "trades", "slippage_ticks": "2", **NIGHTS}
     can = ABILITIES
 
 
 class TestItsContractInAThinMarket(BrokerContract):
     plugin = PaperBroker
-    params = {"participation": "1", "commission_per_unit": "0.01", "commission_min": "1"}
+    params = {"participation": "1", "commission_per_unit": "0.01", "commission_min": "1", **NIGHTS}
     can = ABILITIES
 
 
 class TestItsContractWithMargin(BrokerContract):
     plugin = PaperBroker
-    params = {"balance": "10000", "leverage": "10", "strict": True}
+    params = {"balance": "10000", "leverage": "10", "strict": True, **NIGHTS}
     can = ABILITIES
 
 

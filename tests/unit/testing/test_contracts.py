@@ -6,7 +6,7 @@ for every test there is a plugin that is wrong in one respect and fails it.
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from lts.sdk import (
     BarOpened,
     Broker,
     Core,
+    FinancingCharged,
     Instrument,
     Order,
     OrderChanged,
@@ -470,6 +471,12 @@ class Taking(Rewriting):
         return {"post_only": False} if order.post_only else {}
 
 
+class Overcharging(PaperBroker):
+    """Charges anew, after a restart, for all the nights that there were."""
+
+    async def _recall_charges(self, charges: Iterable[FinancingCharged]) -> None: ...
+
+
 WRONG_BROKERS = {
     Generous: "test_every_order_is_answered_and_ends_once",
     Fickle: "test_a_session_gives_the_same_reports_each_time",
@@ -490,6 +497,7 @@ WRONG_BROKERS = {
     Timeless: "test_a_good_till_date_order_ends_then",
     Flipping: "test_a_reduce_only_order_never_opens_anything",
     Taking: "test_a_post_only_order_never_takes",
+    Overcharging: "test_what_is_held_over_night_is_charged_once",
 }
 
 
@@ -693,7 +701,7 @@ WRONG_CORES = {
 SETTINGS: dict[type[PluginContract], dict[str, Any]] = {
     StrategyContract: {},
     PortfolioContract: {"params": {"quantity": "10"}},
-    BrokerContract: {"can": ABILITIES},
+    BrokerContract: {"can": ABILITIES, "params": {"financing_long_pct_per_year": "3"}},
     FeedContract: {"unusable": {"path": "absent"}},
     PipelineContract: {},
     CoreContract: {},
@@ -733,7 +741,7 @@ def test_a_plugin_that_does_its_work_passes(suite: type[PluginContract], plugin:
 def test_a_plugin_that_does_nothing_fails_every_test(
     suite: type[PluginContract], plugin: type[Plugin[Any]]
 ) -> None:
-    settings = SETTINGS[suite] if suite in {FeedContract, BrokerContract} else {}
+    settings = SETTINGS[suite] | {"params": {}} if suite in {FeedContract, BrokerContract} else {}
     assert failing(suite, plugin, **settings) == names_in(suite)
 
 

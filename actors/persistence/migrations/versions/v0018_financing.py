@@ -1,0 +1,41 @@
+"""Financing charges."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from actors.persistence.columns import Exact
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Make them."""
+    op.create_table(
+        "financing_charges",
+        sa.Column("broker", sa.String(64), nullable=False),
+        sa.Column("portfolio_id", sa.Integer(), nullable=False),
+        sa.Column("charge_id", sa.String(160), nullable=False),
+        sa.Column("instrument", sa.String(64), nullable=False),
+        sa.Column("amount", Exact(), nullable=False),
+        sa.Column("currency", sa.String(12), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("broker", "portfolio_id", "charge_id", name="pk_financing_charges"),
+        sa.ForeignKeyConstraint(
+            ["portfolio_id"],
+            ["portfolios.id"],
+            name="fk_financing_charges_portfolio_id",
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["instrument"],
+            ["instruments.symbol"],
+            name="fk_financing_charges_instrument",
+            ondelete="RESTRICT",
+        ),
+    )
+
+
+def downgrade() -> None:
+    """Drop them, and all that is in them."""
+    op.drop_table("financing_charges")
