@@ -35,7 +35,17 @@ CONFIRMED = frozenset(
 class Account:
     """The fold of fills and adjustments in one account, held against what its venue reports."""
 
-    __slots__ = ("_adjustments", "_held", "approved", "broker", "differs", "reason", "reported", "state")
+    __slots__ = (
+        "_adjustments",
+        "_hedged",
+        "_held",
+        "approved",
+        "broker",
+        "differs",
+        "reason",
+        "reported",
+        "state",
+    )
 
     def __init__(self, broker: str) -> None:
         self.broker = broker
@@ -47,11 +57,13 @@ class Account:
         self.approved: frozenset[str] = frozenset()
         """Foreign orders that an operator let stand, by the venue's ids."""
         self._held: dict[str, Decimal] = {}
+        self._hedged: dict[str, str] = {}
+        """The instrument of each position that stands beside others."""
         self._adjustments = 0
 
     @property
     def held(self) -> Mapping[str, Decimal]:
-        """The net quantity of each instrument, negative for short."""
+        """The net quantity of each instrument, or of each position by itself, negative for short."""
         return self._held
 
     def take_up(
@@ -63,7 +75,8 @@ class Account:
         """Fold all that was ever filled or adjusted in it, what was archived included."""
         for snapshot in snapshots:
             if snapshot.broker == self.broker:
-                self._add(snapshot.position.instrument, snapshot.position.quantity)
+                held = snapshot.position
+                self._add(held.instrument, held.quantity, held.id)
         for record in records:
             if record.order.broker == self.broker:
                 for fill in record.fills:
@@ -74,12 +87,12 @@ class Account:
 
     def fill(self, fill: Fill) -> None:
         """Count what traded."""
-        self._add(fill.instrument, fill.side.signed(fill.quantity))
+        self._add(fill.instrument, fill.side.signed(fill.quantity), fill.position)
 
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Count what an operator approved."""
         self._adjustments += 1
-        self._add(adjusted.instrument, adjusted.quantity)
+        self._add(adjusted.instrument, adjusted.quantity, adjusted.position)
 
     def lose(self, reason: str) -> bool:
         """Trust it no longer, for it cannot be reached; return whether that is news."""
@@ -94,6 +107,7 @@ class Account:
         sent = (r for r in records.values() if r.order.broker == self.broker and r.status in CONFIRMED)
         before, self.differs = self.differs, differences(reported, records, sent, self._held, self.approved)
         self.reported = reported
+        self._hedged |= {each.position: each.instrument for each in reported.positions if each.position}
         reason = self.differs.reason
         if not reason:
             return self._move(AccountState.READY, "")
@@ -114,9 +128,10 @@ class Account:
         if self.reported is None or self.state is not AccountState.DIFFERS:
             return AccountNotApproved(f"nothing of account:{self.broker} waits for an approval")
         adjusted: list[PositionAdjusted] = []
-        for number, (instrument, (ours, theirs)) in enumerate(
+        for number, (place, (ours, theirs)) in enumerate(
             sorted(self.differs.positions.items()), self._adjustments + 1
         ):
+            instrument = self._hedged.get(place, place)
             portfolios = traders.get((self.broker, instrument), ())
             if len(portfolios) != 1:
                 return AccountNotApproved(
@@ -129,10 +144,11 @@ class Account:
                     instrument=instrument,
                     broker=self.broker,
                     quantity=UNROUNDED.subtract(theirs, ours),
-                    price=self._price_there(instrument),
-                    reference=f"{number}: {instrument} as of {self.reported.cursor}",
+                    price=self._price_there(place),
+                    reference=f"{number}: {place} as of {self.reported.cursor}",
                     reason=f"approved by {who}",
                     at=at,
+                    position=place if place in self._hedged else "",
                 )
             )
         for each in adjusted:
@@ -144,13 +160,16 @@ class Account:
         self._move(AccountState.DIFFERS if reason else AccountState.READY, reason)
         return AccountApproved(self.broker, tuple(adjusted), foreign)
 
-    def _price_there(self, instrument: str) -> Decimal:
+    def _price_there(self, place: str) -> Decimal:
         assert self.reported is not None  # noqa: S101 - who approves has looked
-        prices = {each.instrument: each.average_price for each in self.reported.positions}
-        return prices.get(instrument, ZERO)
+        prices = {each.place: each.average_price for each in self.reported.positions}
+        return prices.get(place, ZERO)
 
-    def _add(self, instrument: str, quantity: Decimal) -> None:
-        self._held[instrument] = UNROUNDED.add(self._held.get(instrument, ZERO), quantity)
+    def _add(self, instrument: str, quantity: Decimal, position: str) -> None:
+        if position:
+            self._hedged[position] = instrument
+        place = position or instrument
+        self._held[place] = UNROUNDED.add(self._held.get(place, ZERO), quantity)
 
     def _move(self, state: AccountState, reason: str) -> bool:
         if (state, reason) == (self.state, self.reason):

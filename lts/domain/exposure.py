@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.orders import Order, Side
-from lts.domain.totals import Totals
+from lts.domain.totals import Ends, Totals
 
 _BUY = Side.BUY
 _add = UNROUNDED.add
@@ -18,6 +18,8 @@ class Exposure:
     """
 
     __slots__ = ("broker", "buys", "closing", "instrument", "portfolio", "position", "sells", "totals")
+    id: str = ""
+    """Of the position, where there are several of the instrument."""
 
     def __init__(self, portfolio: str, broker: str, instrument: str, totals: tuple[Totals, ...] = ()) -> None:
         self.portfolio = portfolio
@@ -85,6 +87,9 @@ class Exposure:
         self.position = _add(self.position, held)
         self.buys = _add(self.buys, buys)
         self.sells = _add(self.sells, sells)
+        self._tell(held, before)
+
+    def _tell(self, held: Decimal, before: Ends) -> None:
         after = self.ends()
         for totals in self.totals:
             totals.move(self.instrument, held, before, after)
