@@ -622,6 +622,7 @@ class Desk(Actor[None]):
             report.fee,
             self.assignment.instruments[order.instrument].currency,
             report.at,
+            position=order.position,
         )
         if known is not None:
             taken = f"fill {report.exec_id} is one of {known.order.client_order_id}"

@@ -43,7 +43,8 @@ class Health(Actor[None]):
     @on
     def note_protection(self, changed: ProtectionChanged) -> None:
         """Remember what has no stop that works, though it should."""
-        place = (changed.portfolio, changed.instrument)
+        what = f"{changed.instrument} {changed.position}".rstrip()
+        place = (changed.portfolio, what)
         if changed.uncovered:
             self.uncovered[place] = changed.uncovered
         else:

@@ -66,6 +66,8 @@ class Host(Actor[Catalogue]):
 
     def _run(self, wanted: StartPlugin, plugin: type[Plugin[Any]]) -> None:
         contract = KINDS[wanted.kind]
+        if objection := plugin.objection_to(wanted.assignment):
+            raise Refused(f"{wanted.where.removesuffix(', params')}: {objection}")
         self.spawn(
             plugin,
             parse_params(plugin.params_model(), wanted.params, wanted.where),

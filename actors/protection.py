@@ -21,18 +21,17 @@ from lts.domain.protection import (
     Cover,
     EmergencyExit,
     GetProtection,
+    Place,
     ProtectionChanged,
     ProtectionReported,
     leaves_at_once,
 )
+from lts.domain.reconciliation import PositionAdjusted
 
 AGAIN_S = 30.0
 """Seconds between two calls for an exit, at least; and none comes before the end of the last one."""
 BREATH_S = 0.1
 """Seconds that what is on its way has, at least, to be heard of."""
-
-Place = tuple[str, str]
-"""A portfolio and an instrument."""
 
 
 class TooLong(Event):
@@ -52,10 +51,10 @@ class Protection(Actor[Mapping[Place, float | None]]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up what the journal knows of orders and positions, and risk of orders not journalled yet."""
-        self.covers = {place: Cover(*place) for place in self.params}
+        self.covers = {place: Cover(place) for place in self.params}
         self.owners: dict[str, Cover] = {}
         """Of each open order that only reduces: what it is an order of."""
-        for portfolio in dict.fromkeys(portfolio for portfolio, _ in self.params):
+        for portfolio in dict.fromkeys(place.portfolio for place in self.params):
             under_way = (await self.ask(GetOrdersUnderWay(portfolio))).orders
             self._take_up(await self.ask(RecallOrders(portfolio=portfolio)), under_way)
         for cover in self.covers.values():
@@ -89,9 +88,10 @@ class Protection(Actor[Mapping[Place, float | None]]):
     @on
     def hold(self, changed: PositionChanged) -> None:
         """See whether what is held now is covered."""
-        cover = self.covers.get((changed.portfolio, changed.position.instrument))
+        held = changed.position
+        cover = self.covers.get(Place(changed.portfolio, held.instrument, held.id))
         if cover is not None:
-            cover.held = changed.position.quantity
+            cover.held = held.quantity
             if not cover.held:
                 cover.asked = False
             self._look(cover)
@@ -99,7 +99,7 @@ class Protection(Actor[Mapping[Place, float | None]]):
     @on
     def hear_no(self, denied: OrderDenied) -> None:
         """Call again, after a while, for an exit that was denied."""
-        cover = self.covers.get((denied.portfolio, denied.order.instrument))
+        cover = self._cover_of(denied.order)
         if cover is not None and leaves_at_once(denied.order):
             self._go_on(cover)
 
@@ -107,7 +107,7 @@ class Protection(Actor[Mapping[Place, float | None]]):
     def miss(self, dead: DeadLetter) -> None:
         """Call again, after a while, for an exit that nobody heard of."""
         if isinstance(dead.message, EmergencyExit):
-            cover = self.covers.get((dead.message.portfolio, dead.message.instrument))
+            cover = self._cover_of(dead.message)
             if cover is not None:
                 self._go_on(cover)
 
@@ -119,27 +119,29 @@ class Protection(Actor[Mapping[Place, float | None]]):
             return  # it was covered meanwhile; or the end of the way out is awaited
         now = self.clock.now()
         lasted = (now - cover.since) / SECOND
-        reason = f"{plain(cover.told)} of {cover.instrument} has had no stop that works for {lasted:g} s"
+        portfolio, instrument, position = cover.place
+        what = f"position {position} in {instrument}" if position else instrument
+        reason = f"{plain(cover.told)} of {what} has had no stop that works for {lasted:g} s"
         cover.call(now)
-        self.log.error("emergency exit", portfolio=cover.portfolio, reason=reason)
-        self.publish(OrderAlarmed(cover.portfolio, "", reason, now))
-        self.publish(EmergencyExit(cover.portfolio, cover.instrument, reason, now))
+        self.log.error("emergency exit", portfolio=portfolio, reason=reason)
+        self.publish(OrderAlarmed(portfolio, "", reason, now))
+        self.publish(EmergencyExit(portfolio, instrument, reason, now, position))
 
     @on
     def report(self, wanted: GetProtection) -> ProtectionReported:
         """Answer how a portfolio is protected."""
         now = self.clock.now()
-        covers = [cover for (portfolio, _), cover in self.covers.items() if portfolio == wanted.portfolio]
+        covers = [cover for place, cover in self.covers.items() if place.portfolio == wanted.portfolio]
         return ProtectionReported(wanted.portfolio, tuple(cover.report(now) for cover in covers))
 
     @unrounded
     def _take_up(self, recalled: OrdersRecalled, under_way: Iterable[Order]) -> None:
         for snapshot in recalled.snapshots:
             held = snapshot.position
-            if cover := self.covers.get((held.portfolio, held.instrument)):
+            if cover := self.covers.get(Place(held.portfolio, held.instrument, held.id)):
                 cover.held += held.quantity
         for booked in recalled.booked:
-            if cover := self.covers.get((booked.portfolio, booked.instrument)):
+            if cover := self._cover_of(booked):
                 moved = booked.side.signed(booked.quantity) if isinstance(booked, Fill) else booked.quantity
                 cover.held += moved
         journalled = {record.order.client_order_id for record in recalled.records}
@@ -149,10 +151,13 @@ class Protection(Actor[Mapping[Place, float | None]]):
 
     def _take(self, record: OrderRecord) -> None:
         order = record.order
-        if order.reduce_only and (cover := self.covers.get((order.portfolio, order.instrument))):
+        if order.reduce_only and (cover := self._cover_of(order)):
             cover.take(record)
             if record.status.is_open:
                 self.owners[order.client_order_id] = cover
+
+    def _cover_of(self, placed: Order | Fill | PositionAdjusted | EmergencyExit) -> Cover | None:
+        return self.covers.get(Place(placed.portfolio, placed.instrument, placed.position))
 
     def _see_to(self, cover: Cover, record: OrderRecord) -> None:
         """Look at what is covered after an order has moved; one that is over is followed no longer."""
@@ -170,7 +175,8 @@ class Protection(Actor[Mapping[Place, float | None]]):
             return
         begins = not cover.told
         cover.tell(uncovered, self.clock.now())
-        self.publish(ProtectionChanged(cover.portfolio, cover.instrument, uncovered, self.clock.now()))
+        portfolio, instrument, position = cover.place
+        self.publish(ProtectionChanged(portfolio, instrument, uncovered, self.clock.now(), position))
         if begins:
             self._wait(cover)
 
@@ -181,10 +187,9 @@ class Protection(Actor[Mapping[Place, float | None]]):
 
     def _wait(self, cover: Cover) -> None:
         """Arrange for the time at which what is held has to go."""
-        place = (cover.portfolio, cover.instrument)
-        limit = self.params[place]
+        limit = self.params[cover.place]
         if limit is not None and cover.since is not None:
-            cover.due = due = TooLong(place)
+            cover.due = due = TooLong(cover.place)
             earliest = cover.since + round(limit * SECOND)
             if cover.called_at is not None:
                 earliest = max(earliest, cover.called_at + round(AGAIN_S * SECOND))

@@ -12,6 +12,7 @@ from lts.domain.exposure import Exposure
 from lts.domain.financing import FinancingCharged
 from lts.domain.guard import Guard
 from lts.domain.guards import Guards
+from lts.domain.hedging import HedgedExposure, objection_to_place, placed, taken
 from lts.domain.journal import RecallOrders
 from lts.domain.loss_marks import LossesMarked, RecallLossMarks
 from lts.domain.market import Bar, Quote, Trade
@@ -76,7 +77,7 @@ class RiskGate(Actor[RiskPlan]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up the trading states, positions and reservations that the journal knows."""
-        self.instruments = self.assignment.instruments
+        self.instruments, self.hedging = self.assignment.instruments, self.assignment.hedging
         self.prices = Prices(self.instruments)
         self.market = self.prices.last
         self.marks: dict[str, float] = {}
@@ -114,9 +115,13 @@ class RiskGate(Actor[RiskPlan]):
     @on
     def screen(self, proposed: OrderProposed) -> None:
         """Let an order pass, or say why not."""
-        order, now = proposed.order, self.clock.now()
-        exposure = self.book.exposure(order.portfolio, order.broker, order.instrument)
-        if objection := self._objection_to(order, exposure):
+        order, now, hedges = proposed.order, self.clock.now(), False
+        if self.hedging and order.broker in self.hedging:
+            order, hedges = placed(order), True
+        exposure = self.book.exposure(order.portfolio, order.broker, order.instrument, order.position)
+        misplaced = order.position and objection_to_place(order, exposure, hedges=hedges)
+        order = taken(order, exposure) if hedges else order
+        if objection := misplaced or self._objection_to(order, exposure):
             self.book.seen.add(order.client_order_id)
             self.log.info("order denied", order=order.client_order_id, reason=objection)
             self.publish(OrderDenied(order.portfolio, order, objection, now))
@@ -278,6 +283,8 @@ class RiskGate(Actor[RiskPlan]):
         if objection := reservation.objection(terms) or objection_to(order.type, terms):
             return objection
         added = reservation.would_add(terms)
+        if isinstance(exposure, HedgedExposure) and (beyond := exposure.objection(order, added)):
+            return beyond
         reduces = order.reduce_only or added < 0
         if self.barriers and (barred := self.barriers.objection(order, reduces=reduces)):
             return barred

@@ -62,7 +62,7 @@ def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
 
 def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
     yield Resident(Door, storage.state_dir, "door", ONCE)
-    protected = tuple(dict.fromkeys(portfolio for portfolio, _ in protected_places(plan)))
+    protected = tuple(dict.fromkeys(place.portfolio for place in protected_places(plan)))
     sampled = Sampled(tuple(portfolio.name for portfolio in plan.portfolios), protected)
     yield Resident(Statistics, sampled, "statistics")
     if plan.billing is not None and plan.billing.per_month:

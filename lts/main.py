@@ -13,7 +13,7 @@ from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.kill_switch import KillSwitch
-from actors.protection import Place, Protection
+from actors.protection import Protection
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.stream_watch import Stream, StreamWatch
@@ -26,10 +26,12 @@ from lts.config.schema import FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
+from lts.domain.legs import legs
 from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
+from lts.domain.protection import Place
 from lts.domain.recording import FinishRecording
 from lts.domain.register import Register
 from lts.domain.sessions import Sessions
@@ -271,7 +273,7 @@ class System:
         self._spawn(RiskGate, plan.risk, "risk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
         if protected := protected_places(plan):
-            scope = {"portfolio": frozenset(portfolio for portfolio, _ in protected)}
+            scope = {"portfolio": frozenset(place.portfolio for place in protected)}
             self._spawn(Protection, protected, "protection", scope=scope)
         if watched := _streams(plan):
             self._spawn(StreamWatch, watched, "stream-watch")
@@ -338,12 +340,14 @@ def _register(plan: SystemPlan) -> Register:
     for portfolio in plan.portfolios:
         for asset in portfolio.assets:
             there = (asset.broker, asset.instrument)
-            traders[there] = (*traders.get(there, ()), portfolio.name)
+            if portfolio.name not in (those := traders.get(there, ())):
+                traders[there] = (*those, portfolio.name)
     return Register(
         _instruments(plan),
         {each.name: each.owner for each in plan.portfolios},
         traders,
         {each.name: each.cash for each in plan.portfolios},
+        frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
     )
 
 
@@ -364,11 +368,12 @@ def _streams(plan: SystemPlan) -> dict[str, Stream]:
 def protected_places(plan: SystemPlan) -> dict[Place, float | None]:
     """Where positions are to have a stop, and after how many seconds without it they have to go."""
     return {
-        (portfolio.name, asset.instrument): None if after_s is None else float(after_s)
+        Place(portfolio.name, asset.instrument, position): None if after_s is None else float(after_s)
         for portfolio in plan.portfolios
         for asset in portfolio.assets
         if asset.protection is not None and asset.protection.has_stop
         for after_s in (asset.protection.emergency_exit_after_s,)
+        for position in ([leg.id for leg in legs(asset.name, asset.instrument)] if asset.name else [""])
     }
 
 
@@ -386,7 +391,9 @@ def registration(plan: SystemPlan) -> tuple[Command, ...]:
                 portfolio.plugin,
                 portfolio.params,
                 tuple(
-                    AssetSettings(asset.instrument, asset.broker, asset.strategy, asset.params)
+                    AssetSettings(
+                        asset.instrument, asset.broker, asset.strategy, asset.params, asset.name or ""
+                    )
                     for asset in portfolio.assets
                 ),
             )

@@ -22,6 +22,7 @@ from actors.persistence.entry import (
     CONDITIONS,
     EVENTS,
     FILLS,
+    HEDGED,
     LEDGER,
     ORDERS,
     POSITIONS,
@@ -34,14 +35,14 @@ from actors.persistence.entry import (
 from actors.persistence.insertion import Stored
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.pages import PAGE
-from actors.persistence.reader import fill_of
-from actors.persistence.rows import BalanceSnapshotRow, InstrumentRow, PortfolioRow
+from actors.persistence.reader import fill_of, position_in
+from actors.persistence.rows import BalanceSnapshotRow, HedgedSnapshotRow, InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill
 from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_status import OrderStatus
-from lts.domain.portfolio import brought_forward
+from lts.domain.portfolio import archived, brought_forward
 from lts.domain.positions import Position
 
 PLACE = ("archives", ".archive")
@@ -49,12 +50,13 @@ PLACE = ("archives", ".archive")
 AT_ONCE = 250
 """Orders in one step, or as many as cannot be parted."""
 
-SNAPSHOTS = Form(BalanceSnapshotRow)
+SNAPSHOTS, HEDGED_SNAPSHOTS = Form(BalanceSnapshotRow), Form(HedgedSnapshotRow)
 OF_ORDERS = (TERMS, EVENTS, FILLS, CONDITIONS, ORDERS)
 ARCHIVED = {form.name for form in (*OF_ORDERS, LEDGER)}
 """The tables that an archive has rows of."""
 _ORDERS, _EVENTS, _FILLS, _LEDGER = ORDERS.table, EVENTS.table, FILLS.table, LEDGER.table
 _POSITIONS, _SNAPSHOTS = POSITIONS.table, SNAPSHOTS.table
+_HEDGED, _HEDGED_SNAPSHOTS = HEDGED.table, HEDGED_SNAPSHOTS.table
 _CONDITIONS, _ADJUSTMENTS = CONDITIONS.table, ADJUSTMENTS.table
 _OPEN = [status.value for status in OrderStatus if status.is_open]
 _PORTFOLIOS, _INSTRUMENTS = table_of(PortfolioRow), table_of(InstrumentRow)
@@ -84,11 +86,6 @@ class Step(msgspec.Struct, frozen=True):
     instrument: str
     broker: str
     orders: tuple[str, ...]
-
-    @property
-    def booking(self) -> str:
-        """The booking that has in the ledger what all archived fills of the instrument moved."""
-        return booking_id(("archived", self.instrument))
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -150,33 +147,62 @@ def parts(
 
 
 async def put_away(step: Step, batch: Batch, work: Work) -> None:
-    """Delete the orders of a step, with all that became of them, and have the snapshot stand for them."""
+    """Delete the orders of a step, with all that became of them, and have snapshots stand for them."""
     connection, portfolio_id = batch.connection, step.portfolio_id
     gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
-    fills = _as_booked(gone[EVENTS], gone[FILLS], step)
-    bookings = [step.booking, *(booking_id(fill.uid) for fill in fills)]
+    fills = _by_position(_as_booked(gone, step))
+    snapshots = [await _stand_for(connection, step, position, fills[position], gone) for position in fills]
+    bookings = [each.booking for each in snapshots]
+    bookings += [booking_id(fill.uid) for booked in fills.values() for fill in booked]
     gone[LEDGER] = await _rows(
         connection, _LEDGER.c.booking, bookings, _LEDGER.c.portfolio_id == portfolio_id
     )
-    before = await _snapshot(connection, portfolio_id, step.instrument)
-    position = _fold(await _begin(connection, step, before), fills)
-    after = _snapshot_row(step, position, before, gone)
-    lines = posting_rows(portfolio_id, step.booking, _moved(position, step.currency), after["at"])
+    lines = [line for each in snapshots for line in each.lines]
     if _differ(gone[LEDGER], lines):
         raise Impossible(f"the ledger of {step.portfolio} is not what its fills in {step.instrument} moved")
 
-    pages = {form: Page(form, batch) for form in (*gone, SNAPSHOTS)}
+    pages = {form: Page(form, batch) for form in (*gone, SNAPSHOTS, HEDGED_SNAPSHOTS)}
     for form, rows in gone.items():
         for row in rows:
             pages[form].delete(row._asdict(), work)
     for line in lines:
         pages[LEDGER].insert(line, work)
-    if before is None:
-        pages[SNAPSHOTS].insert(after, work)
-    else:
-        pages[SNAPSHOTS].change(before, after, work)
+    for each in snapshots:
+        if each.before is None:
+            pages[each.form].insert(each.after, work)
+        else:
+            pages[each.form].change(each.before, each.after, work)
     for page in pages.values():
         await page.write()
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What stands for the archived fills of a position: its row, and its booking."""
+
+    form: Any
+    before: Stored | None
+    after: Stored
+    booking: str
+    lines: list[Stored]
+
+
+async def _stand_for(
+    connection: AsyncConnection,
+    step: Step,
+    position: str,
+    fills: Sequence[Fill],
+    gone: Mapping[Form, Sequence[Any]],
+) -> Snapshot:
+    """Return what stands for the fills of a step in one position, and for those that went before."""
+    before = await _snapshot(connection, step.portfolio_id, step.instrument, position)
+    held = _fold(await _begin(connection, step, before, position), fills)
+    if position:
+        form, after = HEDGED_SNAPSHOTS, _hedged_row(step, held, before, fills, gone)
+    else:
+        form, after = SNAPSHOTS, _snapshot_row(step, held, before, fills, gone)
+    booking = booking_id(archived(held))
+    lines = posting_rows(step.portfolio_id, booking, _moved(held, step.currency), after["at"])
+    return Snapshot(form, before, after, booking, lines)
 
 
 async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step]:
@@ -245,43 +271,83 @@ async def _rows(
     return found
 
 
-async def _snapshot(connection: AsyncConnection, portfolio_id: int, instrument: str) -> Stored | None:
-    query = select(_SNAPSHOTS).where(_SNAPSHOTS.c.portfolio_id == portfolio_id)
-    found = await connection.execute(query.where(_SNAPSHOTS.c.instrument == instrument))
-    row = found.mappings().first()
+async def _snapshot(
+    connection: AsyncConnection, portfolio_id: int, instrument: str, position: str = ""
+) -> Stored | None:
+    table = _HEDGED_SNAPSHOTS if position else _SNAPSHOTS
+    query = select(table).where(table.c.portfolio_id == portfolio_id, table.c.instrument == instrument)
+    if position:
+        query = query.where(table.c.position_ref == position)
+    row = (await connection.execute(query)).mappings().first()
     return dict(row) if row else None
 
 
-async def _begin(connection: AsyncConnection, step: Step, before: Stored | None) -> Position:
-    """Return the position before a step."""
+async def _begin(connection: AsyncConnection, step: Step, before: Stored | None, position: str) -> Position:
+    """Return a position before a step."""
     if before and before["fills"]:
         return position_of(step.portfolio, before)
-    of_portfolio = _POSITIONS.c.portfolio_id == step.portfolio_id
-    held = and_(_POSITIONS.c.instrument == _INSTRUMENTS.c.symbol, of_portfolio)
-    query = select(func.coalesce(_POSITIONS.c.multiplier, _INSTRUMENTS.c.multiplier))
-    query = query.join_from(_INSTRUMENTS, _POSITIONS, held, isouter=True)
+    table = _HEDGED if position else _POSITIONS
+    own = [
+        table.c.portfolio_id == step.portfolio_id,
+        *([table.c.position_ref == position] if position else []),
+    ]
+    held = and_(table.c.instrument == _INSTRUMENTS.c.symbol, *own)
+    query = select(func.coalesce(table.c.multiplier, _INSTRUMENTS.c.multiplier))
+    query = query.join_from(_INSTRUMENTS, table, held, isouter=True)
     found = await connection.scalars(query.where(_INSTRUMENTS.c.symbol == step.instrument))
-    return Position(step.portfolio, step.instrument, found.one())
+    return Position(step.portfolio, step.instrument, found.one(), id=position)
+
+
+def _hedged_row(
+    step: Step,
+    position: Position,
+    before: Stored | None,
+    fills: Sequence[Fill],
+    gone: Mapping[Form, Sequence[Any]],
+) -> Stored:
+    was = before or {"fills": 0, "at": 0}
+    at = max(was["at"], *(event.at for event in gone[EVENTS]))
+    return position_row(position, step.portfolio_id, at) | {"fills": was["fills"] + len(fills)}
 
 
 def _snapshot_row(
-    step: Step, position: Position, before: Stored | None, gone: Mapping[Form, Sequence[Any]]
+    step: Step,
+    position: Position,
+    before: Stored | None,
+    fills: Sequence[Fill],
+    gone: Mapping[Form, Sequence[Any]],
 ) -> Stored:
     was = before or {"orders": 0, "fills": 0, "last_seq": 0, "at": 0}
     at = max(was["at"], *(event.at for event in gone[EVENTS]))
     return position_row(position, step.portfolio_id, at) | {
         "broker": step.broker,
         "orders": was["orders"] + len(gone[ORDERS]),
-        "fills": was["fills"] + len(gone[FILLS]),
+        "fills": was["fills"] + len(fills),
         "last_seq": max(was["last_seq"], *(event.seq for event in gone[EVENTS])),
     }
 
 
-def _as_booked(events: Iterable[Any], fills: Iterable[Any], step: Step) -> list[Fill]:
-    names = {step.portfolio_id: step.portfolio}
-    by_exec = {(row.client_order_id, row.exec_id): fill_of(row, names) for row in fills}
-    told = sorted((event.seq, event.client_order_id, event.exec_id) for event in events if event.exec_id)
+def _as_booked(gone: Mapping[Form, Sequence[Any]], step: Step) -> list[Fill]:
+    names, conditions = (
+        {step.portfolio_id: step.portfolio},
+        {row.client_order_id: row for row in gone[CONDITIONS]},
+    )
+    by_exec = {
+        (row.client_order_id, row.exec_id): fill_of(row, names, position_in(conditions, row))
+        for row in gone[FILLS]
+    }
+    told = sorted(
+        (event.seq, event.client_order_id, event.exec_id) for event in gone[EVENTS] if event.exec_id
+    )
     return [by_exec[order, exec_id] for _, order, exec_id in told]
+
+
+def _by_position(fills: Iterable[Fill]) -> dict[str, list[Fill]]:
+    """Return fills by the position that they move; netted ones are always there, be they none."""
+    found: dict[str, list[Fill]] = {"": []}
+    for fill in fills:
+        found.setdefault(fill.position, []).append(fill)
+    return found
 
 
 @unrounded

@@ -14,17 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from actors.persistence.findings import Findings
 from actors.persistence.page import table_of
 from actors.persistence.pages import PAGE
-from actors.persistence.rows import FillRow, OrderEventRow, PositionAdjustmentRow
+from actors.persistence.reader import adjustments
+from actors.persistence.rows import FillRow, OrderConditionRow, OrderEventRow, PositionAdjustmentRow
 from lts.domain.fills import Fill
 from lts.domain.money import ONE, ZERO, plain, unrounded
 from lts.domain.orders import Side
 from lts.domain.positions import Position
 
 _EVENTS, _FILLS = table_of(OrderEventRow), table_of(FillRow)
-_ADJUSTMENTS = table_of(PositionAdjustmentRow)
+_ADJUSTMENTS, _CONDITIONS = table_of(PositionAdjustmentRow), table_of(OrderConditionRow)
 _AMOUNTS = ("multiplier", "quantity", "cost", "realised", "fees")
 
 Stored = Mapping[str, Any]
+Place = tuple[Any, Any, Any]
+"""A portfolio's id, an instrument, and the position there in an account that hedges."""
 
 
 class Books:
@@ -45,13 +48,15 @@ class Books:
         self._financing: dict[tuple[Any, ...], Decimal] = {}
         """By portfolio, broker and id, what was charged and not booked, while it is not zero."""
         self._fills = 0
-        self._held: dict[tuple[Any, Any], Position] = {}
-        self._archived: dict[tuple[Any, Any], Position] = {}
+        self._held: dict[Place, Position] = {}
+        self._archived: dict[Place, Position] = {}
         self._watchers: dict[str, Callable[[Stored], None]] = {
             "orders": unrounded(self._watch_order),
             "fills": unrounded(self._watch_fill),
             "positions": lambda row: self._watch_position(row, self._held),
             "balance_snapshots": self._watch_snapshot,
+            "hedged_positions": lambda row: self._watch_position(row, self._held),
+            "hedged_snapshots": self._watch_snapshot,
             "ledger_entries": unrounded(self._watch_posting),
             "financing_charges": unrounded(self._watch_charge),
         }
@@ -114,21 +119,23 @@ class Books:
         if row["fills"]:
             self._watch_position(row, self._archived)
 
-    def _watch_position(self, row: Stored, among: dict[tuple[Any, Any], Position]) -> None:
+    def _watch_position(self, row: Stored, among: dict[Place, Position]) -> None:
         amounts = {
             name: Decimal(row[name]) for name in ("multiplier", "quantity", "cost", "realised", "fees")
         }
-        key = (row["portfolio_id"], row["instrument"])
-        flat = Position(str(key[0]), key[1], round_trips=row["round_trips"])
+        key = (row["portfolio_id"], row["instrument"], row.get("position_ref", ""))
+        flat = Position(str(key[0]), key[1], round_trips=row["round_trips"], id=key[2])
         among[key] = msgspec.structs.replace(flat, **amounts)
 
     async def _fold(self, connection: AsyncConnection) -> None:
         """Fold all fills that are left, in the order in which they were journalled; compare the positions."""
-        adjusted = await connection.execute(select(_ADJUSTMENTS).order_by(_ADJUSTMENTS.c.seq))
+        adjusted = await connection.execute(adjustments().order_by(_ADJUSTMENTS.c.seq))
         waiting = deque(adjusted)
         seq = _EVENTS.c.seq
         of_fill = and_(*(_EVENTS.c[name] == _FILLS.c[name] for name in ("client_order_id", "exec_id")))
-        query = select(seq, *_FILLS.columns).select_from(_EVENTS.join(_FILLS, of_fill))
+        of_order = _CONDITIONS.c.client_order_id == _FILLS.c.client_order_id
+        told = _EVENTS.join(_FILLS, of_fill).outerjoin(_CONDITIONS, of_order)
+        query = select(seq, *_FILLS.columns, _CONDITIONS.c.position_ref).select_from(told)
         query = query.order_by(seq).limit(PAGE)
         folded = dict(self._archived)
         count = after = 0
@@ -144,30 +151,27 @@ class Books:
             self._findings.add(f"there are {self._fills} fills, and order events tell of {count}")
         for key in folded.keys() | self._held.keys():
             if folded.get(key) != self._held.get(key):
-                self._findings.add(f"positions {list(key)} is not what its fills lead to")
+                table, own = ("hedged_positions", key) if key[2] else ("positions", key[:2])
+                self._findings.add(f"{table} {[*own]} is not what its fills lead to")
 
     @unrounded
-    def _fold_page(
-        self, folded: dict[tuple[Any, Any], Position], page: Sequence[Any], waiting: deque[Any]
-    ) -> None:
+    def _fold_page(self, folded: dict[Place, Position], page: Sequence[Any], waiting: deque[Any]) -> None:
         for row in page:
             self._adjust(folded, waiting, row.seq)
-            key = (row.portfolio_id, row.instrument)
+            key = (row.portfolio_id, row.instrument, row.position_ref or "")
             folded[key] = self._before(folded, key).fold(_fill_of(row))
 
     @unrounded
-    def _adjust(
-        self, folded: dict[tuple[Any, Any], Position], waiting: deque[Any], until: float = inf
-    ) -> None:
+    def _adjust(self, folded: dict[Place, Position], waiting: deque[Any], until: float = inf) -> None:
         """Fold the adjustments that were journalled before an order event."""
         while waiting and waiting[0].seq < until:
             row = waiting.popleft()
-            key = (row.portfolio_id, row.instrument)
+            key = (row.portfolio_id, row.instrument, row.position_ref or "")
             folded[key] = self._before(folded, key).adjust(row.quantity, row.price)
 
-    def _before(self, folded: dict[tuple[Any, Any], Position], key: tuple[Any, Any]) -> Position:
+    def _before(self, folded: dict[Place, Position], key: Place) -> Position:
         held = self._held.get(key)
-        return folded.get(key) or Position(str(key[0]), key[1], held.multiplier if held else ONE)
+        return folded.get(key) or Position(str(key[0]), key[1], held.multiplier if held else ONE, id=key[2])
 
 
 def _fill_of(row: Any) -> Fill:

@@ -18,6 +18,8 @@ from actors.persistence.rows import (
     BillingRecordRow,
     FillRow,
     FinancingChargeRow,
+    HedgedAdjustmentRow,
+    HedgedPositionRow,
     LedgerEntryRow,
     OrderConditionRow,
     OrderEventRow,
@@ -52,6 +54,7 @@ POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(Billi
 STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
 CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
 FINANCING = Form(FinancingChargeRow)
+HEDGED, HEDGED_ADJUSTMENTS = Form(HedgedPositionRow), Form(HedgedAdjustmentRow)
 
 _DENIED = OrderStatus.DENIED
 
@@ -79,6 +82,8 @@ class Entry:
         self._terms = Page(TERMS, batch)
         self._adjustments = Page(ADJUSTMENTS, batch)
         self._financing = Page(FINANCING, batch)
+        self._hedged = Page(HEDGED, batch)
+        self._hedged_adjustments = Page(HEDGED_ADJUSTMENTS, batch)
 
     async def write(self) -> None:
         """Send the statements; what refers to another table comes after it."""
@@ -87,6 +92,8 @@ class Entry:
         for page in (self._conditions, self._terms, self._adjustments, self._financing):
             await page.write()
         for page in (self._charges, self._states):
+            await page.write()
+        for page in (self._hedged, self._hedged_adjustments):
             await page.write()
 
     def add(self, work: Work) -> None:
@@ -172,27 +179,36 @@ class Entry:
 
     def _hold(self, fill: Fill, portfolio_id: int, work: Work) -> tuple[Position, Position]:
         """Fold a fill into its position; return the position before and after."""
-        row = self._journal.positions.get((portfolio_id, fill.instrument))
+        row = self._stored(fill, portfolio_id)
         before = self._flat(fill) if row is None else position_of(fill.portfolio, row)
         after = before.fold(fill)
-        self._put_position(row, position_row(after, portfolio_id, fill.at), work)
+        self._put_position(row, after, position_row(after, portfolio_id, fill.at), work)
         return before, after
 
-    def _put_position(self, row: Stored | None, new: Stored, work: Work) -> None:
+    def _stored(self, booked: Fill | PositionAdjusted, portfolio_id: int) -> Stored | None:
+        """Return the row of the position that is moved, None if there is none yet."""
+        if booked.position:
+            return self._journal.hedged.get((portfolio_id, booked.instrument, booked.position))
+        return self._journal.positions.get((portfolio_id, booked.instrument))
+
+    def _put_position(self, row: Stored | None, position: Position, new: Stored, work: Work) -> None:
+        page, cache = self._positions, self._journal.positions
+        if position.id:
+            page, cache = self._hedged, self._journal.hedged
         if row is None:
-            self._positions.insert(new, work)
+            page.insert(new, work)
         else:
-            self._positions.change(row, new, work)
-        self._journal.positions.stage(new)
+            page.change(row, new, work)
+        cache.stage(new)
 
     @unrounded
     def _adjust(self, adjusted: PositionAdjusted, work: Work) -> None:
         """Keep what an operator approved, where it stands among the fills."""
         portfolio_id = self._journal.portfolio(adjusted.portfolio)["id"]
-        row = self._journal.positions.get((portfolio_id, adjusted.instrument))
+        row = self._stored(adjusted, portfolio_id)
         before = self._flat(adjusted) if row is None else position_of(adjusted.portfolio, row)
         after = before.adjust(adjusted.quantity, adjusted.price)
-        self._put_position(row, position_row(after, portfolio_id, adjusted.at), work)
+        self._put_position(row, after, position_row(after, portfolio_id, adjusted.at), work)
         instrument = self._journal.instruments.get(adjusted.instrument)
         currency = instrument["currency"] if instrument else ""
         moved = adjustment(before, after, currency)
@@ -212,6 +228,9 @@ class Entry:
             },
             work,
         )
+        if adjusted.position:
+            own = {"broker": adjusted.broker, "reference": adjusted.reference}
+            self._hedged_adjustments.insert(own | {"position_ref": adjusted.position}, work)
 
     def _charge(self, charged: FinancingCharged, work: Work) -> None:
         """Keep what was charged or credited for what was held over night."""
@@ -235,7 +254,7 @@ class Entry:
         instrument = self._journal.instruments.get(booked.instrument)
         if instrument is None:
             raise Impossible(f"there is no instrument {booked.instrument}")
-        return Position(booked.portfolio, booked.instrument, instrument["multiplier"])
+        return Position(booked.portfolio, booked.instrument, instrument["multiplier"], id=booked.position)
 
     def _bill(self, fill: Fill, booking: str, work: Work) -> None:
         tariff = self._journal.tariff
@@ -374,14 +393,16 @@ def _fill_row(fill: Fill, portfolio_id: int) -> Stored:
 def position_of(portfolio: str, row: Mapping[str, Any]) -> Position:
     """Return a position as it is stored."""
     names = ("instrument", "multiplier", "quantity", "cost", "realised", "fees", "round_trips")
-    return Position(portfolio, *(row[name] for name in names))
+    told = {name: row[name] for name in names}
+    return Position(portfolio, id=row.get("position_ref", ""), **told)
 
 
 def position_row(position: Position, portfolio_id: int, at: int) -> dict[str, Any]:
     """Return how a position is stored."""
-    return {
-        "portfolio_id": portfolio_id,
-        "instrument": position.instrument,
+    own = {"portfolio_id": portfolio_id, "instrument": position.instrument}
+    if position.id:
+        own["position_ref"] = position.id
+    return own | {
         "multiplier": position.multiplier,
         "quantity": position.quantity,
         "cost": position.cost,

@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "b2eaad431925ece579e6c828575ef2f7b8d5c8cb7cc8e41053e76022849e0793",
-        "5921773343cebbc16e54532cec9ee649414c65fccbdd7bca5d0173c077318819",
+        "d8e4f745bad33d3359584603a5fd082a6bb4141e2add90e6bf615c30e807e7ee",
+        "feab2d05c7f73bf8f31325ed246f3d62fb48396e845fe55f6a77021d3927740b",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

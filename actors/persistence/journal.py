@@ -10,7 +10,17 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.cache import RowCache
-from actors.persistence.entry import ADJUSTMENTS, EVENTS, ORDERS, POSITIONS, STATES, Entry, Fact, Tariff
+from actors.persistence.entry import (
+    ADJUSTMENTS,
+    EVENTS,
+    HEDGED,
+    ORDERS,
+    POSITIONS,
+    STATES,
+    Entry,
+    Fact,
+    Tariff,
+)
 from actors.persistence.insertion import Stored
 from actors.persistence.lease import Lease
 from actors.persistence.page import table_of
@@ -38,9 +48,11 @@ class Journal:
         self.portfolios = RowCache(table_of(PortfolioRow), "name")
         self.orders = RowCache(ORDERS.table, "client_order_id", lasting=_is_open)
         self.positions = RowCache(POSITIONS.table, "portfolio_id", "instrument")
+        self.hedged = RowCache(HEDGED.table, "portfolio_id", "instrument", "position_ref")
         self.states = RowCache(STATES.table, "scope")
         self.instruments = RowCache(table_of(InstrumentRow), "symbol")
-        self.caches = (self.portfolios, self.orders, self.positions, self.states, self.instruments)
+        of_trading = (self.orders, self.positions, self.hedged, self.states)
+        self.caches = (self.portfolios, self.instruments, *of_trading)
         self.unkept: dict[str, Order] = {}
         """Intents that could not be made durable; what becomes of them is that they are denied."""
         self._archived: dict[tuple[int, str], int] = {}
@@ -112,8 +124,9 @@ class Journal:
         await self.orders.fetch(connection, filter(None, map(_changed_order, facts)))
         found = map(_booked, facts)
         booked: list[Fill | PositionAdjusted] = [each for each in found if each is not None]
-        held = {(self.portfolio(each.portfolio)["id"], each.instrument) for each in booked}
-        await self.positions.fetch(connection, held)
+        held = {(self.portfolio(each.portfolio)["id"], each.instrument, each.position) for each in booked}
+        await self.positions.fetch(connection, {place[:2] for place in held if not place[2]})
+        await self.hedged.fetch(connection, {place for place in held if place[2]})
         await self.instruments.fetch(connection, {each.instrument for each in booked})
 
 

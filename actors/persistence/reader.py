@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, and_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from actors.persistence.entry import position_of
@@ -18,6 +18,9 @@ from actors.persistence.rows import (
     FeedProgressRow,
     FillRow,
     FinancingChargeRow,
+    HedgedAdjustmentRow,
+    HedgedPositionRow,
+    HedgedSnapshotRow,
     LedgerEntryRow,
     LossMarksRow,
     OrderConditionRow,
@@ -48,6 +51,8 @@ _POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
 _FINANCING = table_of(FinancingChargeRow)
+_HEDGED, _HEDGED_KEPT = table_of(HedgedPositionRow), table_of(HedgedSnapshotRow)
+_HEDGED_ADJUSTMENTS = table_of(HedgedAdjustmentRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
 _MARKS = table_of(LossMarksRow)
 
@@ -112,11 +117,11 @@ class Reader:
                 for row in found
             }
             fills = {
-                (row.client_order_id, row.exec_id): fill_of(row, names)
+                (row.client_order_id, row.exec_id): fill_of(row, names, position_in(conditions, row))
                 for row in await connection.execute(_of(wanted, select(_FILLS), _FILLS))
             }
             terms = {row.seq: row for row in await connection.execute(_of(wanted, select(_TERMS), _TERMS))}
-            adjusted = await connection.execute(_of(wanted, select(_ADJUSTMENTS), _ADJUSTMENTS))
+            adjusted = await connection.execute(_of(wanted, adjustments(), _ADJUSTMENTS))
             booked: list[tuple[int, Fill | PositionAdjusted]] = [
                 (row.seq, _adjustment(row, names)) for row in adjusted
             ]
@@ -130,13 +135,15 @@ class Reader:
                     record.book(fill)
                     booked.append((event.seq, fill))
             kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
-            snapshots = tuple(_snapshot(row, names) for row in kept)
+            snapshots = [_snapshot(row, names) for row in kept]
+            hedged = await connection.execute(_of(wanted, _hedged_snapshots(), _KEPT))
+            snapshots += [_snapshot(row, names) for row in hedged]
             charges = await connection.execute(
                 _of(wanted, select(_FINANCING), _FINANCING).order_by(_FINANCING.c.at, *_FINANCING.primary_key)
             )
             financing = tuple(_charge(row, names) for row in charges)
         in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
-        return OrdersRecalled(tuple(records.values()), snapshots, in_order, financing)
+        return OrdersRecalled(tuple(records.values()), tuple(snapshots), in_order, financing)
 
     async def cursor(self, broker: str) -> str:
         """Return up to where a venue's transactions are taken in; empty if none ever was."""
@@ -190,8 +197,11 @@ class Reader:
         async with self._engine.connect() as connection:
             orders = (await connection.execute(select(func.count(), denied).select_from(_ORDERS))).one()
             fills = await connection.scalar(select(func.count()).select_from(_FILLS))
-            trips = await connection.scalar(select(func.sum(_POSITIONS.c.round_trips)))
-        return Tally(*orders, fills or 0, trips or 0)
+            trips = [
+                await connection.scalar(select(func.sum(table.c.round_trips))) or 0
+                for table in (_POSITIONS, _HEDGED)
+            ]
+        return Tally(*orders, fills or 0, sum(trips))
 
 
 def part_of(recalled: OrdersRecalled, wanted: RecallOrders) -> OrdersRecalled:
@@ -246,6 +256,7 @@ def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
         row.reference,
         row.reason,
         row.at,
+        row.position_ref or "",
     )
 
 
@@ -259,6 +270,29 @@ def _charge(row: Any, portfolios: dict[int, str]) -> FinancingCharged:
         row.charge_id,
         row.at,
     )
+
+
+def adjustments() -> Select[Any]:
+    """Return what reads the adjustments, each with the position that it is of; null if that is netted."""
+    own, position = _ADJUSTMENTS.c, _HEDGED_ADJUSTMENTS.c
+    same = and_(own.broker == position.broker, own.reference == position.reference)
+    return select(_ADJUSTMENTS, position.position_ref).join_from(
+        _ADJUSTMENTS, _HEDGED_ADJUSTMENTS, same, isouter=True
+    )
+
+
+def position_in(conditions: Mapping[str, Any], fill: Any) -> str:
+    """Return the position that a fill moves, which its order names; empty if it is netted."""
+    told = conditions.get(fill.client_order_id)
+    return told.position_ref if told else ""
+
+
+def _hedged_snapshots() -> Select[Any]:
+    """Return what reads the snapshots of hedged positions: their orders are counted by instrument."""
+    own, kept = _HEDGED_KEPT.c, _KEPT.c
+    same = and_(own.portfolio_id == kept.portfolio_id, own.instrument == kept.instrument)
+    orders = literal(0).label("orders")
+    return select(_HEDGED_KEPT, kept.broker, orders).join_from(_HEDGED_KEPT, _KEPT, same)
 
 
 def _snapshot(row: Any, portfolios: dict[int, str]) -> BalanceSnapshot:
@@ -296,8 +330,8 @@ def _order(row: Any, portfolios: dict[int, str], conditions: Any) -> Order:
     )
 
 
-def fill_of(row: Any, portfolios: Mapping[int, str]) -> Fill:
-    """Return a fill as it is stored, given the names of the portfolios."""
+def fill_of(row: Any, portfolios: Mapping[int, str], position: str = "") -> Fill:
+    """Return a fill as it is stored, given the names of the portfolios, and the position that it moves."""
     return Fill(
         portfolios[row.portfolio_id],
         row.instrument,
@@ -310,4 +344,5 @@ def fill_of(row: Any, portfolios: Mapping[int, str]) -> Fill:
         row.fee,
         row.currency,
         row.at,
+        position=position,
     )

@@ -73,7 +73,10 @@ def _portfolios(outcome: Outcome, plan: SystemPlan) -> Table:
 
 
 def _held(portfolio: PortfolioOutcome) -> str:
-    return "\n".join(f"{quantity(each.quantity)} {each.instrument}" for each in portfolio.positions)
+    return "\n".join(
+        f"{quantity(each.quantity)} {each.instrument} {each.position}".rstrip()
+        for each in portfolio.positions
+    )
 
 
 def _figures(outcome: Outcome) -> list[tuple[str, str]]:

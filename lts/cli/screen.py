@@ -95,7 +95,7 @@ def _add_position(table: Table, account: AccountReported, position: Position, cl
     profit = position.value(exact(close)) - position.cost if close is not None else position.fees * 0
     table.add_row(
         account.portfolio,
-        position.instrument,
+        f"{position.instrument} {position.id}".rstrip(),
         Text(quantity(position.quantity) if position.quantity else "flat", style=colour(position.quantity)),
         price(position.average_price) if position.quantity else "",
         "" if close is None else price(close),

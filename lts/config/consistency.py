@@ -47,11 +47,40 @@ def _repetitions(plan: SystemTables) -> Iterator[str]:
     for portfolio in plan.portfolios:
         if not portfolio.assets:
             yield f"{portfolio.place} has no [[portfolio.asset]], so it would never trade; add one"
-        for symbol in _twice(asset.instrument for asset in portfolio.assets):
-            yield f"{portfolio.place} has several assets with the instrument '{symbol}'; keep one"
+        yield from _alike(
+            portfolio, {broker.name for broker in plan.brokers if broker.positions == "hedging"}
+        )
     pairs = {(portfolio.name, asset.instrument) for portfolio, asset in _assets(plan)}
     for prefix in _twice(f"{portfolio}-{symbol}" for portfolio, symbol in pairs):
         yield f"the orders of several assets would all be called '{prefix}-…'; rename a portfolio of them"
+
+
+def _alike(portfolio: PortfolioPlan, hedging: set[str]) -> Iterator[str]:
+    """Assets of a portfolio that cannot be told apart, or that say how in an account that nets."""
+    for symbol in _twice(asset.instrument for asset in portfolio.assets):
+        found = {asset.broker for asset in portfolio.assets if asset.instrument == symbol}
+        if not found <= hedging:
+            yield (
+                f"{portfolio.place} has several assets with the instrument '{symbol}'; keep one, or trade it "
+                'through a broker with positions = "hedging"'
+            )
+        elif len(found) > 1:
+            yield f"{portfolio.place} trades '{symbol}' through several brokers; keep to one of them"
+    names = {asset.name for asset in portfolio.assets}
+    for label in _twice(asset.label for asset in portfolio.assets):
+        if label in names:
+            yield f"{portfolio.place} has several assets that are called '{label}'; give each its own name"
+    for asset in portfolio.assets:
+        if asset.broker in hedging and not asset.name:
+            yield (
+                f"{portfolio.place}, {asset.place}: its positions stand by themselves at broker "
+                f"'{asset.broker}', which hedges; give it a name"
+            )
+        elif asset.name and asset.broker not in hedging:
+            yield (
+                f"{portfolio.place}, {asset.place}: positions are netted at broker '{asset.broker}', and an "
+                'asset has no name there; take it away, or say positions = "hedging" of the broker'
+            )
 
 
 def _untradable(

@@ -33,6 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*")
 _PLUGIN_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CURRENCY = re.compile(r"[A-Z0-9]{2,12}")
 _LONGEST_NAME = 64
+_LONGEST_LEG = 58  # so that the ids of its positions, with a word behind the name, have at most 64 as well
 
 
 def _usable_name(name: str) -> str:
@@ -90,6 +91,8 @@ Positive = Annotated[Amount, Field(gt=0)]
 NotNegative = Annotated[Amount, Field(ge=0)]
 Bps = Annotated[Positive, Field(lt=10_000)]
 """A distance from a price, in basis points of it: 100 are one percent."""
+Positions = Literal["netting", "hedging"]
+"""How an account keeps positions: one net position an instrument, or several side by side."""
 Params = dict[str, JsonValue]
 """A plugin's parameters as they were written."""
 
@@ -135,6 +138,7 @@ class BrokerPlan(Table):
     name: Name
     plugin: PluginName
     params: Params = {}
+    positions: Positions = "netting"
 
     @property
     def place(self) -> str:
@@ -174,18 +178,27 @@ class ProtectionPlan(Table):
 
 
 class AssetPlan(Table):
-    """One instrument in a portfolio: who decides about it, who executes, and what protects it."""
+    """One instrument in a portfolio: who decides about it, who executes, and what protects it.
+
+    Where the account hedges, several may have one instrument: each has a name, and positions of its own.
+    """
 
     instrument: Name
     broker: Name
     strategy: PluginName
     params: Params = {}
     protection: ProtectionPlan | None = None
+    name: Annotated[Name, Field(max_length=_LONGEST_LEG)] | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called in its portfolio: by its name, or by the instrument where it has none."""
+        return self.name or self.instrument
 
     @property
     def place(self) -> str:
         """Where the portfolio says this, for sentences about it."""
-        return f"asset '{self.instrument}'"
+        return f"asset '{self.label}'"
 
 
 class PortfolioPlan(Table):

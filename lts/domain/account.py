@@ -37,6 +37,7 @@ class Account:
 
     __slots__ = (
         "_adjustments",
+        "_hedged",
         "_held",
         "_holders",
         "approved",
@@ -58,11 +59,13 @@ class Account:
         """Foreign orders that an operator let stand, by the venue's ids."""
         self._held: dict[str, Decimal] = {}
         self._holders: dict[str, dict[str, Decimal]] = {}
+        self._hedged: dict[str, str] = {}
+        """The instrument of each position that stands beside others."""
         self._adjustments = 0
 
     @property
     def held(self) -> Mapping[str, Decimal]:
-        """The net quantity of each instrument, negative for short."""
+        """The net quantity of each instrument, or of each position by itself, negative for short."""
         return self._held
 
     def held_by(self, portfolio: str, instrument: str) -> Decimal:
@@ -79,7 +82,7 @@ class Account:
         for snapshot in snapshots:
             if snapshot.broker == self.broker:
                 held = snapshot.position
-                self._add(held.portfolio, held.instrument, held.quantity)
+                self._add(held.portfolio, held.instrument, held.quantity, held.id)
         for record in records:
             if record.order.broker == self.broker:
                 for fill in record.fills:
@@ -90,12 +93,12 @@ class Account:
 
     def fill(self, fill: Fill) -> None:
         """Count what traded."""
-        self._add(fill.portfolio, fill.instrument, fill.side.signed(fill.quantity))
+        self._add(fill.portfolio, fill.instrument, fill.side.signed(fill.quantity), fill.position)
 
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Count what an operator approved."""
         self._adjustments += 1
-        self._add(adjusted.portfolio, adjusted.instrument, adjusted.quantity)
+        self._add(adjusted.portfolio, adjusted.instrument, adjusted.quantity, adjusted.position)
 
     def lose(self, reason: str) -> bool:
         """Trust it no longer, for it cannot be reached; return whether that is news."""
@@ -110,6 +113,7 @@ class Account:
         sent = (r for r in records.values() if r.order.broker == self.broker and r.status in CONFIRMED)
         before, self.differs = self.differs, differences(reported, records, sent, self._held, self.approved)
         self.reported = reported
+        self._hedged |= {each.position: each.instrument for each in reported.positions if each.position}
         reason = self.differs.reason
         if not reason:
             return self._move(AccountState.READY, "")
@@ -130,9 +134,10 @@ class Account:
         if self.reported is None or self.state is not AccountState.DIFFERS:
             return AccountNotApproved(f"nothing of account:{self.broker} waits for an approval")
         adjusted: list[PositionAdjusted] = []
-        for number, (instrument, (ours, theirs)) in enumerate(
+        for number, (place, (ours, theirs)) in enumerate(
             sorted(self.differs.positions.items()), self._adjustments + 1
         ):
+            instrument = self._hedged.get(place, place)
             portfolios = traders.get((self.broker, instrument), ())
             if len(portfolios) != 1:
                 return AccountNotApproved(
@@ -145,10 +150,11 @@ class Account:
                     instrument=instrument,
                     broker=self.broker,
                     quantity=UNROUNDED.subtract(theirs, ours),
-                    price=self._price_there(instrument),
-                    reference=f"{number}: {instrument} as of {self.reported.cursor}",
+                    price=self._price_there(place),
+                    reference=f"{number}: {place} as of {self.reported.cursor}",
                     reason=f"approved by {who}",
                     at=at,
+                    position=place if place in self._hedged else "",
                 )
             )
         for each in adjusted:
@@ -160,13 +166,16 @@ class Account:
         self._move(AccountState.DIFFERS if reason else AccountState.READY, reason)
         return AccountApproved(self.broker, tuple(adjusted), foreign)
 
-    def _price_there(self, instrument: str) -> Decimal:
+    def _price_there(self, place: str) -> Decimal:
         assert self.reported is not None  # noqa: S101 - who approves has looked
-        prices = {each.instrument: each.average_price for each in self.reported.positions}
-        return prices.get(instrument, ZERO)
+        prices = {each.place: each.average_price for each in self.reported.positions}
+        return prices.get(place, ZERO)
 
-    def _add(self, portfolio: str, instrument: str, quantity: Decimal) -> None:
-        self._held[instrument] = UNROUNDED.add(self._held.get(instrument, ZERO), quantity)
+    def _add(self, portfolio: str, instrument: str, quantity: Decimal, position: str) -> None:
+        if position:
+            self._hedged[position] = instrument
+        place = position or instrument
+        self._held[place] = UNROUNDED.add(self._held.get(place, ZERO), quantity)
         holders = self._holders.setdefault(instrument, {})
         holders[portfolio] = UNROUNDED.add(holders.get(portfolio, ZERO), quantity)
 

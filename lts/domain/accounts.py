@@ -36,7 +36,7 @@ class GetAccount(Request[AccountReported], key="portfolio"):
 
 
 class TargetStood(Event):
-    """The target that a portfolio pursues in an instrument: what was signalled last, or the side it is on."""
+    """The target that a portfolio pursues in an asset: what was signalled last, or the side it is on."""
 
     target: float
 
@@ -46,3 +46,5 @@ class StandingTarget(Request[TargetStood], key="portfolio"):
 
     portfolio: str
     instrument: str
+    asset: str = ""
+    """Which of the assets of an account that hedges; empty where positions are netted."""

@@ -7,10 +7,12 @@ durable before anything trades.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from lts.config.schema import ProtectionPlan
 from lts.domain.fills import Fill
 from lts.domain.journal import OrdersRecalled
+from lts.domain.legs import asset_of, legs
 from lts.domain.market import Instrument
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderFilled
@@ -25,12 +27,16 @@ Number = Callable[[], str]
 
 
 class Bracket:
-    """What protects one instrument in one portfolio, and what closes it."""
+    """What protects one instrument in one portfolio, or one position of it, and what closes it."""
 
-    __slots__ = ("_entries", "_exits", "closing", "instrument", "plan")
+    __slots__ = ("_entries", "_exits", "closing", "instrument", "plan", "position")
 
-    def __init__(self, instrument: Instrument, plan: ProtectionPlan | None = None) -> None:
+    def __init__(
+        self, instrument: Instrument, plan: ProtectionPlan | None = None, position: str = ""
+    ) -> None:
         self.instrument = instrument
+        self.position = position
+        """Its id in an account that hedges; empty where positions are netted."""
         self.plan = plan
         """None: nothing new is protected, and what was protected before is looked after."""
         self._exits: dict[str, Order] = {}
@@ -92,14 +98,31 @@ class Bracket:
 
 
 class Brackets(dict[str, Bracket]):
-    """The brackets of a portfolio by instrument: of what is to be protected, or was when it was opened."""
+    """The brackets of a portfolio by place: of what is to be protected, or was when it was opened.
 
-    def __init__(self, plans: Mapping[str, ProtectionPlan], instruments: Mapping[str, Instrument]) -> None:
-        super().__init__({symbol: Bracket(instruments[symbol], plan) for symbol, plan in plans.items()})
+    Args:
+        plans: by instrument, or by the name of an asset in an account that hedges.
+        instruments: what is traded, by symbol.
+        hedged: the instrument of each of these assets, by name.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, ProtectionPlan],
+        instruments: Mapping[str, Instrument],
+        hedged: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__()
         self._instruments = instruments
+        for name, plan in plans.items():
+            if name in hedged:
+                for leg in legs(name, hedged[name]):
+                    self[leg.id] = Bracket(instruments[leg.instrument], plan, leg.id)
+            else:
+                self[name] = Bracket(instruments[name], plan)
 
     def recall(self, journal: OrdersRecalled, under_way: Iterable[Order] = ()) -> dict[str, float]:
-        """Take up what is open, and return the targets of what an exit took out of the market last.
+        """Take up what is open, and return the targets of assets that an exit took out of the market last.
 
         That was wanted until then, and a strategy that is born again need not enter once more.
 
@@ -111,20 +134,22 @@ class Brackets(dict[str, Bracket]):
         reducing = [each.order for each in journal.records if each.leaves and each.order.reduce_only]
         reducing += [each for each in under_way if each.reduce_only and each.client_order_id not in records]
         for order in filter(is_exit, reducing):
-            self.setdefault(order.instrument, Bracket(self._instruments[order.instrument]))
+            instrument = self._instruments[order.instrument]
+            self.setdefault(order.place, Bracket(instrument, position=order.position))
         for order in reducing:
-            if order.instrument in self:
-                self[order.instrument].recall(order, records.get(order.parent))
-        fills = {each.instrument: each for each in journal.booked if isinstance(each, Fill)}
+            if order.place in self:
+                self[order.place].recall(order, records.get(order.parent))
+        fills = {asset_of(each.place): each for each in journal.booked if isinstance(each, Fill)}
         return {
-            symbol: float(-fill.side.sign)
-            for symbol, fill in fills.items()
+            asset: float(-fill.side.sign)
+            for asset, fill in fills.items()
             if fill.client_order_id in records and is_exit(records[fill.client_order_id].order)
         }
 
     def leads_on(self, order: Order) -> bool:
         """Whether an open order that was journalled before is one that leads to a target."""
-        return not order.reduce_only or (order.instrument in self and not is_exit(order))
+        closes = bool(order.position) or order.instrument in self
+        return not order.reduce_only or (closes and not is_exit(order))
 
 
 def is_exit(order: Order) -> bool:
@@ -197,4 +222,5 @@ def _exit(entry: Order, name: str, kind: OrderType, terms: Terms) -> Order:
         reduce_only=True,
         parent=entry.client_order_id,
         group=entry.client_order_id,
+        position=entry.position,
     )

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.orders import Order, Side
-from lts.domain.totals import Totals
+from lts.domain.totals import Ends, Totals
 
 _BUY = Side.BUY
 _add, _subtract = UNROUNDED.add, UNROUNDED.subtract
@@ -29,6 +29,8 @@ class Exposure:
         "sells",
         "totals",
     )
+    id: str = ""
+    """Of the position, where there are several of the instrument."""
 
     def __init__(self, portfolio: str, broker: str, instrument: str, totals: tuple[Totals, ...] = ()) -> None:
         self.portfolio = portfolio
@@ -52,18 +54,18 @@ class Exposure:
     def hold(self, quantity: Decimal) -> None:
         """Add to the position what was traded, or adjusted: negative to make it shorter."""
         self.position = _add(self.position, quantity)
-        self._reach(quantity, _add(self.lowest, quantity), _add(self.highest, quantity))
+        self._move(quantity)
 
     def reserve(self, side: Side, quantity: Decimal, *, reduce_only: bool = False) -> None:
         """Count on so much to trade, or with a negative quantity on so much less."""
         if reduce_only:
             self.closing[side] = _add(self.closing[side], quantity)
-        elif side is _BUY:
+            return
+        if side is _BUY:
             self.buys = _add(self.buys, quantity)
-            self._reach(ZERO, self.lowest, _add(self.highest, quantity))
         else:
             self.sells = _add(self.sells, quantity)
-            self._reach(ZERO, _subtract(self.lowest, quantity), self.highest)
+        self._move(ZERO)
 
     def reduces(self, order: Order, quantity: Decimal | None = None) -> bool:
         """Whether an order can only bring the position closer to zero, whatever else fills before it."""
@@ -75,15 +77,19 @@ class Exposure:
         same_way = _add(self.buys if side is _BUY else self.sells, self.closing[side])
         return _add(order.quantity if quantity is None else quantity, same_way) <= abs(held)
 
-    def ends(self, side: Side | None = None, added: Decimal = ZERO) -> tuple[Decimal, Decimal]:
+    def ends(self, side: Side | None = None, added: Decimal = ZERO) -> Ends:
         """Return the lowest and the highest position that can come about, with so much more on one side."""
         if side is _BUY:
             return self.lowest, _add(self.highest, added)
         return _subtract(self.lowest, added), self.highest
 
-    def _reach(self, held: Decimal, lowest: Decimal, highest: Decimal) -> None:
+    def _reach(self) -> Ends:
+        """Return the lowest and the highest position that can come about now."""
+        return _subtract(self.position, self.sells), _add(self.position, self.buys)
+
+    def _move(self, held: Decimal) -> None:
         """Take on other ends, with so much more held, and tell the sums."""
-        before, after = (self.lowest, self.highest), (lowest, highest)
+        before, after = (self.lowest, self.highest), self._reach()
         self.lowest, self.highest = after
         for totals in self.totals:
             totals.move(self.instrument, held, before, after)

@@ -22,6 +22,13 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee: Decimal
     currency: str
     at: int
+    position: str = ""
+    """The position that it moves in an account that hedges; empty where positions are netted."""
+
+    @property
+    def place(self) -> str:
+        """Where it is booked: the position, or the instrument where positions are netted."""
+        return self.position or self.instrument
 
     @property
     def uid(self) -> tuple[str, str, str]:

@@ -108,4 +108,6 @@ class Guard:
 
 def likeness(order: Order) -> tuple[str, str, str, Terms]:
     """Return what two orders have in common that are the same but for their ids."""
-    return (order.portfolio, order.instrument, f"{order.side} {order.type} {order.reduce_only}", order.terms)
+    named = "" if order.position == order.client_order_id else order.position
+    kind = f"{order.side} {order.type} {order.reduce_only} {named}"
+    return (order.portfolio, order.instrument, kind, order.terms)

@@ -101,6 +101,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """The position it opens or closes in an account that hedges; empty where positions are netted."""
 
     @property
+    def place(self) -> str:
+        """Where it is booked: the position that it names, or the instrument where positions are netted."""
+        return self.position or self.instrument
+
+    @property
     def terms(self) -> Terms:
         """What of it can be modified."""
         return Terms(self.quantity, self.limit_price, self.trigger_price, self.trailing_offset)

@@ -18,11 +18,13 @@ NOTHING = Tally()
 
 
 class PositionOutcome(msgspec.Struct, frozen=True):
-    """What is held of one instrument."""
+    """What is held of one instrument, or in one position of it."""
 
     instrument: str
     quantity: Decimal
     average_price: Decimal
+    position: str = ""
+    """Its id in an account that hedges; empty where positions are netted."""
 
 
 class PortfolioOutcome(msgspec.Struct, frozen=True):
@@ -51,7 +53,9 @@ class PortfolioOutcome(msgspec.Struct, frozen=True):
             account.fees,
             account.financing,
             account.round_trips,
-            tuple(PositionOutcome(each.instrument, each.quantity, each.average_price) for each in held),
+            tuple(
+                PositionOutcome(each.instrument, each.quantity, each.average_price, each.id) for each in held
+            ),
         )
 
 

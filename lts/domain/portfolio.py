@@ -1,7 +1,8 @@
 """A portfolio's money: its ledger, its positions, and what they are worth."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import chain
 
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
@@ -19,12 +20,13 @@ class Book:
     """The books of one portfolio, kept in one currency.
 
     What it holds is booked once in the ledger, at cost, and once as positions; they agree because
-    every fill is booked to both. For every price of what is held,
+    every fill is booked to both. The ledger has one account for all positions of an instrument: what
+    each of them has cost is in the position itself. For every price of what is held,
     equity = cash + value of the positions
     = capital + adjustments + financing + realised - fees + unrealised, exactly.
     """
 
-    __slots__ = ("_cash", "_units", "currency", "ledger", "portfolio", "positions")
+    __slots__ = ("_cash", "_units", "currency", "hedged", "ledger", "portfolio", "positions")
 
     def __init__(self, portfolio: str, currency: str, instruments: Iterable[Instrument]) -> None:
         self.portfolio = portfolio
@@ -34,7 +36,9 @@ class Book:
             instrument.symbol: Position(portfolio, instrument.symbol, instrument.multiplier)
             for instrument in instruments
         }
-        """One for each instrument that the portfolio may trade, flat ones included."""
+        """One for each instrument that the portfolio may trade, netted; flat ones included."""
+        self.hedged: dict[tuple[str, str], Position] = {}
+        """Those that stand side by side in accounts that hedge, by instrument and id; flat ones included."""
         self._cash = 0.0
         self._units: dict[str, float] = {}
 
@@ -79,7 +83,7 @@ class Book:
 
         Raises ValueError for a fill that is none of this portfolio's business.
         """
-        before = self.positions.get(fill.instrument)
+        before = self._find(fill.instrument, fill.position)
         if before is None or fill.portfolio != self.portfolio or fill.currency != self.currency:
             raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
         after = before.fold(fill)
@@ -94,7 +98,7 @@ class Book:
 
         Raises ValueError for an adjustment that is none of this portfolio's business.
         """
-        before = self.positions.get(adjusted.instrument)
+        before = self._find(adjusted.instrument, adjusted.position)
         if before is None or adjusted.portfolio != self.portfolio:
             raise ValueError(f"{adjusted} does not belong in the books of {self.portfolio}")
         after = before.adjust(adjusted.quantity, adjusted.price)
@@ -118,25 +122,52 @@ class Book:
 
     @unrounded
     def bring_forward(self, position: Position, at: int) -> bool:
-        """Book what the archived fills of an instrument led to, in their place; False if that was done.
+        """Book what the archived fills of a position led to, in their place; False if that was done.
 
         Raises ValueError for a position that is none of this portfolio's business.
         """
-        before = self.positions.get(position.instrument)
+        before = self._find(position.instrument, position.id)
         if before is None or position.portfolio != self.portfolio:
             raise ValueError(f"{position} does not belong in the books of {self.portfolio}")
         moved = brought_forward(position, self.currency)
-        if not self.ledger.post(Booking(("archived", position.instrument), at, moved)):
+        if not self.ledger.post(Booking(archived(position), at, moved)):
             return False
         self._hold(position)
         return True
 
+    def position(self, instrument: str, id: str = "") -> Position:  # noqa: A002 - what it is called
+        """Return a position, flat if it was never opened; raise KeyError for what is not traded."""
+        return self._find(instrument, id) or self.positions[instrument]
+
+    def held(self) -> Iterator[Position]:
+        """Yield the positions that are not flat."""
+        if self.hedged:
+            yield from (
+                each for each in chain(self.positions.values(), self.hedged.values()) if each.quantity
+            )
+        else:
+            yield from map(self.positions.__getitem__, self._units)
+
+    def _find(self, instrument: str, id: str) -> Position | None:  # noqa: A002 - what it is called
+        netted = self.positions.get(instrument)
+        if not id or netted is None:
+            return netted
+        return self.hedged.get((instrument, id)) or Position(
+            self.portfolio, instrument, netted.multiplier, id=id
+        )
+
     def _hold(self, position: Position) -> None:
-        self.positions[position.instrument] = position
+        instrument, quantity = position.instrument, position.quantity
+        if position.id:
+            self.hedged[instrument, position.id] = position
+        else:
+            self.positions[instrument] = position
+        if self.hedged:
+            quantity = sum((each.quantity for each in self.held() if each.instrument == instrument), ZERO)
         self._cash = float(self.cash)
-        self._units = {held: units for held, units in self._units.items() if held != position.instrument}
-        if position.quantity:
-            self._units[position.instrument] = float(position.quantity * position.multiplier)
+        self._units = {symbol: units for symbol, units in self._units.items() if symbol != instrument}
+        if quantity:
+            self._units[instrument] = float(quantity * position.multiplier)
 
     @unrounded
     def equity(self, marks: Mapping[str, float | Decimal]) -> Decimal:
@@ -145,8 +176,8 @@ class Book:
         Raises KeyError if what is held has no price.
         """
         equity = self.cash
-        for instrument in self._units:
-            equity += self.positions[instrument].value(exact(marks[instrument]))
+        for position in self.held():
+            equity += position.value(exact(marks[position.instrument]))
         return equity
 
     @unrounded
@@ -156,9 +187,8 @@ class Book:
         Raises KeyError if what is held has no price.
         """
         profit = ZERO
-        for instrument in self._units:
-            position = self.positions[instrument]
-            profit += position.value(exact(marks[instrument])) - position.cost
+        for position in self.held():
+            profit += position.value(exact(marks[position.instrument])) - position.cost
         return profit
 
     def worth(self) -> tuple[float, dict[str, float]]:
@@ -225,6 +255,13 @@ def brought_forward(position: Position, currency: str) -> tuple[Posting, ...]:
         Posting(f"positions:{position.instrument}", currency, position.cost),
         Posting("realised", currency, -position.realised),
         Posting("fees", currency, position.fees),
+    )
+
+
+def archived(position: Position) -> tuple[str, ...]:
+    """Return the id of the booking that stands for all archived fills of a position."""
+    return (
+        ("archived", position.instrument, position.id) if position.id else ("archived", position.instrument)
     )
 
 

@@ -1,4 +1,4 @@
-"""Positions: what a portfolio holds of an instrument, netted, at average cost."""
+"""Positions: what a portfolio holds of an instrument, at average cost."""
 
 from decimal import Decimal
 from typing import Self
@@ -13,7 +13,7 @@ _COST_STEP = Decimal("1E-50")  # where the cost of a part is rounded, so that su
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """The fold of a portfolio's fills in one instrument.
+    """The fold of a portfolio's fills in one instrument: of all, or of those under one id where it hedges.
 
     `quantity` and `cost` are negative when short. `cost` is the money paid for what is open;
     `realised` is the profit of what was closed, before `fees`. A round trip is complete when the
@@ -28,6 +28,13 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     realised: Decimal = ZERO
     fees: Decimal = ZERO
     round_trips: int = 0
+    id: str = ""
+    """What tells it from others of the instrument in an account that hedges; empty where they are netted."""
+
+    @property
+    def place(self) -> str:
+        """Where it is booked: its id, or the instrument where positions are netted."""
+        return self.id or self.instrument
 
     @property
     def average_price(self) -> Decimal:
@@ -69,6 +76,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
             realised,
             self.fees + fill.fee,
             round_trips,
+            self.id,
         )
 
     def adjust(self, quantity: Decimal, price: Decimal) -> Self:

@@ -1,6 +1,7 @@
 """Protection: whether what a portfolio holds is covered by a stop that works, and what is done if not."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +17,14 @@ _STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
 
 
+class Place(NamedTuple):
+    """What is protected by itself: an instrument of a portfolio, or a position of it where it hedges."""
+
+    portfolio: str
+    instrument: str
+    position: str = ""
+
+
 class ProtectionChanged(Event, key="portfolio", gc=False):
     """Another part than before of what a portfolio holds has no stop that works."""
 
@@ -24,6 +33,8 @@ class ProtectionChanged(Event, key="portfolio", gc=False):
     uncovered: Decimal
     """Never negative; zero if all is covered again."""
     at: int
+    position: str = ""
+    """Of which position in an account that hedges; empty where positions are netted."""
 
 
 class EmergencyExit(Event, key="portfolio", gc=False):
@@ -33,10 +44,12 @@ class EmergencyExit(Event, key="portfolio", gc=False):
     instrument: str
     reason: str
     at: int
+    position: str = ""
+    """Which position in an account that hedges; empty where positions are netted."""
 
 
 class Protected(msgspec.Struct, frozen=True):
-    """How one instrument in a portfolio is protected."""
+    """How one instrument in a portfolio is protected, or one position of it."""
 
     instrument: str
     held: Decimal
@@ -45,6 +58,7 @@ class Protected(msgspec.Struct, frozen=True):
     unprotected_s: float
     """Seconds of market time in which not all was covered, since the watch began."""
     emergency_exits: int
+    position: str = ""
 
 
 class ProtectionReported(Event, key="portfolio"):
@@ -75,7 +89,7 @@ def leaves_at_once(order: Order) -> bool:
 
 
 class Cover:
-    """What a portfolio holds of an instrument, the stops that cover it, and the orders that close it.
+    """What a portfolio holds in a place, the stops that cover it, and the orders that close it.
 
     Only what a venue is known to work covers: no order that waits for another one, is on its way, is being
     cancelled or is in doubt.
@@ -89,15 +103,13 @@ class Cover:
         "due",
         "emergency_exits",
         "held",
-        "instrument",
-        "portfolio",
+        "place",
         "since",
         "told",
     )
 
-    def __init__(self, portfolio: str, instrument: str) -> None:
-        self.portfolio = portfolio
-        self.instrument = instrument
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.held = ZERO
         self._orders: dict[str, OrderRecord] = {}
         self._unprotected = 0
@@ -176,9 +188,10 @@ class Cover:
         """Return how it is protected."""
         lasting = 0 if self.since is None else now - self.since
         return Protected(
-            self.instrument,
+            self.place.instrument,
             self.held,
             self.covered,
             (self._unprotected + lasting) / SECOND,
             self.emergency_exits,
+            self.place.position,
         )

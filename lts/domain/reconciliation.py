@@ -29,11 +29,18 @@ class VenueOrder(msgspec.Struct, frozen=True):
 
 
 class VenuePosition(msgspec.Struct, frozen=True):
-    """What a venue's account holds of an instrument, net, negative for short."""
+    """What a venue's account holds of an instrument, net or under one id, negative for short."""
 
     instrument: str
     quantity: Decimal
     average_price: Decimal = ZERO
+    position: str = ""
+    """Its id in an account that hedges; empty where positions are netted."""
+
+    @property
+    def place(self) -> str:
+        """Where it is booked: the position, or the instrument where positions are netted."""
+        return self.position or self.instrument
 
 
 class VenueReported(Event, key="broker"):
@@ -126,6 +133,13 @@ class PositionAdjusted(Event, key="portfolio"):
     """Unique in the account."""
     reason: str
     at: int
+    position: str = ""
+    """The position that is adjusted in an account that hedges; empty where they are netted."""
+
+    @property
+    def place(self) -> str:
+        """Where it is booked: the position, or the instrument where positions are netted."""
+        return self.position or self.instrument
 
     @property
     def uid(self) -> tuple[str, ...]:
@@ -159,7 +173,7 @@ class Differences(msgspec.Struct, frozen=True):
     """How a venue's account is unlike what is known here."""
 
     positions: Mapping[str, tuple[Decimal, Decimal]] = {}
-    """By instrument: what is known here, and what the venue has."""
+    """By instrument, or by position in an account that hedges: what is known here, and what the venue has."""
     foreign: tuple[VenueOrder, ...] = ()
     """Orders that are open at the venue and nobody here has sent."""
     resurrected: tuple[str, ...] = ()
@@ -209,11 +223,11 @@ def differences(
         reported: what the venue says.
         records: all orders by client order id.
         sent: the open orders that the venue has confirmed, and so has to know.
-        held: the net position of each instrument in the account, by what is known here.
+        held: the net position of each instrument in the account, or each position, by what is known here.
         approved: ids, as the venue gave them, of foreign orders that an operator let stand.
     """
     there = {order.client_order_id for order in reported.orders}
-    theirs = {position.instrument: position.quantity for position in reported.positions}
+    theirs = {position.place: position.quantity for position in reported.positions}
     return Differences(
         positions={
             instrument: (held.get(instrument, ZERO), theirs.get(instrument, ZERO))

@@ -21,6 +21,8 @@ class Register(msgspec.Struct, frozen=True):
     """The portfolios that trade an instrument through a broker, by broker and symbol."""
     capital: Mapping[str, Decimal] = {}
     """What each portfolio began with."""
+    hedging: frozenset[str] = frozenset()
+    """The brokers whose accounts keep positions side by side."""
 
     def scopes(self, order: Order) -> tuple[str, ...]:
         """Return every scope of trading that an order is in."""

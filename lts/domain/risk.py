@@ -46,6 +46,8 @@ class Holding(msgspec.Struct, frozen=True):
     broker: str
     instrument: str
     quantity: Decimal
+    position: str = ""
+    """The position's id in an account that hedges; empty where they are netted."""
 
 
 class TradingStateSet(Event):

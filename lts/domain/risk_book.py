@@ -6,6 +6,7 @@ from lts.domain.exposure import Exposure
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.guards import Guards
+from lts.domain.hedging import HedgedExposure
 from lts.domain.journal import OrdersRecalled
 from lts.domain.money import unrounded
 from lts.domain.order_flow import OrderChanged, OrderFilled
@@ -37,7 +38,7 @@ class RiskBook:
         self._register = register
         self._guards = guards
         self._prices = prices
-        self._exposures: dict[tuple[str, str, str], Exposure] = {}
+        self._exposures: dict[tuple[str, str, str, str], Exposure] = {}
         self._taken_up: set[tuple[str, ...]] = set()
         """What was booked before this book was begun: news of it may have waited meanwhile."""
         self.reservations: dict[str, Reservation] = {}
@@ -50,7 +51,7 @@ class RiskBook:
         """Fold what the journal knows."""
         for snapshot in recalled.snapshots:
             held = snapshot.position
-            exposure = self.exposure(held.portfolio, snapshot.broker, held.instrument)
+            exposure = self.exposure(held.portfolio, snapshot.broker, held.instrument, held.id)
             exposure.hold(held.quantity)
             paid = float(held.cost - held.realised + held.fees)
             self._guards.carry(exposure, float(held.quantity * held.multiplier), paid)
@@ -60,7 +61,7 @@ class RiskBook:
             self.seen.add(order.client_order_id)
             fills += record.fills
             if record.leaves:
-                exposure = self.exposure(order.portfolio, order.broker, order.instrument)
+                exposure = self.exposure(order.portfolio, order.broker, order.instrument, order.position)
                 self._add(Reservation.recalled(record, exposure), order.created_at)
         for fill in sorted(fills, key=attrgetter("at")):
             self._hold(fill, now)
@@ -72,13 +73,15 @@ class RiskBook:
         self._taken_up.update(adjusted.uid for adjusted in recalled.adjustments)
         self._taken_up.update(charged.uid for charged in recalled.financing)
 
-    def exposure(self, portfolio: str, broker: str, instrument: str) -> Exposure:
-        """Return what a portfolio has in an instrument through a broker."""
-        key = (portfolio, broker, instrument)
+    def exposure(self, portfolio: str, broker: str, instrument: str, position: str = "") -> Exposure:
+        """Return what a portfolio has in an instrument through a broker, or in one position of it."""
+        key = (portfolio, broker, instrument, position)
         exposure = self._exposures.get(key)
         if exposure is None:
             totals = self._guards.totals(portfolio, broker)
-            exposure = self._exposures[key] = Exposure(portfolio, broker, instrument, totals)
+            place = (portfolio, broker, instrument)
+            exposure = HedgedExposure(place, position, totals) if position else Exposure(*place, totals)
+            self._exposures[key] = exposure
         return exposure
 
     def reserve(self, order: Order, exposure: Exposure, now: int) -> None:
@@ -115,7 +118,8 @@ class RiskBook:
         """Hold what an operator approved to be held."""
         if adjusted.uid in self._taken_up:
             return
-        exposure = self.exposure(adjusted.portfolio, adjusted.broker, adjusted.instrument)
+        place = (adjusted.portfolio, adjusted.broker, adjusted.instrument, adjusted.position)
+        exposure = self.exposure(*place)
         exposure.hold(adjusted.quantity)
         units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
         self._guards.carry(exposure, float(units), float(units * adjusted.price))
@@ -128,7 +132,7 @@ class RiskBook:
     def held(self, scope: str) -> tuple[Holding, ...]:
         """Return what the portfolios of a scope hold."""
         return tuple(
-            Holding(each.portfolio, each.broker, each.instrument, each.position)
+            Holding(each.portfolio, each.broker, each.instrument, each.position, each.id)
             for each in self._exposures.values()
             if each.position and scope in self._register.scopes_of(each.portfolio, each.broker)
         )
@@ -138,7 +142,7 @@ class RiskBook:
         return self._register.owners.get(portfolio, portfolio)
 
     def _hold(self, fill: Fill, now: int, exposure: Exposure | None = None) -> None:
-        exposure = exposure or self.exposure(fill.portfolio, fill.broker, fill.instrument)
+        exposure = exposure or self.exposure(fill.portfolio, fill.broker, fill.instrument, fill.position)
         exposure.hold(fill.side.signed(fill.quantity))
         if self._guards.any:
             self._guards.trade(fill, now)

@@ -15,3 +15,5 @@ class SignalRaised(Event, key="portfolio", gc=False):
     target: float
     reason: str
     confidence: float = 1.0
+    asset: str = ""
+    """Whose wish it is, of the assets of an account that hedges; empty where positions are netted."""

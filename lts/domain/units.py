@@ -29,6 +29,8 @@ class AssetSettings(msgspec.Struct, frozen=True):
     broker: str
     strategy: str
     params: Mapping[str, Any] = {}
+    name: str = ""
+    """What tells it from others of the instrument in an account that hedges; empty where they are netted."""
 
 
 class PutPortfolio(msgspec.Struct, frozen=True, tag=True):

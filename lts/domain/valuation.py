@@ -31,7 +31,7 @@ class Valuation:
         self._curve = EquityCurve()
         cash, units = book.worth()
         self._spans = [(0, cash, units)]
-        self._marks = {held: float(book.positions[held].average_price) for held in units}
+        self._marks = {held.instrument: float(held.average_price) for held in book.held()}
 
     @property
     def marks(self) -> dict[str, float]:

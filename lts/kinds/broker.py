@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import ClassVar, Generic, TypeVar
 
 from bus import on
+from lts.config.schema import Positions
 from lts.domain.financing import FinancingReport
 from lts.domain.journal import RecallOrders
 from lts.domain.market import Instrument, RecentBars
@@ -43,6 +44,8 @@ class BrokerAssignment:
 
     broker: str
     instruments: Mapping[str, Instrument]
+    positions: Positions = "netting"
+    """How the account keeps positions."""
 
 
 class Broker(Plugin[P], Generic[P]):
@@ -57,9 +60,19 @@ class Broker(Plugin[P], Generic[P]):
     """
 
     kind: ClassVar[str] = "broker"
+    positions: ClassVar[frozenset[Positions]] = frozenset({"netting"})
+    """How the venue can keep positions: `netting`, `hedging` (side by side, each under its id), or both."""
     publishes = (ExecutionReport, FinancingReport, VenueLost, TransactionsSeen, VenueReported)
     hears = (*EVERYONE, *MARKET_DATA, PlaceOrder, WithdrawOrder, AmendOrder, QueryOrder)
     asks = (RecallOrders, RecallCursor, RecentBars)
+
+    @classmethod
+    def objection_to(cls, assignment: BrokerAssignment) -> str:
+        """Return why the account cannot keep positions as it is to; empty if it can."""
+        if assignment.positions in cls.positions:
+            return ""
+        known = " or ".join(f'"{each}"' for each in sorted(cls.positions))
+        return f'positions = "{assignment.positions}" is not what its plugin can do; say {known}'
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:

@@ -42,6 +42,11 @@ class Plugin(Actor[P], Generic[P]):
                         return argument
         return Params
 
+    @classmethod
+    def objection_to(cls, assignment: Any) -> str:  # noqa: ARG003 - for kinds that can be given what they cannot do
+        """Return why no instance can do what it is here for; empty if one can."""
+        return ""
+
     @on
     def debug(self, _: GetDebugInfo) -> DebugInfo:
         """Answer what this plugin is doing."""

@@ -1,6 +1,7 @@
 """A portfolio: one owner's money. It turns signals into orders, and fills into positions."""
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
+from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import UNROUNDED, ZERO, exact, plain
 from lts.domain.order_flow import (
@@ -29,13 +31,14 @@ from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
-from lts.domain.positions import PositionChanged
+from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
 from lts.domain.valuation import WAITING, Valuation
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
+from lts.refusal import Refused
 
 P = TypeVar("P", bound=Params)
 
@@ -55,7 +58,9 @@ class PortfolioAssignment:
     brokers: Mapping[str, str]
     """The broker of each instrument."""
     protection: Mapping[str, ProtectionPlan] = field(default_factory=dict)
-    """What protects positions in an instrument, for those that are to be protected."""
+    """What protects positions in an instrument, or of a hedged asset by its name, where that is wanted."""
+    hedged: Mapping[str, str] = field(default_factory=dict)
+    """The instrument of each asset that keeps positions of its own, in accounts that hedge, by its name."""
 
 
 class AllBooked(Event):
@@ -67,7 +72,8 @@ class AllBooked(Event):
 class Portfolio(Plugin[P], Generic[P]):
     """Keeps the books and pursues the targets that strategies signal. Subclasses say how large: `size`.
 
-    An entry into what is to be protected is proposed together with its exits, see `lts.domain.bracket`.
+    An entry into what is to be protected is proposed together with its exits, see `lts.domain.bracket`. In an
+    account that hedges, each asset holds a long and a short position of its own, see `lts.domain.legs`.
     """
 
     kind: ClassVar[str] = "portfolio"
@@ -108,19 +114,23 @@ class Portfolio(Plugin[P], Generic[P]):
         self.valuation = Valuation(self.book)
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
-        self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
-        """What is under way, by instrument and order, negative for sales."""
+        self.leaves: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+        """What is under way, by place (an instrument, or a position) and order, negative for sales."""
         self.ordered: dict[str, Decimal] = {}
         """What each of these orders is for in all, likewise."""
-        self.brackets = Brackets(kept.protection, kept.instruments)
+        self.waiting: dict[Leg, SignalRaised] = {}
+        """What is pursued when the entries of a leg, which it does not want any more, are over."""
+        self.brackets = Brackets(kept.protection, kept.instruments, kept.hedged)
         taken_out = self.brackets.recall(journal, under_way)
         self._take_up(journal.records, under_way)
-        self.targets |= {symbol: side for symbol, side in taken_out.items() if not self.leaves[symbol]}
+        busy = {asset_of(place) for place, leaves in self.leaves.items() if leaves}
+        self.targets |= {asset: side for asset, side in taken_out.items() if asset not in busy}
         for booked in journal.booked:
             if isinstance(booked, Fill):
                 self._book(booked)
             else:
                 self.book.adjust(booked)
+        self._refuse_other_positions(journal.records)
         await self._recall_marks()
         self._lift(*self.brackets)
         yield
@@ -144,8 +154,8 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def pursue(self, signal: SignalRaised) -> None:
         """Propose what leads to a signal's target; of what has exits, when all is booked that they traded."""
-        self.targets[signal.instrument] = signal.target
-        if self.brackets and signal.instrument in self.brackets:
+        self.targets[signal.asset or signal.instrument] = signal.target
+        if self.brackets and not self.brackets.keys().isdisjoint(_places(signal.instrument, signal.asset)):
             self.after(0.0, AllBooked(signal))
         else:
             self._pursue(signal)
@@ -158,8 +168,8 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def settle(self, filled: OrderFilled) -> None:
         """Book a fill; one that was booked before changes nothing."""
-        fill = filled.fill
-        leaves = self.leaves[fill.instrument]
+        fill, place = filled.fill, filled.fill.place
+        leaves = self.leaves[place]
         if not self._book(fill):
             return
         if fill.client_order_id in leaves:
@@ -168,20 +178,22 @@ class Portfolio(Plugin[P], Generic[P]):
                 leaves[fill.client_order_id] = left
             else:
                 self.ordered.pop(fill.client_order_id, None)
-        position = self.book.positions[fill.instrument]
+        position = self.book.position(fill.instrument, fill.position)
         self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
-        if self.brackets and (bracket := self.brackets.get(fill.instrument)):
+        if self.brackets and (bracket := self.brackets.get(place)):
             bracket.trade(filled)
-            self._lift(fill.instrument)
+            self._lift(place)
+        if self.waiting:
+            self._go_on_where_entries_are_over()
 
     @on
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Book what an operator approved."""
         if self.book.adjust(adjusted):
             self.valuation.turn(adjusted.instrument, adjusted.price)
-            position = self.book.positions[adjusted.instrument]
+            position = self.book.position(adjusted.instrument, adjusted.position)
             self.publish(PositionChanged(adjusted.portfolio, position, self.book.cash, adjusted.at))
-            self._lift(adjusted.instrument)
+            self._lift(adjusted.place)
 
     @on
     def charge(self, charged: FinancingCharged) -> None:
@@ -205,28 +217,33 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def close(self, command: ClosePositions) -> None:
         """Propose what closes all that is held through a broker, as far as it is not closed already."""
-        for symbol, broker in self.assignment.brokers.items():
-            if broker == command.broker and (closable := self._closable(symbol)):
-                self._propose(self.assignment.instruments[symbol], -closable, reduce_only=True)
+        kept: PortfolioAssignment = self.assignment
+        for held in tuple(self.book.held()):
+            symbol = held.instrument
+            if kept.brokers[symbol] == command.broker and (closable := self._closable(held)):
+                self._propose(kept.instruments[symbol], -closable, reduce_only=True, position=held.id)
 
     @on
     def leave(self, command: EmergencyExit) -> None:
-        """Propose what closes an instrument, unless that is under way, and end all that may still enter it.
+        """Propose what closes a position, unless that is under way, and end all that may still enter it.
 
         The exits that are there stay until nothing is held, for they only reduce.
         """
-        symbol = command.instrument
-        bracket, held = self.brackets.get(symbol), self.book.positions[symbol].quantity
-        if bracket is None or bracket.closing or not held:
+        held = self.book.position(command.instrument, command.position)
+        bracket = self.brackets.get(held.place)
+        if bracket is None or bracket.closing or not held.quantity:
             return
-        for entering in self.leaves[symbol]:
+        for entering in self.leaves[held.place]:
             self.send(CancelOrder(entering))
-        self._propose(bracket.instrument, -held, reduce_only=True)
+        self._propose(bracket.instrument, -held.quantity, reduce_only=True, position=held.id)
 
     @on
     def report(self, _: GetAccount) -> AccountReported:
         """Answer what this portfolio has."""
         kept, book = self.assignment, self.book
+        hedged = frozenset(kept.hedged.values())
+        netted = (each for each in book.positions.values() if each.instrument not in hedged)
+        by_place = sorted(book.hedged)
         return AccountReported(
             portfolio=kept.portfolio,
             owner=kept.owner,
@@ -238,24 +255,30 @@ class Portfolio(Plugin[P], Generic[P]):
             fees=book.fees,
             financing=book.financing,
             realised=book.realised,
-            positions=tuple(book.positions.values()),
+            positions=(*netted, *map(book.hedged.__getitem__, by_place)),
             curve=self.valuation.curve,
         )
 
     @on
     def recall_target(self, standing: StandingTarget) -> TargetStood:
         """Answer what a strategy signalled last; after a restart, the side of what is held and under way."""
-        if standing.instrument in self.targets:
-            return TargetStood(self.targets[standing.instrument])
-        held = self.book.positions[standing.instrument].quantity
-        held += sum(self.leaves[standing.instrument].values(), ZERO)
+        symbol, asset = standing.instrument, standing.asset
+        if (asset or symbol) in self.targets:
+            return TargetStood(self.targets[asset or symbol])
+        held = ZERO
+        for place in _places(symbol, asset):
+            held += self.book.position(symbol, place if asset else "").quantity
+            held += sum(self.leaves[place].values(), ZERO)
         return TargetStood(float((held > 0) - (held < 0)))
 
     def debug_info(self) -> dict[str, Any]:
         """Cash, positions and working orders, as text."""
         return super().debug_info() | {
             "cash": plain(self.book.cash),
-            "positions": {symbol: plain(held.quantity) for symbol, held in self.book.positions.items()},
+            "positions": {
+                held.place: plain(held.quantity)
+                for held in (*self.book.positions.values(), *self.book.hedged.values())
+            },
             "working": [order for leaves in self.leaves.values() for order in leaves],
             "protective": [order for bracket in self.brackets.values() for order in bracket.exits],
         }
@@ -273,7 +296,7 @@ class Portfolio(Plugin[P], Generic[P]):
             journalled.add(order.client_order_id)
             self.sequences[order.instrument] += 1
             if record.leaves and self.brackets.leads_on(order):
-                self.leaves[order.instrument][order.client_order_id] = order.side.sign * record.leaves
+                self.leaves[order.place][order.client_order_id] = order.side.sign * record.leaves
                 self.ordered[order.client_order_id] = order.side.signed(record.quantity)
         for order in under_way:
             if order.client_order_id not in journalled:
@@ -281,12 +304,24 @@ class Portfolio(Plugin[P], Generic[P]):
                 if self.brackets.leads_on(order):
                     self._count_on(order)
 
+    def _refuse_other_positions(self, records: Iterable[OrderRecord]) -> None:
+        """Refuse to go on with what the account has kept in another way: nobody would close it."""
+        hedged = frozenset(self.assignment.hedged.values())
+        kept = [(each.instrument, each.id) for each in self.book.held()]
+        kept += [(each.order.instrument, each.order.position) for each in records if each.leaves]
+        for symbol, position in kept:
+            if bool(position) is not (symbol in hedged):
+                was, broker = "hedging" if position else "netting", self.assignment.brokers[symbol]
+                raise Refused(
+                    f"portfolio '{self.assignment.portfolio}' has open positions or orders in {symbol} from "
+                    f"when broker '{broker}' had positions = \"{was}\"; say that again and close them first"
+                )
+
     async def _recall_marks(self) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
-        for symbol, position in self.book.positions.items():
-            if position.quantity:
-                with suppress(AskError):
-                    self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
+        for symbol in dict.fromkeys(held.instrument for held in self.book.held()):
+            with suppress(AskError):
+                self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
     def _pursue(self, signal: SignalRaised) -> None:
         """Propose the order that leads from what is held, and what is under way, to the signal's target."""
@@ -294,6 +329,9 @@ class Portfolio(Plugin[P], Generic[P]):
         instrument = self.assignment.instruments[symbol]
         wanted = self.size(signal, instrument)
         if wanted is None:
+            return
+        if signal.asset:
+            self._pursue_in_legs(signal, instrument, wanted)
             return
         under_way = sum(self.leaves[symbol].values(), ZERO)
         missing = wanted - self.book.positions[symbol].quantity - under_way
@@ -308,28 +346,66 @@ class Portfolio(Plugin[P], Generic[P]):
         """Close what is on the other side by an order that only reduces; open the rest with its exits."""
         instrument = bracket.instrument
         symbol = instrument.symbol
-        closing, opening = split(self._closable(symbol), missing)
+        closing, opening = split(self._closable(self.book.positions[symbol]), missing)
         if closing:
             self._propose(instrument, closing, reduce_only=True)
-        if not opening:
-            return
-        exposed = min(abs(opening), abs(wanted)) if (opening > 0) is (wanted > 0) else ZERO
+        if opening:
+            exposed = min(abs(opening), abs(wanted)) if (opening > 0) is (wanted > 0) else ZERO
+            self._enter(bracket, opening, exposed)
+
+    def _enter(self, bracket: Bracket, opening: Decimal, exposed: Decimal) -> None:
+        """Open so much together with the exits of what it exposes."""
+        symbol = bracket.instrument.symbol
         reference = self.marks.get(symbol)
         if reference is None and exposed:
             self.log.warning("not entered: there is no price to protect it by", instrument=symbol)
             return
-        entry = self._propose(instrument, opening)
+        entry = self._propose(bracket.instrument, opening, position=bracket.position)
         if reference is not None:
             number = partial(self._number, symbol)
             for order in bracket.protect(entry, exposed, exact(reference), number):
                 self.publish(OrderProposed(order.portfolio, order))
 
-    def _lift(self, *symbols: str) -> None:
+    def _pursue_in_legs(self, signal: SignalRaised, instrument: Instrument, wanted: Decimal) -> None:
+        """Bring both legs of an asset to what is wanted: the one that is left is closed first."""
+        for leg in sorted(legs(signal.asset, instrument.symbol), key=lambda leg: bool(leg.part(wanted))):
+            self.waiting.pop(leg, None)
+            held, leaves = self.book.position(leg.instrument, leg.id), self.leaves[leg.id]
+            missing = leg.part(wanted) - held.quantity - sum(leaves.values(), ZERO)
+            if missing and (missing > 0) is leg.is_long:
+                if bracket := self.brackets.get(leg.id):
+                    self._enter(bracket, missing, abs(missing))
+                else:
+                    self._propose(instrument, missing, position=leg.id)
+            elif missing:
+                closing, unopened = split(self._closable(held), missing)
+                if closing:
+                    self._propose(instrument, closing, reduce_only=True, position=leg.id)
+                if unopened:
+                    self._end_entries(signal, leg)
+
+    def _end_entries(self, signal: SignalRaised, leg: Leg) -> None:
+        """Have the entries of a leg cancelled that a signal does not want; when they are over, pursue it."""
+        self.waiting[leg] = signal
+        for entering in self._entering(leg):
+            self.send(CancelOrder(entering))
+
+    def _go_on_where_entries_are_over(self) -> None:
+        """Pursue what has waited for entries to end."""
+        for leg in tuple(self.waiting):
+            if not self._entering(leg):
+                self._pursue(self.waiting.pop(leg))
+
+    def _entering(self, leg: Leg) -> list[str]:
+        """The orders that may still open or add to a leg."""
+        return [order for order, left in self.leaves[leg.id].items() if (left > 0) is leg.is_long]
+
+    def _lift(self, *places: str) -> None:
         """Have the orders cancelled that protect nothing any more."""
-        for symbol in symbols:
-            if bracket := self.brackets.get(symbol):
-                held = self.book.positions[symbol].quantity
-                for idle in bracket.idle(held, self.leaves[symbol]):
+        for place in places:
+            if bracket := self.brackets.get(place):
+                held = self.book.position(bracket.instrument.symbol, bracket.position).quantity
+                for idle in bracket.idle(held, self.leaves[place]):
                     self.send(CancelOrder(idle))
 
     def _let_go(self, client_order_id: str) -> None:
@@ -340,11 +416,13 @@ class Portfolio(Plugin[P], Generic[P]):
         for bracket in self.brackets.values():
             bracket.end(client_order_id)
         self._lift(*self.brackets)
+        if self.waiting:
+            self._go_on_where_entries_are_over()
 
-    def _closable(self, symbol: str) -> Decimal:
+    def _closable(self, position: Position) -> Decimal:
         """How much of what is held is not being closed already, with the sign of what is held."""
-        held = self.book.positions[symbol].quantity
-        under_way = (left for left in self.leaves[symbol].values() if (left < 0) is (held > 0))
+        held = position.quantity
+        under_way = (left for left in self.leaves[position.place].values() if (left < 0) is (held > 0))
         closable = held + sum(under_way, ZERO)
         return closable if held and (closable > 0) is (held > 0) else ZERO
 
@@ -353,7 +431,9 @@ class Portfolio(Plugin[P], Generic[P]):
         self.sequences[symbol] += 1
         return client_order_id(self.assignment.portfolio, symbol, self.sequences[symbol])
 
-    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> Order:
+    def _propose(
+        self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False, position: str = ""
+    ) -> Order:
         symbol, portfolio = instrument.symbol, self.assignment.portfolio
         order = Order(
             self._number(symbol),
@@ -367,9 +447,10 @@ class Portfolio(Plugin[P], Generic[P]):
             _GTC,
             self.clock.now(),
             reduce_only=reduce_only,
+            position=position,
         )
         self._count_on(order)
-        if reduce_only and (bracket := self.brackets.get(symbol)):
+        if reduce_only and (bracket := self.brackets.get(order.place)):
             bracket.closing.add(order.client_order_id)
         self.publish(OrderProposed(portfolio, order))
         return order
@@ -377,7 +458,7 @@ class Portfolio(Plugin[P], Generic[P]):
     def _count_on(self, order: Order) -> None:
         """Count on an order to trade whole."""
         signed = order.side.signed(order.quantity)
-        self.leaves[order.instrument][order.client_order_id] = signed
+        self.leaves[order.place][order.client_order_id] = signed
         self.ordered[order.client_order_id] = signed
 
     def _recount(self, client_order_id: str, quantity: Decimal) -> None:
@@ -395,3 +476,8 @@ class Portfolio(Plugin[P], Generic[P]):
         if booked:
             self.valuation.turn(fill.instrument, fill.price)
         return booked
+
+
+def _places(symbol: str, asset: str) -> tuple[str, ...]:
+    """The places in which an asset holds what it does: its legs, or the instrument itself if netted."""
+    return tuple(leg.id for leg in legs(asset, symbol)) if asset else (symbol,)

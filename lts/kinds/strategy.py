@@ -20,6 +20,8 @@ class StrategyAssignment:
 
     portfolio: str
     instrument: Instrument
+    asset: str = ""
+    """The asset's name in an account that hedges; empty where positions are netted."""
 
 
 class Strategy(Plugin[P], Generic[P]):
@@ -57,7 +59,8 @@ class Strategy(Plugin[P], Generic[P]):
             raise ValueError(f"a confidence lies between 0 and 1, and this is {confidence}")
         assignment: StrategyAssignment = self.assignment
         symbol = assignment.instrument.symbol
-        self.publish(SignalRaised(assignment.portfolio, symbol, target, because, confidence))
+        wish = SignalRaised(assignment.portfolio, symbol, target, because, confidence, assignment.asset)
+        self.publish(wish)
 
     async def history(self, count: int) -> tuple[Bar, ...]:
         """Return the last bars before now, at most `count`, oldest first; for use in `lifespan`.
@@ -70,5 +73,6 @@ class Strategy(Plugin[P], Generic[P]):
 
     async def standing_target(self) -> float:
         """Return the target that the portfolio pursues for this strategy; for use in `lifespan`."""
-        answer = await self.ask(StandingTarget(self.assignment.portfolio, self.instrument.symbol))
+        kept: StrategyAssignment = self.assignment
+        answer = await self.ask(StandingTarget(kept.portfolio, kept.instrument.symbol, kept.asset))
         return answer.target

@@ -9,7 +9,7 @@ import msgspec
 from bus import SECOND
 from lts.domain.journal import RecallOrders
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import OrderType, Side, Terms, TimeInForce
+from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms, TimeInForce
 from lts.testing.contract import PluginContract, run
 from lts.testing.market import bars
 from lts.testing.orders import WatchfulDesk, limit_order, market_order
@@ -28,6 +28,7 @@ ABILITIES = (
     "amend",
     "query",
     "financing",
+    "hedging",
 )
 """All that there is to be able to do."""
 FAR = Decimal("0.5")
@@ -136,6 +137,31 @@ class AbilitiesContract(PluginContract):
 
         self._if_it_can("reduce_only", scene)
 
+    def test_positions_stand_side_by_side(self) -> None:
+        """Long and short at once, each under its id; what closes one leaves the other as it is."""
+        if "hedging" in self.can:
+            said = getattr(self.plugin, "positions", ())
+            assert "hedging" in said, "it can hedge, and its class does not say so"
+
+        async def scene(it: Session) -> None:
+            series = bars([100.0] * 36)
+            await it.play(series[:1])
+            long = await it.place(_of_position("a", Side.BUY, 3))
+            short = await it.place(_of_position("b", Side.SELL, 2))
+            await it.play(series[1:11])
+            assert it.filled(long) == long.quantity, f"of 3 it buys {it.filled(long)}"
+            assert it.filled(short) == short.quantity, f"of 2 it sells {it.filled(short)}"
+            closing = await it.place(_of_position("a", Side.SELL, 9, reduce_only=True))
+            await it.play(series[11:21])
+            assert it.filled(closing) == it.filled(long), f"of 3 it closes {it.filled(closing)}"
+            again = await it.place(_of_position("a", Side.SELL, 1, reduce_only=True))
+            cover = await it.place(_of_position("b", Side.BUY, 9, reduce_only=True))
+            await it.play(series[21:])
+            assert not it.filled(again), "it reduces a position that is flat"
+            assert it.filled(cover) == it.filled(short), f"of 2 short it covers {it.filled(cover)}"
+
+        self._if_it_can("hedging", scene)
+
     def test_a_post_only_order_never_takes(self) -> None:
         """It ends without a trade where it would trade at once, and trades at its limit where it waits."""
 
@@ -216,6 +242,10 @@ def _stop(side: Side, trigger: int, closes: Sequence[float]) -> Scene:
         assert side.sign * (it.price(order) - trigger) >= 0, "it trades at a better price than its trigger"
 
     return scene
+
+
+def _of_position(position: str, side: Side, quantity: int, **fields: Any) -> ApprovedOrder:
+    return order_of(OrderType.MARKET, side, quantity, position=position, **fields)
 
 
 def _at_once(time_in_force: TimeInForce) -> Scene:

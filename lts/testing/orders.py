@@ -154,6 +154,7 @@ class WatchfulDesk:
             Decimal(fee),
             self._currency,
             at,
+            position=order.position,
         )
         record.book(fill)
         self.booked.append(fill)
@@ -217,6 +218,7 @@ class WatchfulDesk:
             report.fee,
             self._currency,
             report.at,
+            position=order.position,
         )
         alarm = record.book(fill)
         self.booked.append(fill)

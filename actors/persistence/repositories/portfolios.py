@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from actors.persistence.entry import booking_id, posting_rows
 from actors.persistence.repositories.users import user_named
-from actors.persistence.rows import AssetRow, LedgerEntryRow, PortfolioRow, UserRow
+from actors.persistence.rows import AssetRow, HedgedAssetRow, LedgerEntryRow, PortfolioRow, UserRow
 from actors.persistence.unit import Unit
 from actors.persistence.work import Impossible
 from lts.domain.portfolio import opening
@@ -12,6 +12,7 @@ from lts.domain.units import AssetSettings, PutPortfolio
 
 PARAMS = "portfolios.params"
 ASSET_PARAMS = "assets.params"
+HEDGED_ASSET_PARAMS = "hedged_assets.params"
 
 
 async def put_portfolio(unit: Unit, command: PutPortfolio) -> None:
@@ -28,6 +29,7 @@ async def put_portfolio(unit: Unit, command: PutPortfolio) -> None:
         if not unit.same(row.params, command.params, PARAMS):
             row.params = unit.seal(command.params, PARAMS)
     await _put_assets(unit, row.id, command.assets)
+    await _put_hedged_assets(unit, row.id, command.assets)
 
 
 async def portfolio_named(unit: Unit, name: str) -> PortfolioRow | None:
@@ -66,6 +68,8 @@ async def _put_assets(unit: Unit, portfolio_id: int, wanted: tuple[AssetSettings
     rows = await unit.session.scalars(select(AssetRow).where(AssetRow.portfolio_id == portfolio_id))
     known = {row.instrument: row for row in rows}
     for asset in wanted:
+        if asset.name:
+            continue
         row = known.pop(asset.instrument, None)
         if row is None:
             unit.session.add(
@@ -81,5 +85,31 @@ async def _put_assets(unit: Unit, portfolio_id: int, wanted: tuple[AssetSettings
         row.broker, row.strategy = asset.broker, asset.strategy
         if not unit.same(row.params, asset.params, ASSET_PARAMS):
             row.params = unit.seal(asset.params, ASSET_PARAMS)
+    for row in known.values():
+        await unit.session.delete(row)
+
+
+async def _put_hedged_assets(unit: Unit, portfolio_id: int, wanted: tuple[AssetSettings, ...]) -> None:
+    of_portfolio = HedgedAssetRow.portfolio_id == portfolio_id
+    known = {row.name: row for row in await unit.session.scalars(select(HedgedAssetRow).where(of_portfolio))}
+    for asset in wanted:
+        if not asset.name:
+            continue
+        row = known.pop(asset.name, None)
+        if row is None:
+            unit.session.add(
+                HedgedAssetRow(
+                    portfolio_id=portfolio_id,
+                    name=asset.name,
+                    instrument=asset.instrument,
+                    broker=asset.broker,
+                    strategy=asset.strategy,
+                    params=unit.seal(asset.params, HEDGED_ASSET_PARAMS),
+                )
+            )
+            continue
+        row.instrument, row.broker, row.strategy = asset.instrument, asset.broker, asset.strategy
+        if not unit.same(row.params, asset.params, HEDGED_ASSET_PARAMS):
+            row.params = unit.seal(asset.params, HEDGED_ASSET_PARAMS)
     for row in known.values():
         await unit.session.delete(row)

@@ -7,6 +7,12 @@ from actors.persistence.rows.billing import BillingRecordRow
 from actors.persistence.rows.data_key import DataKeyRow
 from actors.persistence.rows.feed import FeedProgressRow
 from actors.persistence.rows.fill import FillRow
+from actors.persistence.rows.hedged import (
+    HedgedAdjustmentRow,
+    HedgedAssetRow,
+    HedgedPositionRow,
+    HedgedSnapshotRow,
+)
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
 from actors.persistence.rows.ledger import FinancingChargeRow, LedgerEntryRow
@@ -36,6 +42,10 @@ __all__ = [
     "FeedProgressRow",
     "FillRow",
     "FinancingChargeRow",
+    "HedgedAdjustmentRow",
+    "HedgedAssetRow",
+    "HedgedPositionRow",
+    "HedgedSnapshotRow",
     "InstrumentRow",
     "LedgerEntryRow",
     "LossMarksRow",

@@ -63,7 +63,7 @@ class Financing:
 
     def bring_forward(self, position: Position, at: int) -> None:
         """Begin with what archived orders have led to."""
-        self._rolled[position.portfolio, position.instrument, ""] = at
+        self._rolled[position.portfolio, position.instrument, position.id] = at
 
     def take_up(self, record: OrderRecord) -> None:
         """Go on from when an order last traded."""

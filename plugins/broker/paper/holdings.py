@@ -29,8 +29,8 @@ class Holdings:
         self._held[key] = self._held.get(key, ZERO) + order.side.signed(quantity)
 
     def bring_forward(self, position: Position) -> None:
-        """Take in what archived fills came to, before any other of the instrument."""
-        self._held[position.portfolio, position.instrument, ""] = position.quantity
+        """Take in what archived fills came to, before any other of the position."""
+        self._held[position.portfolio, position.instrument, position.id] = position.quantity
 
     def reducible(self, ticket: Ticket) -> Decimal:
         """Return how much an order may trade until its position is flat; for callers that are `unrounded`."""

@@ -72,6 +72,8 @@ class TimeIsUp(Event):
 class PaperBroker(Broker[PaperParams]):
     """A venue whose rules its README states: by default, whole fills at the opens and limits of bars."""
 
+    positions = frozenset({"netting", "hedging"})
+
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up the orders that were working before a restart, also those that had no answer yet.
 

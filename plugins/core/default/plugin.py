@@ -60,7 +60,7 @@ class DefaultCore(Core[Params]):
                     actor=f"broker/{broker.name}",
                     params=broker.params,
                     where=self._where(broker),
-                    assignment=BrokerAssignment(broker.name, traded),
+                    assignment=BrokerAssignment(broker.name, traded, broker.positions),
                     scope={"broker": broker.name, "instrument": frozenset(traded)},
                 )
             )

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from lts.sdk import (
     ActorQuarantined,
+    AssetPlan,
     Beat,
     CancelAll,
     Event,
@@ -28,9 +29,9 @@ class Strike(Event):
 
 
 class CancelsAreThrough(Event):
-    """The pipeline's own reminder to close what is held of an instrument."""
+    """The pipeline's own reminder to close what is held of an asset."""
 
-    instrument: str
+    asset: AssetPlan
     reason: str
 
 
@@ -91,7 +92,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                     plan.cash,
                     assignment.instruments,
                     {asset.instrument: asset.broker for asset in plan.assets},
-                    {asset.instrument: asset.protection for asset in plan.assets if asset.protection},
+                    {asset.label: asset.protection for asset in plan.assets if asset.protection},
+                    {asset.name: asset.instrument for asset in plan.assets if asset.name},
                 ),
                 scope={"portfolio": plan.name, "instrument": frozenset(assignment.instruments)},
             )
@@ -106,10 +108,10 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                 StartPlugin(
                     kind="strategy",
                     plugin=asset.strategy,
-                    actor=self._strategy(asset.instrument),
+                    actor=self._strategy(asset),
                     params=asset.params,
                     where=f"{assignment.where}: {plan.place}, {asset.place}, params",
-                    assignment=StrategyAssignment(plan.name, instrument),
+                    assignment=StrategyAssignment(plan.name, instrument, asset.name or ""),
                     scope={"portfolio": plan.name, "instrument": asset.instrument},
                 )
             )
@@ -137,11 +139,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     @on
     def answer_failure(self, quarantined: ActorQuarantined) -> None:
         """Apply the failure policy when one of this portfolio's plugins is out of service."""
-        orphaned = [
-            asset.instrument
-            for asset in self.plan.assets
-            if self._strategy(asset.instrument) == quarantined.actor
-        ]
+        orphaned = [asset for asset in self.plan.assets if self._strategy(asset) == quarantined.actor]
         if not orphaned and quarantined.actor != f"portfolio/{self.plan.name}":
             return
         self.failed[quarantined.actor] = quarantined.reason
@@ -150,14 +148,15 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
         if policy != "hold":
             self.send(CancelAll(f"portfolio:{self.plan.name}"))
         if policy == "flatten":
-            for instrument in orphaned:
+            for asset in orphaned:
                 reason = f"{quarantined.actor} is out of service"
-                self.after(CANCELS_TAKE, CancelsAreThrough(instrument, reason))
+                self.after(CANCELS_TAKE, CancelsAreThrough(asset, reason))
 
     @on
     def flatten(self, through: CancelsAreThrough) -> None:
-        """Have the portfolio close what it holds of an instrument."""
-        self.publish(SignalRaised(self.plan.name, through.instrument, 0.0, through.reason))
+        """Have the portfolio close what it holds of an asset."""
+        asset, name = through.asset, through.asset.name or ""
+        self.publish(SignalRaised(self.plan.name, asset.instrument, 0.0, through.reason, asset=name))
 
     def debug_info(self) -> dict[str, Any]:
         """What passed each stage, how fast the last one did, and who is out of service."""
@@ -167,5 +166,5 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
             "out_of_service": dict(self.failed),
         }
 
-    def _strategy(self, instrument: str) -> str:
-        return f"strategy/{self.plan.name}/{instrument}"
+    def _strategy(self, asset: AssetPlan) -> str:
+        return f"strategy/{self.plan.name}/{asset.label}"

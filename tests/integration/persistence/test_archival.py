@@ -60,7 +60,10 @@ _numbers = count(1)
 
 
 class Market:
-    """Orders as they come and go in two portfolios and two instruments, and all that is said of them."""
+    """Orders as they come and go in two portfolios and two instruments, and all that is said of them.
+
+    Positions in X are netted, those in Y stand side by side.
+    """
 
     def __init__(self, portfolios: Sequence[str]) -> None:
         self.portfolios = portfolios
@@ -94,6 +97,7 @@ class Market:
             client_order_id(portfolio, instrument, number), portfolio, instrument, "paper",
             Side.SELL if choice % 2 else Side.BUY, Decimal(amount), OrderType.MARKET, None,
             TimeInForce.GTC, self.now,
+            position=("a:long", "a:short", "gone")[choice % 3] if instrument == "Y" else "",
         )  # fmt: skip
         if choice % 9 == 0:
             self.said.append(OrderDenied(portfolio, Order(*msgspec.structs.astuple(order)), "no", self.now))
@@ -114,6 +118,7 @@ class Market:
         fill = Fill(
             order.portfolio, order.instrument, order.broker, order.client_order_id, f"x{number}", order.side,
             quantity, price.quantize(Decimal("0.01")), Decimal("0.07"), "USD", self.now,
+            position=order.position,
         )  # fmt: skip
         record.book(fill)
         self.said.append(OrderFilled(order.portfolio, fill, record.status))
@@ -148,14 +153,16 @@ async def books(node: Any, registration: Any, name: str) -> tuple[Any, ...]:
         each.instrument.symbol: each.instrument for each in registration if isinstance(each, PutInstrument)
     }
     brokers = dict.fromkeys(instruments, "paper")
-    assignment = PortfolioAssignment(name, "ann", "USD", Decimal(10_000), instruments, brokers)
+    assignment = PortfolioAssignment(
+        name, "ann", "USD", Decimal(10_000), instruments, brokers, hedged={"a": "Y"}
+    )
     answers = {
         each: await node.client.ask(each(name) if each is RecallDeposits else each(portfolio=name))
         for each in (RecallDeposits, RecallOrders)
     }
     async with Bench(FixedQuantity, {"quantity": "1"}, assignment=assignment, answers=answers) as bench:
         account = await bench.ask(GetAccount(name))
-        leaves = {symbol: dict(orders) for symbol, orders in bench.actor.leaves.items()}
+        leaves = {place: dict(orders) for place, orders in bench.actor.leaves.items() if orders}
         sequences = dict(bench.actor.sequences)
     money = (account.capital, account.cash, account.fees, account.realised)
     return (*money, account.positions, leaves, sequences)
@@ -340,6 +347,30 @@ async def test_what_was_charged_stays_and_every_balance_with_it(
         recalled = await node.client.ask(RecallOrders(portfolio="p"))
         assert (recalled.records, recalled.financing) == ((), (charged,))
         assert await node.verify() == ()
+
+
+async def test_a_hedged_position_is_adjusted_and_kept_by_itself(
+    node_at: Any, database: str, registered: Any, registration: Any
+) -> None:
+    market = Market(("p", "q"))
+    while not any(isinstance(each, OrderFilled) and each.fill.position for each in market.said):
+        market.step(2, 1, 9)
+    adjusted = PositionAdjusted(
+        "p", "Y", "paper", Decimal(-2), Decimal(100), "1: a:short", "approved by ann", market.now, "a:short"
+    )
+    async with node_at(database) as node:
+        assert await node.client.ask(registered(("p", "q"))) == Performed()
+        await say(node, market.said)
+        node.keeper.note_booking(adjusted)
+        await node.settled()
+        known = await books(node, registration, "p")
+    async with node_at(database) as node:
+        recalled = await node.client.ask(RecallOrders(broker="paper"))
+        assert recalled.adjustments == (adjusted,)
+        assert await books(node, registration, "p") == known
+        assert await node.verify() == ()
+        assert {row.position_ref for row in await node.rows("SELECT * FROM hedged_positions")} == {"a:short"}
+        assert await node.rows("SELECT * FROM positions") == []
 
 
 async def test_an_order_stays_while_another_waits_for_it(

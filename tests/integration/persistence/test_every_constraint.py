@@ -63,6 +63,7 @@ POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
     "round_trips": 1, "at": 1,
 }  # fmt: skip
+HEDGED = POSITION | {"instrument": "BTC/USD"}
 SNAPSHOT = POSITION | {"broker": "paper", "orders": 1, "fills": 0, "last_seq": 1}
 POSTING = {
     "portfolio_id": 1,
@@ -120,6 +121,19 @@ ROWS: dict[str, tuple[Values, Values]] = {
     "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),
     "fills": (FILL | {"exec_id": "1"}, FILL | {"exec_id": "2"}),
     "positions": (POSITION | {"instrument": "BTC/USD"}, POSITION | {"instrument": "ETH/USD"}),
+    "hedged_assets": (
+        ASSET | {"instrument": "BTC/USD", "name": "a"},
+        ASSET | {"instrument": "BTC/USD", "name": "b"},
+    ),
+    "hedged_positions": (HEDGED | {"position_ref": "a"}, HEDGED | {"position_ref": "b"}),
+    "hedged_snapshots": (
+        HEDGED | {"position_ref": "a", "fills": 1},
+        HEDGED | {"position_ref": "b", "fills": 1},
+    ),
+    "hedged_adjustments": (
+        {"broker": "paper", "reference": "a", "position_ref": "a"},
+        {"broker": "paper", "reference": "b", "position_ref": "b"},
+    ),
     "ledger_entries": (POSTING | {"line": 0}, POSTING | {"line": 1}),
     "trading_states": (
         {"scope": "system", "state": "halted", "reason": "", "at": 1},
@@ -136,6 +150,7 @@ BEFOREHAND: dict[str, tuple[str, Values]] = {
     "order_conditions": ("orders", ORDER | {"client_order_id": "main-btc-2"}),
     "order_terms": ("order_events", EVENT | {"seq": 2}),
     "balance_snapshots": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
+    "hedged_adjustments": ("position_adjustments", ADJUSTMENT | {"reference": "b", "seq": 4}),
 }
 
 AGAINST_CHECKS: dict[str, list[Values]] = {
@@ -172,6 +187,11 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_balance_snapshots_orders": [{"orders": 0}],
     "ck_balance_snapshots_fills": [{"fills": -1}],
     "ck_balance_snapshots_last_seq": [{"last_seq": 0}],
+    "ck_hedged_positions_multiplier": [{"multiplier": Decimal(0)}],
+    "ck_hedged_positions_round_trips": [{"round_trips": -1}],
+    "ck_hedged_snapshots_multiplier": [{"multiplier": Decimal(0)}],
+    "ck_hedged_snapshots_round_trips": [{"round_trips": -1}],
+    "ck_hedged_snapshots_fills": [{"fills": 0}],
     "ck_ledger_entries_line": [{"line": -1}],
     "ck_trading_states_state": [{"state": "paused"}],
     "ck_feed_progress_moments": [{"moments": -1}],
@@ -185,6 +205,7 @@ NOBODY: Values = {
     "instruments.symbol": "?",
     "orders.client_order_id": "?",
     "order_events.seq": 99,
+    "position_adjustments.reference": "?",
 }
 
 TABLES = pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
@@ -198,7 +219,7 @@ def violations(table: Table) -> Iterator[tuple[str, Values]]:
         match constraint:
             case PrimaryKeyConstraint() | UniqueConstraint():
                 yield name, {column.name: stored[column.name] for column in constraint.columns}
-            case ForeignKeyConstraint(elements=[key]):
+            case ForeignKeyConstraint(elements=[*_, key]):
                 yield name, {key.parent.name: NOBODY[key.target_fullname]}
             case CheckConstraint():
                 for change in AGAINST_CHECKS[name]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.protection import AGAIN_S, Place, Protection
+from actors.protection import AGAIN_S, Protection
 from bus import DeadLetter
 from lts.domain.journal import BalanceSnapshot, RecallOrders
 from lts.domain.order_flow import (
@@ -22,14 +22,14 @@ from lts.domain.order_flow import (
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms
 from lts.domain.positions import Position, PositionChanged
-from lts.domain.protection import EmergencyExit, GetProtection, Protected, ProtectionChanged
+from lts.domain.protection import EmergencyExit, GetProtection, Place, Protected, ProtectionChanged
 from lts.testing import Bench, WatchfulDesk, limit_order, market_order
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-9.2", "LTS-002")
 
 BUY, SELL = Side.BUY, Side.SELL
 ACCEPTED, SUBMITTED = OrderStatus.ACCEPTED, OrderStatus.SUBMITTED
-PLACE: Place = ("test", "TEST")
+PLACE = Place("test", "TEST")
 TEN_SECONDS: dict[Place, float | None] = {PLACE: 10.0}
 
 
@@ -198,7 +198,7 @@ async def test_what_has_no_limit_is_watched_only() -> None:
 
 
 async def test_others_are_no_business_of_the_watch() -> None:
-    async with watch({("test", "OTHER"): 1.0}) as it:
+    async with watch({Place("test", "OTHER"): 1.0}) as it:
         await it.work(stop(), way_out())
         await it.hold(10)
         await it.bench.hear(OrderDenied("test", way_out(), "the test", it.bench.now))
@@ -312,3 +312,23 @@ async def test_positions_begin_with_what_was_archived() -> None:
         assert it.told == [4]
         await it.work(stop(2, 4, BUY))
         assert it.told == [4, 0]
+
+
+async def test_each_position_of_an_account_that_hedges_is_watched_by_itself() -> None:
+    long, short = (Place("test", "TEST", f"trend:{side}") for side in ("long", "short"))
+    async with watch({long: 10.0, short: 10.0}) as it:
+        for place, quantity in ((long, 10), (short, -10)):
+            held = Position("test", "TEST", quantity=Decimal(quantity), id=place.position)
+            await it.bench.hear(PositionChanged("test", held, Decimal(0), it.bench.now))
+        await it.work(msgspec.structs.replace(stop(), position="trend:long"))
+        told = [(each.position, int(each.uncovered)) for each in it.bench.published(ProtectionChanged)]
+        assert told == [("trend:long", 10), ("trend:short", 10), ("trend:long", 0)]
+        await it.bench.advance(10)
+        (exit_,) = it.bench.published(EmergencyExit)
+        assert (exit_.instrument, exit_.position) == ("TEST", "trend:short")
+        assert exit_.reason == "10 of position trend:short in TEST has had no stop that works for 10 s"
+        report = await it.bench.ask(GetProtection("test"))
+        assert [(each.position, int(each.held), int(each.covered)) for each in report.instruments] == [
+            ("trend:long", 10, 10),
+            ("trend:short", -10, 0),
+        ]

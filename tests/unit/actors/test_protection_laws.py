@@ -35,7 +35,7 @@ from lts.domain.order_flow import (
 from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType
 from lts.domain.positions import PositionChanged
-from lts.domain.protection import EmergencyExit, GetProtection, Protected, leaves_at_once
+from lts.domain.protection import EmergencyExit, GetProtection, Place, Protected, leaves_at_once
 from lts.domain.register import Register
 from lts.domain.risk import GetTradingStates, TradingStatesReported
 from lts.domain.signals import SignalRaised
@@ -134,7 +134,7 @@ class World:
         spawn(owner(GetTradingStates, lambda _: TradingStatesReported(())), None, name="states")
         spawn(RiskGate, RiskPlan(), name="risk", assignment=REGISTER)
         self.desk: Any = spawn(Desk, None, name="desk", assignment=REGISTER).actor
-        self.watch: Any = spawn(Protection, {("test", "TEST"): LIMIT_S}, name="watch").actor
+        self.watch: Any = spawn(Protection, {Place("test", "TEST"): LIMIT_S}, name="watch").actor
         self.venue: Any = spawn(Venue, None, name="venue", scope={"broker": "test"}).actor
         spawn(ears((EmergencyExit,), self.check_exit), None, name="ears")
         spawn(ears((OrderProposed,), self.check_proposal), None, name="proposals")
@@ -205,7 +205,7 @@ class World:
         (one,) = (await self.voice.ask(GetProtection("test"))).instruments
         assert self.broken == []
         assert self.bus.vitals().failures == 0
-        cover = self.watch.covers["test", "TEST"]
+        cover = self.watch.covers[Place("test", "TEST")]
         assert one.held == self.venue.held
         assert one.covered >= 0
         assert 0 <= cover.uncovered <= abs(one.held)
@@ -249,7 +249,7 @@ async def play(steps: list[tuple[str, int]]) -> None:
             await world.check()
         await world.come_to_rest()
         report = await world.check()
-        assert not world.watch.covers["test", "TEST"].uncovered
+        assert not world.watch.covers[Place("test", "TEST")].uncovered
         records = [*world.desk.records.values()]
         open_exits = [record for record in records if record.status.is_open and record.order.parent]
         assert report.held or not open_exits, "something is left behind that protects nothing"

@@ -231,6 +231,26 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         '  [[portfolio.asset]]\ninstrument="SP500"\nbroker="paper"\nstrategy="x"\n  [[portfolio.asset]]\n',
         (f"{TREND} has several assets with the instrument 'SP500'; keep one",),
     ),
+    "an account keeps positions in a way that there is none": (
+        'plugin = "paper"\n',
+        'plugin = "paper"\npositions = "netted"\n',
+        ("broker 'paper', positions must be 'netting' or 'hedging'; found the text 'netted'",),
+    ),
+    "an asset of an account that hedges has no name": (
+        'plugin = "paper"\n',
+        'plugin = "paper"\npositions = "hedging"\n',
+        (f"{ASSET}: its positions stand by themselves at broker 'paper', which hedges; give it a name",),
+    ),
+    "an asset has a name where positions are netted": (
+        '  instrument = "SP500"\n',
+        '  instrument = "SP500"\n  name = "slow"\n',
+        (f"{TREND}, asset 'slow': positions are netted at broker 'paper', and an asset has no name there",),
+    ),
+    "the name of an asset leaves no room for its positions": (
+        '  instrument = "SP500"\n',
+        f'  instrument = "SP500"\n  name = "{"x" * 59}"\n',
+        ("name ", "at most 58"),
+    ),
     "a portfolio is in another currency": (
         'currency = "USD"\ncash',
         'currency = "EUR"\ncash',

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -158,3 +159,56 @@ def test_what_is_said_of_one_portfolio_is_what_holds_for_it(system: str, write: 
     assert not limits.self_match_prevention
     assert plan.risk.of_portfolio("another").max_position == 7
     assert plan_from_json(plan.to_json(), "the test") == plan
+
+
+HEDGED = """
+  [[portfolio.asset]]
+  name = "{name}"
+  instrument = "SP500"
+  broker = "{broker}"
+  strategy = "sma_cross"
+"""
+OTHER = """
+[[broker]]
+name = "other"
+plugin = "paper"
+positions = "hedging"
+"""
+
+
+def hedging(system: str, second: str) -> str:
+    """The system with an account that hedges, where each asset has a name, and one more asset."""
+    system = system.replace('plugin = "paper"\n', 'plugin = "paper"\npositions = "hedging"\n', 1)
+    for symbol in ("SP500", "BTC/EUR"):
+        asset = f'  [[portfolio.asset]]\n  instrument = "{symbol}"\n'
+        system = system.replace(asset, f'{asset}  name = "{symbol}"\n')
+    following = '\n[[portfolio]]\nname = "coins"'
+    return system.replace(following, second + following)
+
+
+def test_where_an_account_hedges_several_assets_have_one_instrument(
+    system: str, write: Callable[[str], Path]
+) -> None:
+    second = HEDGED.format(name="slow", broker="paper")
+    plan = read_system(write(hedging(system, second)))
+    assert [broker.positions for broker in plan.brokers] == ["hedging"]
+    assert [(asset.label, asset.instrument) for asset in plan.portfolios[0].assets] == [
+        ("SP500", "SP500"),
+        ("slow", "SP500"),
+    ]
+    assert plan_from_json(plan.to_json(), "recording") == plan
+
+
+@pytest.mark.parametrize(
+    ("name", "broker", "said"),
+    [
+        ("SP500", "paper", "portfolio 'trend' has several assets that are called 'SP500'; give each its own"),
+        ("slow", "other", "portfolio 'trend' trades 'SP500' through several brokers; keep to one of them"),
+    ],
+)
+def test_assets_of_one_instrument_are_told_apart_and_are_in_one_account(
+    system: str, write: Callable[[str], Path], name: str, broker: str, said: str
+) -> None:
+    second = HEDGED.format(name=name, broker=broker)
+    with pytest.raises(Refused, match=re.escape(said)):
+        read_system(write(hedging(system, second) + OTHER))

@@ -320,3 +320,34 @@ def test_adjustments_have_references_of_their_own(account: Account) -> None:
         assert isinstance(answer, AccountApproved)
         references += [each.uid for each in answer.adjustments]
     assert len(set(references)) == 3, "though the cursor stood still"
+
+
+# Positions that stand side by side
+
+
+def test_each_position_is_held_against_the_one_of_its_id(
+    account: Account, fill_of: Callable[..., Fill]
+) -> None:
+    account.fill(fill_of(position="a", quantity=Decimal(5)))
+    account.fill(fill_of(position="b", quantity=Decimal(5), side=Side.SELL))
+    long = VenuePosition("SP500", Decimal(5), Decimal(100), "a")
+    short = VenuePosition("SP500", Decimal(-7), Decimal(90), "b")
+    account.reconcile(VenueReported("paper", "7", (), (long, short), 1), {})
+    assert (account.state, account.reason) == (DIFFERS, "b: -5 here, -7 at the venue")
+    answer = account.approve(TRADERS, "ann", 9)
+    assert isinstance(answer, AccountApproved)
+    (each,) = answer.adjustments
+    assert (each.portfolio, each.instrument, each.position) == ("trend", "SP500", "b")
+    assert (each.quantity, each.price, each.reference) == (Decimal(-2), Decimal(90), "1: b as of 7")
+    assert account.held == {"a": 5, "b": -7}
+    again = Account("paper")
+    again.take_up((), (), (each,))
+    assert again.held == {"b": -2}
+
+
+def test_a_position_that_only_the_venue_knows_is_adjusted_under_its_id(account: Account) -> None:
+    there = VenuePosition("SP500", Decimal(3), Decimal(100), "77")
+    account.reconcile(VenueReported("paper", "7", (), (there,), 1), {})
+    answer = account.approve(TRADERS, "ann", 9)
+    assert isinstance(answer, AccountApproved)
+    assert [(each.instrument, each.position) for each in answer.adjustments] == [("SP500", "77")]

@@ -43,6 +43,7 @@ PLAN = RiskPlan.model_validate(
 )
 WORKING = {S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED}
 quantities = st.integers(1, 40).map(Decimal)
+positions = st.sampled_from(["", "", "trend:long", "trend:short"])
 
 
 class Trading(RuleBasedStateMachine):
@@ -65,14 +66,15 @@ class Trading(RuleBasedStateMachine):
         side=st.sampled_from(Side),
         quantity=quantities,
         reduce_only=st.booleans(),
+        position=positions,
     )
     def approve(
-        self, portfolio: str, broker: str, side: Side, quantity: Decimal, *, reduce_only: bool
+        self, portfolio: str, broker: str, side: Side, quantity: Decimal, position: str, *, reduce_only: bool
     ) -> str:
         name = client_order_id(portfolio, "TEST", next(self.numbers))
         told = (side, quantity, OrderType.LIMIT, Decimal(100), TimeInForce.GTC, BEGIN)
-        order = Order(name, portfolio, "TEST", broker, *told, reduce_only=reduce_only)
-        self.book.reserve(order, self.book.exposure(portfolio, broker, "TEST"), BEGIN)
+        order = Order(name, portfolio, "TEST", broker, *told, reduce_only=reduce_only, position=position)
+        self.book.reserve(order, self.book.exposure(portfolio, broker, "TEST", position), BEGIN)
         self.records[name] = OrderRecord(order)
         self._advance(name, S.SUBMITTED)
         return name
@@ -98,7 +100,7 @@ class Trading(RuleBasedStateMachine):
         record = self.records[name]
         order, exec_id = record.order, f"x{next(self.numbers)}"
         price, market = Decimal(100), (order.portfolio, "TEST", order.broker, name, exec_id, order.side)
-        fill = Fill(*market, quantity, price, ZERO, "USD", BEGIN)
+        fill = Fill(*market, quantity, price, ZERO, "USD", BEGIN, position=order.position)
         with suppress(IllegalTransition):
             record.book(fill)
             self.book.fill(OrderFilled(order.portfolio, fill, record.status), BEGIN)
@@ -118,9 +120,13 @@ class Trading(RuleBasedStateMachine):
         self.wanted[name] = terms
         self._advance(name, S.PENDING_UPDATE)
 
-    @rule(portfolio=st.sampled_from(sorted(OWNERS)), quantity=st.integers(-20, 20).map(Decimal))
-    def adjust(self, portfolio: str, quantity: Decimal) -> None:
-        said = ("TEST", "paper", quantity, Decimal(100), str(next(self.numbers)), "approved", BEGIN)
+    @rule(
+        portfolio=st.sampled_from(sorted(OWNERS)),
+        quantity=st.integers(-20, 20).map(Decimal),
+        position=positions,
+    )
+    def adjust(self, portfolio: str, quantity: Decimal, position: str) -> None:
+        said = ("TEST", "paper", quantity, Decimal(100), str(next(self.numbers)), "approved", BEGIN, position)
         self.adjusted.append(PositionAdjusted(portfolio, *said))
         self.book.adjust(self.adjusted[-1])
 
@@ -152,13 +158,19 @@ class Trading(RuleBasedStateMachine):
             mine = [
                 each
                 for each in self.book.reservations.values()
-                if (each.order.portfolio, each.order.broker) == (exposure.portfolio, exposure.broker)
+                if (each.order.portfolio, each.order.broker, each.order.position)
+                == (exposure.portfolio, exposure.broker, exposure.id)
             ]
             for side, reserved in ((Side.BUY, exposure.buys), (Side.SELL, exposure.sells)):
                 lefts = [(each.left, each.order.reduce_only) for each in mine if each.order.side is side]
                 assert reserved == sum(left for left, closes in lefts if not closes)
                 assert exposure.closing[side] == sum(left for left, closes in lefts if closes)
-            assert exposure.position == self._held(exposure.portfolio, exposure.broker)
+            assert exposure.position == self._held(exposure.portfolio, exposure.broker, exposure.id)
+            bought, sold = exposure.buys, exposure.sells
+            if exposure.id:  # what closes a position changes what all of them come to
+                bought += min(exposure.closing[Side.BUY], max(-exposure.position, ZERO))
+                sold += min(exposure.closing[Side.SELL], max(exposure.position, ZERO))
+            assert exposure.ends() == (exposure.position - sold, exposure.position + bought)
 
     @invariant()
     def sums_are_the_sums_of_exposures(self) -> None:
@@ -180,18 +192,18 @@ class Trading(RuleBasedStateMachine):
     def _empty(self) -> RiskBook:
         return RiskBook(REGISTER, Guards(PLAN, REGISTER), Prices(REGISTER.instruments))
 
-    def _held(self, portfolio: str, broker: str) -> Decimal:
+    def _held(self, *place: str) -> Decimal:
         fills = [fill for record in self.records.values() for fill in record.fills]
         held = sum(
             (
                 fill.side.signed(fill.quantity)
                 for fill in fills
-                if (fill.portfolio, fill.broker) == (portfolio, broker)
+                if (fill.portfolio, fill.broker, fill.position) == place
             ),
             ZERO,
         )
         adjusted = (
-            each.quantity for each in self.adjusted if (each.portfolio, each.broker) == (portfolio, broker)
+            each.quantity for each in self.adjusted if (each.portfolio, each.broker, each.position) == place
         )
         return held + sum(adjusted, ZERO)
 

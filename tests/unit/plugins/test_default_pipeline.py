@@ -140,3 +140,22 @@ async def test_bad_parameters_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(Refused, match=r"^params\."):
         async with Bench(DefaultPipeline, params):
             raise AssertionError
+
+
+async def test_assets_of_one_instrument_are_told_apart_by_their_names() -> None:
+    protection = ProtectionPlan(stop_loss_bps=Decimal(200))
+    plan = portfolio_plan()
+    slow = plan.assets[0].model_copy(update={"name": "slow", "protection": protection})
+    plan = plan.model_copy(update={"assets": (plan.assets[0].model_copy(update={"name": "fast"}), slow)})
+    given = PipelineAssignment(plan, {"TEST": TEST}, "test.toml")
+    async with Bench(DefaultPipeline, {"on_failure": "flatten"}, assignment=given) as bench:
+        portfolio, *strategies = bench.asked(StartPlugin)
+        assert portfolio.assignment.hedged == {"fast": "TEST", "slow": "TEST"}
+        assert portfolio.assignment.protection == {"slow": protection}
+        assert [each.actor for each in strategies] == ["strategy/test/fast", "strategy/test/slow"]
+        assert [each.assignment.asset for each in strategies] == ["fast", "slow"]
+        assert {each.scope["instrument"] for each in strategies} == {"TEST"}
+        await bench.hear(ActorQuarantined("strategy/test/slow", "it raised too often", "hold"))
+        await bench.advance(seconds=1)
+        (closing,) = bench.published(SignalRaised)
+        assert (closing.instrument, closing.asset, closing.target) == ("TEST", "slow", 0.0)

@@ -371,3 +371,36 @@ async def test_archived_fills_still_make_a_position_and_equity() -> None:
         order = await it.place(order_of(OrderType.MARKET, SELL, 9, reduce_only=True))
         await whole(it, 0, 100)
         assert it.filled(order) == 5
+
+
+async def test_positions_that_stand_side_by_side_are_carried_each_by_itself() -> None:
+    async with trading(balance="1000") as it:
+        await whole(it, 0, 100)
+        long = await it.place(order_of(OrderType.MARKET, BUY, 6, position="long"))
+        await whole(it, 1, 100)
+        assert it.status(long) is OrderStatus.FILLED
+        short = await it.place(order_of(OrderType.MARKET, SELL, 5, position="short"))
+        assert it.status(short) is OrderStatus.REJECTED  # 600 and 500 are more than 1,000
+        short = await it.place(order_of(OrderType.MARKET, SELL, 4, position="short"))
+        await whole(it, 2, 100)
+        assert it.status(short) is OrderStatus.FILLED
+        await it.bench.restart()
+        await whole(it, 3, 100)
+        closing = await it.place(order_of(OrderType.MARKET, SELL, 9, position="long", reduce_only=True))
+        await whole(it, 4, 100)
+        assert it.filled(closing) == 6
+
+
+async def test_what_was_archived_of_a_position_can_be_reduced() -> None:
+    held = Position("test", "TEST", quantity=Decimal(6), cost=Decimal(600), id="long")
+    flat = BalanceSnapshot(Position("test", "TEST"), "test", 1, BEGIN)
+    recalled = OrdersRecalled((), (flat, BalanceSnapshot(held, "test", 0, BEGIN)))
+    answers = {RecallOrders: recalled}
+    there = BrokerAssignment("test", {"TEST": TEST}, "hedging")
+    async with Bench(PaperBroker, {"balance": "1000"}, assignment=there, answers=answers) as bench:
+        it = Session(bench, WatchfulDesk())
+        closing = await it.place(order_of(OrderType.MARKET, SELL, 9, position="long", reduce_only=True))
+        other = await it.place(order_of(OrderType.MARKET, SELL, 1, position="short", reduce_only=True))
+        await whole(it, 1, 100)
+        assert it.filled(closing) == 6
+        assert it.filled(other) == 0

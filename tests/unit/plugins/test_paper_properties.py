@@ -61,7 +61,7 @@ def bars(draw: st.DrawFn) -> Prices:
 
 
 @st.composite
-def orders(draw: st.DrawFn, *, plain: bool = False) -> ApprovedOrder:
+def orders(draw: st.DrawFn, *, plain: bool = False, hedged: bool = False) -> ApprovedOrder:
     kind = draw(st.sampled_from(OrderType))
     fields: dict[str, Any] = {}
     if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT}:
@@ -76,14 +76,18 @@ def orders(draw: st.DrawFn, *, plain: bool = False) -> ApprovedOrder:
         fields["reduce_only"] = draw(st.booleans())
         if kind is OrderType.LIMIT and fields["time_in_force"] is GTC:
             fields["post_only"] = draw(st.booleans())
+    if hedged:
+        fields["position"] = draw(st.sampled_from(["a", "b"]))
     return order_of(kind, draw(st.sampled_from(Side)), draw(st.integers(1, 9)), **fields)
 
 
-def steps(*, plain: bool = False, restarts: bool = False) -> st.SearchStrategy[list[Step]]:
+def steps(
+    *, plain: bool = False, restarts: bool = False, hedged: bool = False
+) -> st.SearchStrategy[list[Step]]:
     number = st.none() | st.integers(1, 12)
     step = st.builds(
         Step,
-        orders=st.lists(orders(plain=plain), max_size=3),
+        orders=st.lists(orders(plain=plain, hedged=hedged), max_size=3),
         cancel=st.none() if plain else number,
         amend=st.none() if plain else st.none() | st.tuples(st.integers(1, 12), *[st.integers(1, 12)] * 2),
         restart=st.booleans() if restarts else st.just(value=False),
@@ -220,15 +224,16 @@ def test_what_has_to_wait_for_something_to_reduce_trades_where_the_price_is_by_t
 
 
 @settings(max_examples=60)
-@given(steps(restarts=True), st.sampled_from([None, "1"]))
+@given(steps(restarts=True) | steps(restarts=True, hedged=True), st.sampled_from([None, "1"]))
 def test_reduce_only_never_opens_or_turns_a_position(script: list[Step], participation: str | None) -> None:
     reports, records = trade(script, participation=participation)
     by_id = {record.order.client_order_id: record.order for record in records}
-    held = Decimal(0)
+    holdings = dict.fromkeys(("", "a", "b"), Decimal(0))
     for report in reports:
         if report.quantity is not None:
-            order, before = by_id[report.client_order_id], held
-            held += order.side.signed(report.quantity)
+            order = by_id[report.client_order_id]
+            before = holdings[order.position]
+            held = holdings[order.position] = before + order.side.signed(report.quantity)
             if order.reduce_only:
                 assert abs(held) < abs(before)
                 assert held * before >= 0

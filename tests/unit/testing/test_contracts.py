@@ -246,9 +246,11 @@ class Clinging(FixedQuantity):
 
 
 class Repetitive(FixedQuantity):
-    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> Order:
+    def _propose(
+        self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False, position: str = ""
+    ) -> Order:
         self.sequences[instrument.symbol] = 0
-        return super()._propose(instrument, missing, reduce_only=reduce_only)
+        return super()._propose(instrument, missing, reduce_only=reduce_only, position=position)
 
 
 class Gullible(FixedQuantity):
@@ -477,6 +479,11 @@ class Overcharging(PaperBroker):
     async def _recall_charges(self, charges: Iterable[FinancingCharged]) -> None: ...
 
 
+class Netting(Rewriting):
+    def rewritten(self, order: ApprovedOrder) -> dict[str, Any]:
+        return {"position": ""} if order.position else {}
+
+
 WRONG_BROKERS = {
     Generous: "test_every_order_is_answered_and_ends_once",
     Fickle: "test_a_session_gives_the_same_reports_each_time",
@@ -498,6 +505,7 @@ WRONG_BROKERS = {
     Flipping: "test_a_reduce_only_order_never_opens_anything",
     Taking: "test_a_post_only_order_never_takes",
     Overcharging: "test_what_is_held_over_night_is_charged_once",
+    Netting: "test_positions_stand_side_by_side",
 }
 
 

@@ -78,7 +78,12 @@ def test_sealed_columns_are_bytes_that_say_so() -> None:
         for column in table.columns
         if column.info.get("sealed")
     }
-    assert sealed.keys() == {"portfolios.params", "assets.params", "billing_records.detail"}
+    assert sealed.keys() == {
+        "portfolios.params",
+        "assets.params",
+        "hedged_assets.params",
+        "billing_records.detail",
+    }
     assert all(isinstance(column.type, LargeBinary) for column in sealed.values())
     assert PortfolioRow.__table__.c.params.nullable is False
     assert str(select(func.length(PortfolioRow.params)))

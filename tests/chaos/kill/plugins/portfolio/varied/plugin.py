@@ -54,10 +54,12 @@ class Varied(Portfolio[VariedParams]):
         full = self.params.quantities[instrument.symbol]
         return instrument.quantity(full * exact(signal.target))
 
-    def _propose(self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False) -> Order:
+    def _propose(
+        self, instrument: Instrument, missing: Decimal, *, reduce_only: bool = False, position: str = ""
+    ) -> Order:
         quote = self.quotes.get(instrument.symbol)
         if reduce_only or quote is None:
-            return super()._propose(instrument, missing, reduce_only=reduce_only)
+            return super()._propose(instrument, missing, reduce_only=reduce_only, position=position)
         (sort,) = self.draw.choices(SORTS, WEIGHTS)
         side, ticks = (Side.BUY if missing > 0 else Side.SELL), self.draw.randint(1, 40)
         better = self._price(instrument, quote, side, -ticks)
