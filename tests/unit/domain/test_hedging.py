@@ -31,6 +31,11 @@ def figures(amounts: Iterable[Decimal]) -> tuple[int, ...]:
     return tuple(map(int, amounts))
 
 
+def sums(totals: Totals) -> tuple[int, ...]:
+    """The lowest, the highest and the gross sum."""
+    return figures(each.get("SP500", ZERO) for each in (totals.lowest, totals.highest, totals.gross))
+
+
 def refused(order: Order, at: Exposure) -> str:
     return objection_to_place(order, at, hedges=True)
 
@@ -103,12 +108,12 @@ def test_what_closes_counts_as_far_as_there_is_something_to_close() -> None:
 def test_long_and_short_together_are_nothing_net_and_their_sum_gross() -> None:
     totals = Totals()
     long, short = exposure(10, totals), exposure(-10, totals)
-    assert figures(each.get("SP500", 0) for each in (totals.lowest, totals.highest, totals.gross)) == (0, 0, 20)
+    assert sums(totals) == (0, 0, 20)
     long.reserve(SELL, Decimal(10), reduce_only=True)  # what it was held against may stand alone
-    assert figures(each.get("SP500", 0) for each in (totals.lowest, totals.highest, totals.gross)) == (-10, 0, 20)
+    assert sums(totals) == (-10, 0, 20)
     long.hold(Decimal(-10))
     long.reserve(SELL, Decimal(-10), reduce_only=True)
-    assert figures(each.get("SP500", 0) for each in (totals.lowest, totals.highest, totals.gross)) == (-10, -10, 10)
+    assert sums(totals) == (-10, -10, 10)
     assert figures(short.ends()) == (-10, -10)
 
 
