@@ -24,7 +24,7 @@ class OrderRecord:
     The two fill states are reached by booking fills, never by saying so.
     """
 
-    __slots__ = ("_fills", "_terms", "filled", "history", "order", "quantity", "status", "venue_ids")
+    __slots__ = ("_fills", "filled", "history", "order", "quantity", "revisions", "status", "venue_ids")
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -36,7 +36,8 @@ class OrderRecord:
         self.venue_ids: tuple[str, ...] = ()
         """The ids that the venue gave it, the one in use last; a replacement gives another one."""
         self._fills: dict[str, Fill] = {}
-        self._terms: Terms | None = None
+        self.revisions: list[tuple[int, Terms]] = []
+        """The terms that the venue confirmed since it was sent, the last ones last, and when."""
 
     @property
     def fills(self) -> tuple[Fill, ...]:
@@ -46,7 +47,7 @@ class OrderRecord:
     @property
     def terms(self) -> Terms:
         """For how much and at what prices it works, as the venue confirmed last."""
-        return self._terms or self.order.terms
+        return self.revisions[-1][1] if self.revisions else self.order.terms
 
     @property
     @unrounded
@@ -71,8 +72,8 @@ class OrderRecord:
         copied = type(self)(self.order)
         copied.status, copied.quantity, copied.filled = self.status, self.quantity, self.filled
         copied.history = [*self.history]
-        copied.venue_ids, copied._terms = self.venue_ids, self._terms  # noqa: SLF001 - one of its own kind
-        copied._fills = {**self._fills}  # noqa: SLF001 - the same
+        copied.venue_ids, copied.revisions = self.venue_ids, [*self.revisions]
+        copied._fills = {**self._fills}  # noqa: SLF001 - one of its own kind
         return copied
 
     def knows(self, exec_id: str) -> bool:
@@ -99,12 +100,13 @@ class OrderRecord:
             self.advance(changed.status, changed.at)
         self.carry(changed.venue_order_id)
         if changed.terms is not None:
-            self.amend(changed.terms)
+            self.amend(changed.terms, changed.at)
 
-    def amend(self, terms: Terms) -> None:
-        """Take on what a modification led to, as the venue confirmed it."""
-        self._terms = terms
-        self.quantity = terms.quantity
+    def amend(self, terms: Terms, at: int) -> None:
+        """Take on what a modification led to, or the market, as the venue confirmed it at a market time."""
+        if terms != self.terms:
+            self.revisions.append((at, terms))
+            self.quantity = terms.quantity
 
     def carry(self, venue_order_id: str) -> None:
         """Remember under which id the venue keeps it now; one that it had before is old news."""
@@ -116,7 +118,7 @@ class OrderRecord:
         known = (self.venue_ids, self.terms)
         self.carry(report.venue_order_id)
         if report.terms is not None:
-            self.amend(report.terms)
+            self.amend(report.terms, report.at)
         return (self.venue_ids, self.terms) != known
 
     def book(self, fill: Fill) -> str | None:

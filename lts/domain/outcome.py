@@ -17,7 +17,7 @@ from lts.domain.storage import Tally
 NOTHING = Tally()
 
 
-class PositionOutcome(msgspec.Struct, frozen=True):
+class PositionOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is held of one instrument, or in one position of it."""
 
     instrument: str

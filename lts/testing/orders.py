@@ -191,7 +191,7 @@ class WatchfulDesk:
     def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
         record.carry(report.venue_order_id)
         if report.terms is not None:
-            record.amend(report.terms)
+            record.amend(report.terms, report.at)
         for status in path(record, report.kind):
             record.advance(status, report.at)
 

@@ -261,7 +261,7 @@ async def _verify(attacker: Attacker) -> Report:
 @pytest.fixture
 def audit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for traces in what is stored only, not in the schema: that takes longest, and is not touched."""
-    monkeypatch.setattr("actors.persistence.verify.drift", lambda _: [])
+    monkeypatch.setattr("actors.persistence.verify.drift_of", lambda _: [])
 
 
 async def test_a_life_that_nobody_touched_is_proved(attacker: Callable[[int], Attacker]) -> None:

@@ -1,4 +1,4 @@
-"""An amendment: other terms for an order that works, and its place among the others."""
+"""An amendment: other terms for an order that works."""
 
 from lts.sdk import Terms, objection_to, plain
 
@@ -21,12 +21,6 @@ def objection_to_amending(ticket: Ticket, terms: Terms) -> str:
     if ticket.trigger is not None and not ticket.asleep and _moves_trigger(ticket, terms):
         return "it has been triggered already"
     return ""
-
-
-def keeps_its_place(ticket: Ticket, terms: Terms) -> bool:
-    """Whether an order stays where it is in the queue: it does if it only becomes smaller."""
-    same = ticket.limit == terms.limit_price and not _moves_trigger(ticket, terms)
-    return same and terms.quantity <= ticket.quantity
 
 
 def rework(ticket: Ticket, terms: Terms) -> None:

@@ -31,7 +31,7 @@ from lts.sdk import (
     unrounded,
 )
 
-from .amendment import cleaned, keeps_its_place, rework
+from .amendment import cleaned, rework
 from .commission import Commission
 from .financing import Financing
 from .gate import Gate
@@ -39,7 +39,7 @@ from .holdings import Holdings
 from .market import follow_bar, meet_open, meet_quote, meet_trade
 from .params import PaperParams
 from .slippage import Slippage
-from .ticket import Ticket, in_line
+from .ticket import Ticket, in_line, keeps_its_place
 
 INITIALIZED, PENDING_CANCEL = OrderStatus.INITIALIZED, OrderStatus.PENDING_CANCEL
 PENDING_UPDATE = OrderStatus.PENDING_UPDATE
@@ -336,7 +336,7 @@ class PaperBroker(Broker[PaperParams]):
         if objection := self.gate.objection_to_amending(ticket, terms, self.tickets):
             self.update_rejected(client_order_id, objection)
             return
-        if not keeps_its_place(ticket, terms):
+        if not keeps_its_place(ticket.terms, terms):
             del self.working[ticket.order.instrument][client_order_id]
             ticket.since, ticket.fresh = self.clock.now(), True
             self._work(ticket)

@@ -127,9 +127,21 @@ class Ticket:
 
 
 def in_line(record: OrderRecord) -> int:
-    """Return when an order took its place among the others: when it was sent, or modified last."""
-    since = record.order.created_at
-    for (before, _), (status, at) in pairwise(record.history):
-        if status is _SUBMITTED or before is _PENDING_UPDATE:
+    """Return when an order took its place in the queue: when it was sent, or lost one by a modification."""
+    since, terms = record.order.created_at, record.order.terms
+    answered = {at for (before, _), (_, at) in pairwise(record.history) if before is _PENDING_UPDATE}
+    for status, at in record.history:
+        if status is _SUBMITTED:
             since = at
+    for at, revised in record.revisions:
+        if at in answered and not keeps_its_place(terms, revised):
+            since = at
+        terms = revised
     return since
+
+
+def keeps_its_place(before: Terms, after: Terms) -> bool:
+    """Whether an order with other terms keeps its place in the queue: it does if it only becomes smaller."""
+    same = before.limit_price == after.limit_price and before.trailing_offset == after.trailing_offset
+    moves = before.trailing_offset is None and before.trigger_price != after.trigger_price
+    return same and not moves and after.quantity <= before.quantity

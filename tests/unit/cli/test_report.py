@@ -38,6 +38,6 @@ def test_amounts_are_found_wherever_they_are() -> None:
 
     nested = Nested((PositionOutcome("BTC/USD", Decimal("0.50"), Decimal("7E+3")),))
     assert json.loads(as_json(nested)) == {
-        "positions": [{"instrument": "BTC/USD", "quantity": 0.5, "average_price": 7000, "position": ""}],
+        "positions": [{"instrument": "BTC/USD", "quantity": 0.5, "average_price": 7000}],
         "nothing": None,
     }

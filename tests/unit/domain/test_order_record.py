@@ -127,7 +127,7 @@ def test_an_order_that_has_traded_can_go_back_to_having_traded(
 def test_terms_are_the_intended_ones_until_the_venue_confirms_others(order_of: Callable[..., Order]) -> None:
     record = lived(order_of(quantity=Decimal(10)), S.SUBMITTED, S.ACCEPTED)
     assert record.terms == Terms(Decimal(10))
-    record.amend(Terms(Decimal(12), Decimal(99)))
+    record.amend(Terms(Decimal(12), Decimal(99)), 3)
     assert record.terms == Terms(Decimal(12), Decimal(99))
     assert record.leaves == 12
     assert record.order.quantity == 10
@@ -137,7 +137,7 @@ def test_an_order_that_was_made_larger_is_filled_when_all_of_it_has_traded(
     order_of: Callable[..., Order], fill_of: Callable[..., Fill]
 ) -> None:
     record = lived(order_of(quantity=Decimal(10)), S.SUBMITTED, S.ACCEPTED)
-    record.amend(Terms(Decimal(12)))
+    record.amend(Terms(Decimal(12)), 3)
     assert record.book(fill_of(quantity=Decimal(10))) is None
     assert (record.status, record.leaves) == (S.PARTIALLY_FILLED, Decimal(2))
     assert record.book(fill_of(quantity=Decimal(2))) is None
@@ -149,7 +149,7 @@ def test_an_order_that_was_made_smaller_than_it_has_traded_has_nothing_left(
 ) -> None:
     record = lived(order_of(quantity=Decimal(10)), S.SUBMITTED, S.ACCEPTED)
     record.book(fill_of(quantity=Decimal(4)))
-    record.amend(Terms(Decimal(3)))
+    record.amend(Terms(Decimal(3)), 3)
     assert record.leaves == 0
 
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_told_of_an_order_is_not_taken_on(order_of: Callable[...,
 def test_a_record_can_be_copied_whole(order_of: Callable[..., Order], fill_of: Callable[..., Fill]) -> None:
     record = lived(order_of(), S.SUBMITTED, S.ACCEPTED)
     record.carry("v1")
-    record.amend(Terms(Decimal(20)))
+    record.amend(Terms(Decimal(20)), 3)
     record.book(fill_of(quantity=Decimal(4)))
     copy = record.copy()
     record.book(fill_of(quantity=Decimal(6)))

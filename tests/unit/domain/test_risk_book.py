@@ -87,7 +87,7 @@ class Trading(RuleBasedStateMachine):
             terms = self.wanted.get(name)
             if terms is None or record.status not in {S.PENDING_UPDATE, S.UNKNOWN, *WORKING}:
                 return
-            record.amend(terms)
+            record.amend(terms, 0)
         states = path(record, kind)
         if terms is not None and not states:
             self._tell(name, terms)

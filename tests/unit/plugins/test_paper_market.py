@@ -243,6 +243,23 @@ async def test_a_modified_order_queues_again() -> None:
         assert fills(it) == exactly(("1", 1, 99))
 
 
+@pytest.mark.parametrize("quantity", [2, 0], ids=["smaller", "refused"])
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_modification_that_leaves_an_order_its_place_does_so_over_a_restart(
+    quantity: int, *, restarts: bool
+) -> None:
+    async with trading(match_on="trades", participation="1") as it:
+        first = await it.place(limit_order(BUY, 4, 100))
+        await it.hear(trade(101, 1))
+        second = await it.place(limit_order(BUY, 4, 100, number=2))
+        await it.hear(trade(101, 1, 1))
+        await it.amend(first.client_order_id, Terms(Decimal(quantity), Decimal(100)))
+        if restarts:
+            await it.bench.restart()
+        await it.hear(trade(99, 1, 2))
+        assert (it.filled(first), it.filled(second)) == (1, 0)
+
+
 # Latency
 
 
