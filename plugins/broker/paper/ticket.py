@@ -66,7 +66,7 @@ class Ticket:
     @classmethod
     def recalled(cls, record: OrderRecord, order: ApprovedOrder, delay: int, multiplier: Decimal) -> Self:
         """Return the ticket of an order as the journal has it; for callers that are `unrounded`."""
-        ticket = cls(order, in_line(record) + delay)
+        ticket = cls(order, in_line(record)[0] + delay)
         ticket.rework(record.terms)
         past = {status for status, _ in record.history}
         ticket.asleep = ticket.asleep and _TRIGGERED not in past
@@ -126,18 +126,21 @@ class Ticket:
         return level is None or (price <= level if self.is_buy else price >= level)
 
 
-def in_line(record: OrderRecord) -> int:
-    """Return when an order took its place in the queue: when it was sent, or lost one by a modification."""
-    since, terms = record.order.created_at, record.order.terms
+def in_line(record: OrderRecord) -> tuple[int, int]:
+    """Return an order's place in the queue: since when, and after how many modifications that lost it one.
+
+    What was modified at the instant at which others came stands behind those.
+    """
+    since, lost, terms = record.order.created_at, 0, record.order.terms
     answered = {at for (before, _), (_, at) in pairwise(record.history) if before is _PENDING_UPDATE}
     for status, at in record.history:
         if status is _SUBMITTED:
             since = at
     for at, revised in record.revisions:
         if at in answered and not keeps_its_place(terms, revised):
-            since = at
+            since, lost = at, lost + 1
         terms = revised
-    return since
+    return since, lost
 
 
 def keeps_its_place(before: Terms, after: Terms) -> bool:

@@ -257,7 +257,7 @@ async def test_a_modification_that_leaves_an_order_its_place_does_so_over_a_rest
         if restarts:
             await it.bench.restart()
         await it.hear(trade(99, 1, 2))
-        assert (it.filled(first), it.filled(second)) == (1, 0)
+        assert (it.filled(first), it.filled(second)) == (Decimal(1), Decimal(0))
 
 
 # Latency
