@@ -26,7 +26,7 @@ from actors.persistence.troubles import sentence
 from actors.persistence.units import Units
 from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
-from bus import SECOND, Accepted, Actor, Later, Time, every, on
+from bus import SECOND, Accepted, Actor, Later, Time, every, on, pause
 from lts.domain.billing import ChargesRecalled, RecallCharges
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
@@ -76,6 +76,8 @@ log = structlog.get_logger("persistence")
 MARKET = (BarOpened, Bar, Quote, Trade)
 LAST_WRITE = 8.0
 """Seconds in which what waits is written when the node stops."""
+LAST_BIRTH = 10.0
+"""Seconds in which whoever is born again from what is stored has asked, once everybody was let in."""
 LOOK = 0.1
 """Seconds after which somebody looks whether the database is slow."""
 MOST_WAITING = 50_000
@@ -233,7 +235,11 @@ class Persistence(Actor[Storage]):
 
     @on
     def settle(self, _: SystemReady) -> None:
-        """Answer from disk alone: all who are born again from what is stored have asked."""
+        """Answer from disk alone as soon as those have asked who are still being born again from it."""
+        self.background(self._settle())
+
+    async def _settle(self) -> None:
+        await pause(LAST_BIRTH)
         self.reader.started()
 
     @on

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import lts.domain
 from actors.journal import MemoryJournal
-from bus import Bus, DeadLetter, LiveDriver
+from bus import Bus, DeadLetter, LiveDriver, pause
 from bus.message import Event, Message, Request
 from lts.domain.fills import Fill
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders, RecallTradingStates
@@ -513,7 +513,9 @@ async def test_what_losses_are_measured_from_is_kept_a_scope_and_the_last_one_co
 
 
 @pytest.mark.requirement("INT-8.1")
-async def test_at_a_start_all_who_ask_are_answered_from_one_reading_until_there_is_news(node: Any) -> None:
+async def test_at_a_start_all_who_ask_are_answered_from_one_reading_until_there_is_news(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def recalled(*wanted: RecallOrders) -> tuple[int, list[tuple[OrderRecord, ...]]]:
         with listening(node) as statements:
             answers = [(await node.client.ask(each)).records for each in wanted]
@@ -530,7 +532,9 @@ async def test_at_a_start_all_who_ask_are_answered_from_one_reading_until_there_
     again, answers = await recalled(*wanted)
     assert again == read
     assert [[each.status for each in answer] for answer in answers] == 3 * [[S.INITIALIZED, S.SUBMITTED]]
+    monkeypatch.setattr("actors.persistence.actor.LAST_BIRTH", 0.01)
     node.keeper.settle(SystemReady())
+    await pause(0.05)
     assert (await recalled(*wanted))[0] > read
 
 
