@@ -75,7 +75,8 @@ class RiskGate(Actor[RiskPlan]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up the trading states, positions and reservations that the journal knows."""
         self.instruments = self.assignment.instruments
-        self.prices = Prices(self.instruments)
+        self.converts = bool(self.assignment.conversions)
+        self.prices = Prices(self.instruments, self.assignment.conversions)
         self.market = self.prices.last
         self.marks: dict[str, float] = {}
         self.guards = Guards(self.params, self.assignment)
@@ -256,6 +257,10 @@ class RiskGate(Actor[RiskPlan]):
         """Why an order cannot be judged by what its market says; empty if it can."""
         if objection := self.prices.objection(symbol):
             return objection
+        if self.converts and (
+            objection := self.prices.objection_to_rate(symbol, self._currency(order.portfolio))
+        ):
+            return objection
         stale = self.prices.stale
         return stale[symbol] if stale and symbol in stale and not exposure.reduces(order) else ""
 
@@ -277,7 +282,10 @@ class RiskGate(Actor[RiskPlan]):
     def _objection_of_guards(self, order: Order, exposure: Exposure, added: Decimal | None = None) -> str:
         """Why limits have something against an order, new or on other terms; empty if they have not."""
         now, portfolio, broker = self.clock.now(), order.portfolio, order.broker
-        proposal = Proposal(order, self.instruments[order.instrument], exposure, self.prices, now, added)
+        currency = self._currency(portfolio) if self.converts else ""
+        proposal = Proposal(
+            order, self.instruments[order.instrument], exposure, self.prices, now, added, currency
+        )
         if self.book.matching is not None and self.guards.prevents_self_match(portfolio, broker):
             matched = self.book.matching.objection(self.book.owner(portfolio), proposal)
             if matched:
@@ -288,6 +296,10 @@ class RiskGate(Actor[RiskPlan]):
         if objection.latches:
             self._breach(objection.guard, objection.reason)
         return objection.reason
+
+    def _currency(self, portfolio: str) -> str:
+        """What a portfolio is kept in; empty if it is not known."""
+        return self.assignment.currencies.get(portfolio, "")
 
     def _alarm(self, portfolio: str, broker: str, name: str, status: OrderStatus, said: str) -> None:
         """Call somebody to an order that lives on where nothing was open any more, and cancel it."""

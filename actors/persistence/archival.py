@@ -25,6 +25,7 @@ from actors.persistence.entry import (
     LEDGER,
     ORDERS,
     POSITIONS,
+    RATES,
     TERMS,
     booking_id,
     position_of,
@@ -51,7 +52,8 @@ AT_ONCE = 250
 
 SNAPSHOTS = Form(BalanceSnapshotRow)
 OF_ORDERS = (TERMS, EVENTS, FILLS, CONDITIONS, ORDERS)
-ARCHIVED = {form.name for form in (*OF_ORDERS, LEDGER)}
+BOOKED = (LEDGER, RATES)
+ARCHIVED = {form.name for form in (*OF_ORDERS, *BOOKED)}
 """The tables that an archive has rows of."""
 _ORDERS, _EVENTS, _FILLS, _LEDGER = ORDERS.table, EVENTS.table, FILLS.table, LEDGER.table
 _POSITIONS, _SNAPSHOTS = POSITIONS.table, SNAPSHOTS.table
@@ -82,6 +84,7 @@ class Step(msgspec.Struct, frozen=True):
     portfolio: str
     currency: str
     instrument: str
+    priced_in: str
     broker: str
     orders: tuple[str, ...]
 
@@ -102,7 +105,10 @@ class Plan(msgspec.Struct, frozen=True):
     def choice(self) -> Mapping[str, Callable[[Any], bool]]:
         """The rows that go, by table."""
         of_order = dict.fromkeys((form.name for form in OF_ORDERS), self._is_of_order)
-        return of_order | {LEDGER.name: lambda row: (row.portfolio_id, row.booking) in self.bookings}
+        return of_order | {form.name: self._is_of_booking for form in BOOKED}
+
+    def _is_of_booking(self, row: Any) -> bool:
+        return (row.portfolio_id, row.booking) in self.bookings
 
     def _is_of_order(self, row: Any) -> bool:
         return row.client_order_id in self.orders
@@ -155,13 +161,13 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
     gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
     fills = _as_booked(gone[EVENTS], gone[FILLS], step)
     bookings = [step.booking, *(booking_id(fill.uid) for fill in fills)]
-    gone[LEDGER] = await _rows(
-        connection, _LEDGER.c.booking, bookings, _LEDGER.c.portfolio_id == portfolio_id
-    )
+    for form in BOOKED:
+        booked = form.table.c
+        gone[form] = await _rows(connection, booked.booking, bookings, booked.portfolio_id == portfolio_id)
     before = await _snapshot(connection, portfolio_id, step.instrument)
     position = _fold(await _begin(connection, step, before), fills)
     after = _snapshot_row(step, position, before, gone)
-    lines = posting_rows(portfolio_id, step.booking, _moved(position, step.currency), after["at"])
+    lines = posting_rows(portfolio_id, step.booking, _moved(position, step, gone[LEDGER]), after["at"])
     if _differ(gone[LEDGER], lines):
         raise Impossible(f"the ledger of {step.portfolio} is not what its fills in {step.instrument} moved")
 
@@ -171,6 +177,8 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
             pages[form].delete(row._asdict(), work)
     for line in lines:
         pages[LEDGER].insert(line, work)
+    if rate := _last_rate(gone[RATES], [booking_id(fill.uid) for fill in fills] or [step.booking]):
+        pages[RATES].insert({"portfolio_id": portfolio_id, "booking": step.booking, "rate": rate}, work)
     if before is None:
         pages[SNAPSHOTS].insert(after, work)
     else:
@@ -180,8 +188,13 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
 
 
 async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step]:
-    assets = select(*_PORTFOLIOS.c["id", "name", "currency"], _ORDERS.c.instrument).distinct()
+    assets = select(
+        *_PORTFOLIOS.c["id", "name", "currency"],
+        _ORDERS.c.instrument,
+        _INSTRUMENTS.c.currency.label("priced_in"),
+    ).distinct()
     assets = assets.join_from(_PORTFOLIOS, _ORDERS, _ORDERS.c.portfolio_id == _PORTFOLIOS.c.id)
+    assets = assets.join(_INSTRUMENTS, _INSTRUMENTS.c.symbol == _ORDERS.c.instrument)
     for asset in (await connection.execute(assets)).all():
         portfolio_id, instrument = asset.id, asset.instrument
         snapshot = await _snapshot(connection, portfolio_id, instrument)
@@ -190,7 +203,8 @@ async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step
         limit = await _limit(connection, portfolio_id, instrument)
         for group in _grouped(parts(lives, before, broker, limit)):
             orders = tuple(life.id for life in group)
-            yield Step(portfolio_id, asset.name, asset.currency, instrument, group[0].broker, orders)
+            currencies = (asset.currency, instrument, asset.priced_in)
+            yield Step(portfolio_id, asset.name, *currencies, group[0].broker, orders)
 
 
 def _grouped(found: Iterable[Sequence[Life]]) -> Iterator[Sequence[Life]]:
@@ -292,8 +306,18 @@ def _fold(position: Position, fills: Iterable[Fill]) -> Position:
 
 
 @unrounded
-def _moved(position: Position, currency: str) -> tuple[Posting, ...]:
-    return brought_forward(position, currency)
+def _moved(position: Position, step: Step, lines: Iterable[Any]) -> tuple[Posting, ...]:
+    """Return what all archived fills moved: what they converted is what their bookings say."""
+    converted: Decimal | None = None
+    if step.priced_in != step.currency:
+        converted = sum((line.amount for line in lines if line.account == "cash"), ZERO)
+    return brought_forward(position, step.priced_in, step.currency, converted)
+
+
+def _last_rate(rates: Iterable[Any], bookings: Sequence[str]) -> Decimal | None:
+    """Return the rate of the last of some bookings; None if none was converted."""
+    known = {row.booking: row.rate for row in rates}
+    return known.get(bookings[-1])
 
 
 @unrounded

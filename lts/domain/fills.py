@@ -22,6 +22,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee: Decimal
     currency: str
     at: int
+    rate: Decimal = ONE
+    """What one unit of this currency was in the portfolio's when it was booked."""
 
     @property
     def uid(self) -> tuple[str, str, str]:

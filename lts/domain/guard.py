@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from lts.config.schema import Limits
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.credit import Credit
 from lts.domain.fills import Fill
 from lts.domain.losses import Losses
@@ -34,7 +35,15 @@ class Guard:
         "totals",
     )
 
-    def __init__(self, scope: str, limits: Limits, capital: Decimal, day: TradingDay) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - whose limits, and by what they are measured
+        self,
+        scope: str,
+        limits: Limits,
+        capital: Decimal,
+        day: TradingDay,
+        currency: str = "",
+        conversions: Conversions = NO_CONVERSIONS,
+    ) -> None:
         self.scope = scope
         self.limits = limits
         self.breached = False
@@ -50,6 +59,8 @@ class Guard:
                 None if drawdown is None else float(drawdown),
                 None if daily is None else float(daily),
                 day,
+                currency,
+                conversions,
             )
         self.repetition: Repetition | None = None
         if limits.max_repeated_executions is not None:

@@ -98,16 +98,22 @@ class Guards:
             guard.trade(fill, instrument, now)
 
     def carry(self, exposure: Exposure, units: float, paid: float) -> None:
-        """Take note that something is held that no fill tells of: so many units, for so much money."""
+        """Take note that something is held that no fill tells of: so many units, for so much money.
+
+        The money is in the portfolio's currency.
+        """
+        instrument = self._register.instruments.get(exposure.instrument)
+        if instrument is None:
+            return
         for guard in self.of(exposure.portfolio, exposure.broker):
             if guard.losses is not None:
-                guard.losses.carry(exposure.instrument, units, paid)
+                guard.losses.carry(instrument, units, paid)
 
     def charge(self, charged: FinancingCharged) -> None:
         """Take note of what holding something over night has cost, or brought."""
         for guard in self.of(charged.portfolio, charged.broker):
             if guard.losses is not None:
-                guard.losses.pay(float(charged.amount))
+                guard.losses.pay(float(charged.amount) * float(charged.rate))
 
     def release(self, order: Order) -> None:
         """Take note that an order is over."""
@@ -153,21 +159,36 @@ class Guards:
             limits = self._plan.of_portfolio(portfolio) if portfolio != scope else self._named.get(scope)
             none = limits is None or limits == Limits()
             self._by_scope[scope] = (
-                None if limits is None or none else Guard(scope, limits, self._capital(scope), self._day)
+                None
+                if limits is None or none
+                else Guard(
+                    scope,
+                    limits,
+                    self._capital(scope),
+                    self._day,
+                    self._currency(scope),
+                    self._register.conversions,
+                )
             )
         return self._by_scope[scope]
 
     def _capital(self, scope: str) -> Decimal:
         """Return what the portfolios of a scope began with; an account counts those that trade through it."""
+        within = self._within(scope)
+        return sum((capital for name, capital in self._register.capital.items() if name in within), ZERO)
+
+    def _currency(self, scope: str) -> str:
+        """Return what the portfolios of a scope are kept in, which is one where money is limited."""
+        return next(iter(self._register.currencies.get(name, "") for name in self._within(scope)), "")
+
+    def _within(self, scope: str) -> list[str]:
+        """Return the portfolios of a scope."""
         register = self._register
         brokers = {
             portfolio: broker for (broker, _), names in register.traders.items() for portfolio in names
         }
-        return sum(
-            (
-                capital
-                for portfolio, capital in register.capital.items()
-                if scope in register.scopes_of(portfolio, brokers.get(portfolio, ""))
-            ),
-            ZERO,
-        )
+        return [
+            portfolio
+            for portfolio in register.capital
+            if scope in register.scopes_of(portfolio, brokers.get(portfolio, ""))
+        ]

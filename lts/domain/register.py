@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.market import Instrument
 from lts.domain.orders import Order
 
@@ -21,6 +22,9 @@ class Register(msgspec.Struct, frozen=True):
     """The portfolios that trade an instrument through a broker, by broker and symbol."""
     capital: Mapping[str, Decimal] = {}
     """What each portfolio began with."""
+    currencies: Mapping[str, str] = {}
+    """What each portfolio is kept in; one that is not here has the currency of what it trades."""
+    conversions: Conversions = NO_CONVERSIONS
 
     def scopes(self, order: Order) -> tuple[str, ...]:
         """Return every scope of trading that an order is in."""
@@ -32,6 +36,11 @@ class Register(msgspec.Struct, frozen=True):
         if owner := self.owners.get(portfolio):
             return (SYSTEM, f"user:{owner}", *own)
         return (SYSTEM, *own)
+
+    def currency_of(self, portfolio: str, instrument: str) -> str:
+        """Return what a portfolio is kept in that trades an instrument."""
+        own = self.currencies.get(portfolio)
+        return self.instruments[instrument].currency if own is None else own
 
     @property
     def all_scopes(self) -> tuple[str, ...]:

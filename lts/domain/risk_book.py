@@ -7,7 +7,7 @@ from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.guards import Guards
 from lts.domain.journal import OrdersRecalled
-from lts.domain.money import unrounded
+from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderFilled
 from lts.domain.order_status import CLOSED
 from lts.domain.orders import Order
@@ -53,6 +53,8 @@ class RiskBook:
             exposure = self.exposure(held.portfolio, snapshot.broker, held.instrument)
             exposure.hold(held.quantity)
             paid = float(held.cost - held.realised + held.fees)
+            if snapshot.converted is not None:
+                paid = -float(snapshot.converted)
             self._guards.carry(exposure, float(held.quantity * held.multiplier), paid)
         fills: list[Fill] = []
         for record in recalled.records:
@@ -112,13 +114,14 @@ class RiskBook:
 
     @unrounded
     def adjust(self, adjusted: PositionAdjusted) -> None:
-        """Hold what an operator approved to be held."""
+        """Hold what an operator approved to be held; what has no rate yet is taken to have cost nothing."""
         if adjusted.uid in self._taken_up:
             return
         exposure = self.exposure(adjusted.portfolio, adjusted.broker, adjusted.instrument)
         exposure.hold(adjusted.quantity)
         units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
-        self._guards.carry(exposure, float(units), float(units * adjusted.price))
+        rate = self._prices.rate(adjusted.instrument, self._currency(adjusted.portfolio))
+        self._guards.carry(exposure, float(units), float(units * adjusted.price * (rate or ZERO)))
 
     def charge(self, charged: FinancingCharged) -> None:
         """Count what was charged or credited for what was held over night."""
@@ -137,6 +140,11 @@ class RiskBook:
         """Return whose a portfolio is; its own if nobody is known."""
         return self._register.owners.get(portfolio, portfolio)
 
+    def _currency(self, portfolio: str) -> str:
+        """What a portfolio is kept in; empty where nothing is converted."""
+        register = self._register
+        return register.currencies.get(portfolio, "") if register.conversions else ""
+
     def _hold(self, fill: Fill, now: int, exposure: Exposure | None = None) -> None:
         exposure = exposure or self.exposure(fill.portfolio, fill.broker, fill.instrument)
         exposure.hold(fill.side.signed(fill.quantity))
@@ -149,7 +157,9 @@ class RiskBook:
         if self.matching is not None:
             self.matching.add(self.owner(order.portfolio), reservation)
         if self._guards.any:
-            self._guards.commit(reservation, self._prices.value_at(order), now)
+            self._guards.commit(
+                reservation, self._prices.value_at(order, self._currency(order.portfolio)), now
+            )
 
     def _release(self, reservation: Reservation) -> None:
         order = reservation.order

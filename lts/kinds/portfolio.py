@@ -12,11 +12,12 @@ from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.bracket import Bracket, Brackets, split
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.market import Bar, Instrument, RecentBars
-from lts.domain.money import UNROUNDED, ZERO, exact, plain
+from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
 from lts.domain.order_flow import (
     CancelOrder,
     GetOrdersUnderWay,
@@ -56,6 +57,13 @@ class PortfolioAssignment:
     """The broker of each instrument."""
     protection: Mapping[str, ProtectionPlan] = field(default_factory=dict)
     """What protects positions in an instrument, for those that are to be protected."""
+    conversions: Conversions = NO_CONVERSIONS
+    """How the currencies of instruments are converted into the portfolio's."""
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """The instruments of which it has to hear: those that it trades, and those whose prices are rates."""
+        return self.conversions.symbols.union(self.instruments)
 
 
 class AllBooked(Event):
@@ -93,7 +101,7 @@ class Portfolio(Plugin[P], Generic[P]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
         kept: PortfolioAssignment = self.assignment
-        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
+        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values(), kept.conversions)
         recalled = await self.ask(RecallDeposits(kept.portfolio))
         for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
             self.book.deposit(deposit.amount, deposit.at, deposit.reference)
@@ -101,11 +109,14 @@ class Portfolio(Plugin[P], Generic[P]):
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
         self.sequences = dict.fromkeys(kept.instruments, 0)
         for snapshot in journal.snapshots:
-            self.book.bring_forward(snapshot.position, snapshot.at)
+            self.book.bring_forward(snapshot.position, snapshot.at, snapshot.converted)
             self.sequences[snapshot.position.instrument] += snapshot.orders
         for charged in journal.financing:
             self.book.charge(charged)
         self.valuation = Valuation(self.book)
+        for snapshot in journal.snapshots:
+            if currency := self.book.foreign.get(snapshot.position.instrument):
+                self.valuation.begin_with(self.book.first_mark(currency, snapshot.rate))
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
         self.leaves: dict[str, dict[str, Decimal]] = {symbol: {} for symbol in kept.instruments}
@@ -129,6 +140,17 @@ class Portfolio(Plugin[P], Generic[P]):
     def marks(self) -> dict[str, float]:
         """The last close of each instrument."""
         return self.valuation.marks
+
+    def cost_of_one(self, instrument: Instrument) -> Decimal | None:
+        """Return what one of an instrument is worth in the portfolio's currency, at the last closes.
+
+        A contract counts with its multiplier; None where there is no price yet, or no rate.
+        """
+        close = self.marks.get(instrument.symbol)
+        if close is None:
+            return None
+        rate = self.book.rate(instrument.symbol, self.marks)
+        return EXACT.multiply(EXACT.multiply(instrument.price(close), instrument.multiplier), rate) or None
 
     @abstractmethod
     def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal | None:
@@ -235,9 +257,9 @@ class Portfolio(Plugin[P], Generic[P]):
             capital=book.capital,
             cash=book.cash,
             equity=book.equity(self.marks),
-            fees=book.fees,
-            financing=book.financing,
-            realised=book.realised,
+            fees=book.fees_at(self.marks),
+            financing=book.financing_at(self.marks),
+            realised=book.realised_at(self.marks),
             positions=tuple(book.positions.values()),
             curve=self.valuation.curve,
         )
@@ -283,10 +305,10 @@ class Portfolio(Plugin[P], Generic[P]):
 
     async def _recall_marks(self) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
-        for symbol, position in self.book.positions.items():
-            if position.quantity:
-                with suppress(AskError):
-                    self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
+        held = (symbol for symbol, position in self.book.positions.items() if position.quantity)
+        for symbol in dict.fromkeys((*held, *sorted(self.assignment.conversions.symbols))):
+            with suppress(AskError):
+                self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
     def _pursue(self, signal: SignalRaised) -> None:
         """Propose the order that leads from what is held, and what is under way, to the signal's target."""
@@ -393,5 +415,5 @@ class Portfolio(Plugin[P], Generic[P]):
     def _book(self, fill: Fill) -> bool:
         booked = self.book.book(fill)
         if booked:
-            self.valuation.turn(fill.instrument, fill.price)
+            self.valuation.turn(fill.instrument, fill.price, fill.rate)
         return booked

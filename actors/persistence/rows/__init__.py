@@ -9,7 +9,7 @@ from actors.persistence.rows.feed import FeedProgressRow
 from actors.persistence.rows.fill import FillRow
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
-from actors.persistence.rows.ledger import FinancingChargeRow, LedgerEntryRow
+from actors.persistence.rows.ledger import ConversionRateRow, FinancingChargeRow, LedgerEntryRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
@@ -30,6 +30,7 @@ __all__ = [
     "AuditSealRow",
     "BalanceSnapshotRow",
     "BillingRecordRow",
+    "ConversionRateRow",
     "DataKeyRow",
     "Exempt",
     "FeedProgressRow",

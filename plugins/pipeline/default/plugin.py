@@ -77,6 +77,16 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     async def start_portfolio(self) -> None:
         """Start the allocator: it keeps the money and sizes the orders."""
         plan, assignment = self.plan, self.assignment
+        kept = PortfolioAssignment(
+            plan.name,
+            plan.owner,
+            plan.currency,
+            plan.cash,
+            assignment.instruments,
+            {asset.instrument: asset.broker for asset in plan.assets},
+            {asset.instrument: asset.protection for asset in plan.assets if asset.protection},
+            assignment.conversions,
+        )
         await self.start(
             StartPlugin(
                 kind="portfolio",
@@ -84,16 +94,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                 actor=f"portfolio/{plan.name}",
                 params=plan.params,
                 where=f"{assignment.where}: {plan.place}, params",
-                assignment=PortfolioAssignment(
-                    plan.name,
-                    plan.owner,
-                    plan.currency,
-                    plan.cash,
-                    assignment.instruments,
-                    {asset.instrument: asset.broker for asset in plan.assets},
-                    {asset.instrument: asset.protection for asset in plan.assets if asset.protection},
-                ),
-                scope={"portfolio": plan.name, "instrument": frozenset(assignment.instruments)},
+                assignment=kept,
+                scope={"portfolio": plan.name, "instrument": kept.heard},
             )
         )
 

@@ -57,6 +57,7 @@ ADJUSTMENT = {
 FINANCING = {
     "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "amount": ONE, "currency": "USD", "at": 1,
 }  # fmt: skip
+RATE = {"portfolio_id": 1, "rate": ONE}
 LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
@@ -113,6 +114,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         ADJUSTMENT | {"reference": "a", "seq": 3},
         ADJUSTMENT | {"reference": "b", "seq": 4},
     ),
+    "conversion_rates": (RATE | {"booking": "a"}, RATE | {"booking": "b"}),
     "financing_charges": (FINANCING | {"charge_id": "a"}, FINANCING | {"charge_id": "b"}),
     "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
     "node_lease": (LEASE | {"name": "node"}, LEASE | {"name": "other"}),
@@ -160,6 +162,7 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_order_conditions_trailing_offset": [{"trailing_offset": Decimal(-1)}],
     "ck_order_terms_quantity": [{"quantity": Decimal(0)}],
     "ck_position_adjustments_seq": [{"seq": 0}],
+    "ck_conversion_rates_rate": [{"rate": Decimal(0)}, {"rate": Decimal("-1.1")}],
     "ck_node_lease_epoch": [{"epoch": 0}],
     "ck_fills_side": [{"side": "hold"}],
     "ck_fills_quantity": [{"quantity": Decimal(0)}],
