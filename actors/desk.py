@@ -1,6 +1,8 @@
 """The desk: owns each order's life, from the approved intent to its end."""
 
+from collections import deque
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 
 from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
 from lts.domain.account import Account
@@ -8,6 +10,8 @@ from lts.domain.contingency import Contingencies
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged, FinancingReport, divided
 from lts.domain.journal import RecallOrders, RecallTradingStates
+from lts.domain.market import Bar, History, Quote, RecentBars, Trade
+from lts.domain.money import ONE
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -32,8 +36,9 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import PENDING, OrderStatus
-from lts.domain.orders import ApprovedOrder
+from lts.domain.orders import ApprovedOrder, Order
 from lts.domain.plugins import SystemReady
+from lts.domain.prices import price_of
 from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
@@ -66,6 +71,10 @@ _SILENT = frozenset({AccountState.CONNECTING, AccountState.LOST})
 
 _ASK_AGAIN_S, _SELDOM_S = 0.5, 2.0
 """Seconds after which an order is asked after: at first, and at most where somebody answers."""
+
+
+_NO_RATE = "it waited for a rate when the desk ended"
+_Told = ExecutionReport | FinancingReport | TransactionsSeen | VenueReported
 
 
 class AskAgain(Event):
@@ -106,6 +115,7 @@ class Desk(Actor[None]):
         QueryOrder,
         RecallOrders,
         RecallTradingStates,
+        RecentBars,
     )
 
     assignment: Register
@@ -119,6 +129,11 @@ class Desk(Actor[None]):
         """Of the venues elsewhere; one that is here has nothing to be held against."""
         self.snapshots = recalled.snapshots
         self.adjustments = [*recalled.adjustments]
+        self.converts = bool(self.assignment.conversions)
+        self.prices: dict[str, float] = {}
+        """The last price of each instrument whose price is a rate."""
+        self.waiting: dict[str, deque[_Told]] = {}
+        """What brokers say, from a booking on that waits for a rate."""
         self.charged = {each.uid for each in recalled.financing}
         self.unwanted: set[str] = set()
         """Orders to be cancelled as soon as their venue can be asked to."""
@@ -139,7 +154,12 @@ class Desk(Actor[None]):
         self.halted = {each.scope for each in states.states if each.state is TradingState.HALTED}
         for record in self.records.values():
             self._take_up(record)
-        yield
+        try:
+            yield
+        finally:
+            for said in self.waiting.values():
+                for each in said:
+                    self.give_up(each, _NO_RATE)
 
     # From the intent to the wire
 
@@ -194,6 +214,8 @@ class Desk(Actor[None]):
     @on
     def report(self, report: ExecutionReport) -> None:
         """Move an order by what its venue says of it."""
+        if self.converts and self._waits(report):
+            return
         record = self.records.get(report.client_order_id)
         if record is None or record.order.broker != report.broker:
             self._alarm("", report.client_order_id, f"{report.broker} was not given this order", report)
@@ -215,6 +237,8 @@ class Desk(Actor[None]):
     @on
     def charge(self, report: FinancingReport) -> None:
         """Charge, or credit, whoever held what a venue speaks of: each charge once."""
+        if self.converts and self._waits(report):
+            return
         traders = self.assignment.traders.get((report.broker, report.instrument), ())
         if objection := _objection_to_charge(report, traders, self.assignment):
             self.log.error("financing is not booked", broker=report.broker, id=report.id, reason=objection)
@@ -227,7 +251,14 @@ class Desk(Actor[None]):
             shares = divided(report.amount, held)
         for portfolio, amount in shares.items():
             charged = FinancingCharged(
-                portfolio, report.broker, report.instrument, amount, report.currency, report.id, report.at
+                portfolio,
+                report.broker,
+                report.instrument,
+                amount,
+                report.currency,
+                report.id,
+                report.at,
+                self._rate(report.currency, portfolio, report.instrument) or ONE,
             )
             if amount and charged.uid not in self.charged:
                 self.charged.add(charged.uid)
@@ -236,11 +267,15 @@ class Desk(Actor[None]):
     @on
     def move_on(self, seen: TransactionsSeen) -> None:
         """Have the journal remember how far a venue's transactions are taken in, after what they led to."""
+        if self.converts and self._waits(seen):
+            return
         self.publish(CursorMoved(seen.broker, seen.cursor, seen.at))
 
     @on
     def reconcile(self, reported: VenueReported) -> None:
         """Hold what a venue has against what is known here; ask after what cannot be explained."""
+        if self.converts and self._waits(reported):
+            return
         account = self._account(reported.broker)
         was_lost = account.state in _SILENT
         if account.reconcile(reported, self.records):
@@ -280,6 +315,26 @@ class Desk(Actor[None]):
         return AccountsReported(
             tuple(AccountStateChanged(a.broker, a.state, a.reason, now) for a in self.accounts.values())
         )
+
+    # What currencies are worth
+
+    @on
+    def heed_price(self, news: Bar | Quote | Trade) -> None:
+        """Remember a rate, and go on with what has waited for it."""
+        self.prices[news.instrument] = price_of(news)
+        for broker in tuple(self.waiting):
+            said = self.waiting.pop(broker)
+            while said and broker not in self.waiting:
+                self._hear(said.popleft())
+            if said:
+                self.waiting[broker] += said
+
+    @on
+    def recall_price(self, history: History) -> None:
+        """Take the last close that a feed remembers for a rate, until there is news."""
+        for bar in history.bars:
+            if bar.instrument not in self.prices:
+                self.heed_price(bar)
 
     # What others command
 
@@ -353,6 +408,8 @@ class Desk(Actor[None]):
     @on
     def begin(self, _: SystemReady) -> None:
         """Repeat the cancels of which no end is known: a venue that has had them does nothing."""
+        for symbol in sorted(self.assignment.conversions.symbols - self.prices.keys()):
+            self.send(RecentBars(symbol, 1))
         for record in tuple(self.records.values()):
             if record.status is _PENDING_CANCEL:
                 self.send(WithdrawOrder(record.order.broker, record.order.client_order_id))
@@ -389,19 +446,63 @@ class Desk(Actor[None]):
     @on
     def try_again(self, dead: DeadLetter) -> None:
         """Take up once more, after a failure of its own, what nobody says a second time."""
-        if not dead.failed or dead.actor != self.name:
+        if dead.actor != self.name or not (dead.failed or dead.reason == _NO_RATE):
             return
         match dead.message:
-            case ExecutionReport():
-                self.report(dead.message)
+            case ExecutionReport() | FinancingReport():
+                self._hear(dead.message)
+            case TransactionsSeen() | VenueReported() if not dead.failed:
+                self._hear(dead.message)
             case OrderApproved(order=order) if order.client_order_id not in self.records:
                 self.journal(dead.message)
             case ModificationApproved():
                 self.amend(dead.message)
-            case FinancingReport():
-                self.charge(dead.message)
 
     # How it is done
+
+    def _waits(self, told: _Told) -> bool:
+        """Keep what a broker says, if it cannot be booked before a rate is known, and all that follows."""
+        if told.broker in self.waiting:
+            self.waiting[told.broker].append(told)
+            return True
+        if not self._lacks_a_rate(told):
+            return False
+        self.log.warning("a rate is waited for", broker=told.broker)
+        self.waiting[told.broker] = deque((told,))
+        return True
+
+    def _lacks_a_rate(self, told: _Told) -> bool:
+        if isinstance(told, ExecutionReport) and told.kind is _FILLED and told.rate is None:
+            record = self.records.get(told.client_order_id)
+            return record is not None and self._rate_of(record.order) is None
+        if isinstance(told, FinancingReport) and told.instrument in self.assignment.instruments:
+            traders = self.assignment.traders.get((told.broker, told.instrument), ())
+            charged = (told.portfolio,) if told.portfolio else traders
+            unknown = (each for each in charged if not self._rate(told.currency, each, told.instrument))
+            return any(_leads_to(self.assignment, told, each) for each in unknown)
+        return False
+
+    def _hear(self, told: _Told) -> None:
+        match told:
+            case ExecutionReport():
+                self.report(told)
+            case FinancingReport():
+                self.charge(told)
+            case TransactionsSeen():
+                self.move_on(told)
+            case VenueReported():
+                self.reconcile(told)
+
+    def _rate_of(self, order: Order, stated: Decimal | None = None) -> Decimal | None:
+        """Return what a unit of the currency of what an order trades is in its portfolio's."""
+        currency = self.assignment.instruments[order.instrument].currency
+        if stated is not None and currency != self.assignment.currency_of(order.portfolio, order.instrument):
+            return stated
+        return self._rate(currency, order.portfolio, order.instrument)
+
+    def _rate(self, currency: str, portfolio: str, instrument: str) -> Decimal | None:
+        home = self.assignment.currency_of(portfolio, instrument)
+        return self.assignment.conversions.rate(currency, home, self.prices)
 
     def _take_up(self, record: OrderRecord) -> None:
         """Go on with an order where a process before this one has left it."""
@@ -622,7 +723,8 @@ class Desk(Actor[None]):
             report.fee,
             self.assignment.instruments[order.instrument].currency,
             report.at,
-            position=order.position,
+            order.position,
+            self._rate_of(order, report.rate) or ONE if self.converts else ONE,
         )
         if known is not None:
             taken = f"fill {report.exec_id} is one of {known.order.client_order_id}"
@@ -672,9 +774,17 @@ def _objection_to_charge(report: FinancingReport, traders: tuple[str, ...], regi
         return f"nobody here trades {report.instrument} through {report.broker}"
     if report.portfolio and report.portfolio not in traders:
         return f"{report.portfolio} does not trade {report.instrument} through {report.broker}"
-    if report.currency != instrument.currency:
-        return f"{report.instrument} is in {instrument.currency}, and its financing in {report.currency}"
+    for portfolio in (report.portfolio,) if report.portfolio else traders:
+        if not _leads_to(register, report, portfolio):
+            home = register.currency_of(portfolio, report.instrument)
+            return f"{portfolio} is in {home}, and nothing converts financing in {report.currency}"
     return ""
+
+
+def _leads_to(register: Register, report: FinancingReport, portfolio: str) -> bool:
+    """Whether what a venue charges is in a portfolio's currency, or can be converted into that."""
+    home = register.currency_of(portfolio, report.instrument)
+    return report.currency == home or register.conversions.way(report.currency, home) is not None
 
 
 def _sane(report: ExecutionReport) -> bool:
@@ -682,4 +792,5 @@ def _sane(report: ExecutionReport) -> bool:
     price, quantity = report.price, report.quantity
     if price is None or quantity is None:
         return False
-    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0
+    rate = report.rate is None or (report.rate.is_finite() and report.rate > 0)
+    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0 and rate

@@ -78,7 +78,8 @@ class RiskGate(Actor[RiskPlan]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up the trading states, positions and reservations that the journal knows."""
         self.instruments, self.hedging = self.assignment.instruments, self.assignment.hedging
-        self.prices = Prices(self.instruments)
+        self.converts = bool(self.assignment.conversions)
+        self.prices = Prices(self.instruments, self.assignment.conversions)
         self.market = self.prices.last
         self.marks: dict[str, float] = {}
         self.guards = Guards(self.params, self.assignment)
@@ -274,6 +275,10 @@ class RiskGate(Actor[RiskPlan]):
         """Why an order cannot be judged by what its market says; empty if it can."""
         if objection := self.prices.objection(symbol):
             return objection
+        if self.converts:
+            currency = self.assignment.converted_into(order.portfolio)
+            if objection := self.prices.objection_to_rate(symbol, currency):
+                return objection
         stale = self.prices.stale
         return stale[symbol] if stale and symbol in stale and not exposure.reduces(order) else ""
 
@@ -297,7 +302,10 @@ class RiskGate(Actor[RiskPlan]):
     def _objection_of_guards(self, order: Order, exposure: Exposure, added: Decimal | None = None) -> str:
         """Why limits have something against an order, new or on other terms; empty if they have not."""
         now, portfolio, broker = self.clock.now(), order.portfolio, order.broker
-        proposal = Proposal(order, self.instruments[order.instrument], exposure, self.prices, now, added)
+        currency = self.assignment.converted_into(portfolio) if self.converts else ""
+        proposal = Proposal(
+            order, self.instruments[order.instrument], exposure, self.prices, now, added, currency
+        )
         if self.book.matching is not None and self.guards.prevents_self_match(portfolio, broker):
             matched = self.book.matching.objection(self.book.owner(portfolio), proposal)
             if matched:

@@ -24,6 +24,7 @@ from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
 from lts.config.schema import FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
+from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
 from lts.domain.legs import legs
@@ -268,7 +269,8 @@ class System:
             TradingDay(plan.risk.day_begins)
         except ValueError as error:
             raise Refused(f"{plan.file}: risk.day_begins: {error}") from None
-        self._spawn(Desk, None, "desk", assignment=register)
+        rates = {"instrument": register.conversions.symbols}
+        self._spawn(Desk, None, "desk", assignment=register, scope=rates)
         self._spawn(KillSwitch, None, "kill-switch", assignment=register)
         self._spawn(RiskGate, plan.risk, "risk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
@@ -297,7 +299,7 @@ class System:
                 actor="core",
                 params={},
                 where=f"{plan.file}: node.core",
-                assignment=CoreAssignment(plan, _instruments(plan)),
+                assignment=CoreAssignment(plan, _instruments(plan), _conversions(plan)),
             )
         )
         if isinstance(answer, PluginRefused):
@@ -334,6 +336,21 @@ def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
     }
 
 
+def _conversions(plan: SystemPlan) -> Conversions:
+    """How the plan says that currencies are converted."""
+    priced_in = {each.symbol: each.currency for each in plan.instruments}
+    return Conversions(
+        Conversion(
+            each.source,
+            each.target,
+            each.rate,
+            each.instrument or "",
+            each.instrument is not None and priced_in[each.instrument] == each.source,
+        )
+        for each in plan.conversions
+    )
+
+
 def _register(plan: SystemPlan) -> Register:
     """What the residents have to know of the plan."""
     traders: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -348,6 +365,8 @@ def _register(plan: SystemPlan) -> Register:
         traders,
         {each.name: each.cash for each in plan.portfolios},
         frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
+        {each.name: each.currency for each in plan.portfolios},
+        _conversions(plan),
     )
 
 

@@ -26,6 +26,7 @@ from actors.persistence.entry import (
     LEDGER,
     ORDERS,
     POSITIONS,
+    RATES,
     TERMS,
     booking_id,
     position_of,
@@ -52,7 +53,8 @@ AT_ONCE = 250
 
 SNAPSHOTS, HEDGED_SNAPSHOTS = Form(BalanceSnapshotRow), Form(HedgedSnapshotRow)
 OF_ORDERS = (TERMS, EVENTS, FILLS, CONDITIONS, ORDERS)
-ARCHIVED = {form.name for form in (*OF_ORDERS, LEDGER)}
+BOOKED = (LEDGER, RATES)
+ARCHIVED = {form.name for form in (*OF_ORDERS, *BOOKED)}
 """The tables that an archive has rows of."""
 _ORDERS, _EVENTS, _FILLS, _LEDGER = ORDERS.table, EVENTS.table, FILLS.table, LEDGER.table
 _POSITIONS, _SNAPSHOTS = POSITIONS.table, SNAPSHOTS.table
@@ -84,6 +86,7 @@ class Step(msgspec.Struct, frozen=True):
     portfolio: str
     currency: str
     instrument: str
+    priced_in: str
     broker: str
     orders: tuple[str, ...]
 
@@ -99,7 +102,10 @@ class Plan(msgspec.Struct, frozen=True):
     def choice(self) -> Mapping[str, Callable[[Any], bool]]:
         """The rows that go, by table."""
         of_order = dict.fromkeys((form.name for form in OF_ORDERS), self._is_of_order)
-        return of_order | {LEDGER.name: lambda row: (row.portfolio_id, row.booking) in self.bookings}
+        return of_order | {form.name: self._is_of_booking for form in BOOKED}
+
+    def _is_of_booking(self, row: Any) -> bool:
+        return (row.portfolio_id, row.booking) in self.bookings
 
     def _is_of_order(self, row: Any) -> bool:
         return row.client_order_id in self.orders
@@ -151,12 +157,11 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
     connection, portfolio_id = batch.connection, step.portfolio_id
     gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
     fills = _by_position(_as_booked(gone, step))
+    bookings = [booking for position in fills for booking in _bookings(step, position, fills[position])]
+    for form in BOOKED:
+        booked = form.table.c
+        gone[form] = await _rows(connection, booked.booking, bookings, booked.portfolio_id == portfolio_id)
     snapshots = [await _stand_for(connection, step, position, fills[position], gone) for position in fills]
-    bookings = [each.booking for each in snapshots]
-    bookings += [booking_id(fill.uid) for booked in fills.values() for fill in booked]
-    gone[LEDGER] = await _rows(
-        connection, _LEDGER.c.booking, bookings, _LEDGER.c.portfolio_id == portfolio_id
-    )
     lines = [line for each in snapshots for line in each.lines]
     if _differ(gone[LEDGER], lines):
         raise Impossible(f"the ledger of {step.portfolio} is not what its fills in {step.instrument} moved")
@@ -168,6 +173,9 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
     for line in lines:
         pages[LEDGER].insert(line, work)
     for each in snapshots:
+        if each.rate is not None:
+            rate = {"portfolio_id": portfolio_id, "booking": each.booking, "rate": each.rate}
+            pages[RATES].insert(rate, work)
         if each.before is None:
             pages[each.form].insert(each.after, work)
         else:
@@ -177,13 +185,15 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What stands for the archived fills of a position: its row, and its booking."""
+    """What stands for the archived fills of a position: its row, and its booking with the last rate."""
 
     form: Any
     before: Stored | None
     after: Stored
     booking: str
     lines: list[Stored]
+    rate: Decimal | None
+    """None if nothing was converted."""
 
 
 async def _stand_for(
@@ -200,14 +210,28 @@ async def _stand_for(
         form, after = HEDGED_SNAPSHOTS, _hedged_row(step, held, before, fills, gone)
     else:
         form, after = SNAPSHOTS, _snapshot_row(step, held, before, fills, gone)
-    booking = booking_id(archived(held))
-    lines = posting_rows(step.portfolio_id, booking, _moved(held, step.currency), after["at"])
-    return Snapshot(form, before, after, booking, lines)
+    booking, *booked = _bookings(step, position, fills)
+    rates = {row.booking: row.rate for row in gone[RATES]}
+    own = {booking, *booked}
+    moved = _moved(held, step, (line for line in gone[LEDGER] if line.booking in own))
+    lines = posting_rows(step.portfolio_id, booking, moved, after["at"])
+    return Snapshot(form, before, after, booking, lines, rates.get(booked[-1] if booked else booking))
+
+
+def _bookings(step: Step, position: str, fills: Iterable[Fill]) -> list[str]:
+    """Return the bookings of a position: what stands for archived fills, and those of a step."""
+    whole = archived(Position(step.portfolio, step.instrument, id=position))
+    return [booking_id(whole), *(booking_id(fill.uid) for fill in fills)]
 
 
 async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step]:
-    assets = select(*_PORTFOLIOS.c["id", "name", "currency"], _ORDERS.c.instrument).distinct()
+    assets = select(
+        *_PORTFOLIOS.c["id", "name", "currency"],
+        _ORDERS.c.instrument,
+        _INSTRUMENTS.c.currency.label("priced_in"),
+    ).distinct()
     assets = assets.join_from(_PORTFOLIOS, _ORDERS, _ORDERS.c.portfolio_id == _PORTFOLIOS.c.id)
+    assets = assets.join(_INSTRUMENTS, _INSTRUMENTS.c.symbol == _ORDERS.c.instrument)
     for asset in (await connection.execute(assets)).all():
         portfolio_id, instrument = asset.id, asset.instrument
         snapshot = await _snapshot(connection, portfolio_id, instrument)
@@ -216,7 +240,8 @@ async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step
         limit = await _limit(connection, portfolio_id, instrument)
         for group in _grouped(parts(lives, before, broker, limit)):
             orders = tuple(life.id for life in group)
-            yield Step(portfolio_id, asset.name, asset.currency, instrument, group[0].broker, orders)
+            currencies = (asset.currency, instrument, asset.priced_in)
+            yield Step(portfolio_id, asset.name, *currencies, group[0].broker, orders)
 
 
 def _grouped(found: Iterable[Sequence[Life]]) -> Iterator[Sequence[Life]]:
@@ -305,8 +330,8 @@ def _hedged_row(
     fills: Sequence[Fill],
     gone: Mapping[Form, Sequence[Any]],
 ) -> Stored:
-    was = before or {"fills": 0, "at": 0}
-    at = max(was["at"], *(event.at for event in gone[EVENTS]))
+    was, orders = before or {"fills": 0, "at": 0}, {fill.client_order_id for fill in fills}
+    at = max(was["at"], *(event.at for event in gone[EVENTS] if event.client_order_id in orders))
     return position_row(position, step.portfolio_id, at) | {"fills": was["fills"] + len(fills)}
 
 
@@ -358,8 +383,12 @@ def _fold(position: Position, fills: Iterable[Fill]) -> Position:
 
 
 @unrounded
-def _moved(position: Position, currency: str) -> tuple[Posting, ...]:
-    return brought_forward(position, currency)
+def _moved(position: Position, step: Step, lines: Iterable[Any]) -> tuple[Posting, ...]:
+    """Return what all archived fills moved: what they converted is what their bookings say."""
+    converted: Decimal | None = None
+    if step.priced_in != step.currency:
+        converted = sum((line.amount for line in lines if line.account == "cash"), ZERO)
+    return brought_forward(position, step.priced_in, step.currency, converted)
 
 
 @unrounded

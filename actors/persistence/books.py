@@ -47,6 +47,9 @@ class Books:
         """By order, the quantity said to be filled that no fill accounts for, while it is not zero."""
         self._financing: dict[tuple[Any, ...], Decimal] = {}
         """By portfolio, broker and id, what was charged and not booked, while it is not zero."""
+        self._converted: dict[tuple[Any, str], list[Decimal]] = {}
+        """What each booking has in the account `conversion`, by portfolio and booking."""
+        self._rates: dict[tuple[Any, str], Decimal] = {}
         self._fills = 0
         self._held: dict[Place, Position] = {}
         self._archived: dict[Place, Position] = {}
@@ -59,6 +62,7 @@ class Books:
             "hedged_snapshots": self._watch_snapshot,
             "ledger_entries": unrounded(self._watch_posting),
             "financing_charges": unrounded(self._watch_charge),
+            "conversion_rates": self._watch_rate,
         }
 
     def watch(self, name: str, row: Stored) -> None:
@@ -77,7 +81,23 @@ class Books:
             self._findings.add(f"orders {order_id}: filled and its fills differ by {plain(off)}")
         for charge, off in self._financing.items():
             self._findings.add(f"financing_charges {list(charge)}: it and its booking differ by {plain(off)}")
+        self._compare_rates()
         await self._fold(connection)
+
+    @unrounded
+    def _compare_rates(self) -> None:
+        """Compare what was converted with its rate; what many archived fills moved has none of its own."""
+        for key in self._converted.keys() | self._rates.keys():
+            rate, amounts = self._rates.get(key), self._converted.get(key, [])
+            if rate is None:
+                self._findings.add(f"the booking {key} was converted at no rate")
+            elif len(amounts) == 2 and not key[1].startswith('["archived"'):  # noqa: PLR2004 - there and back
+                one, other = amounts
+                if one + rate * other and other + rate * one:
+                    self._findings.add(f"the booking {key} was converted at another rate than {plain(rate)}")
+
+    def _watch_rate(self, row: Stored) -> None:
+        self._rates[row["portfolio_id"], row["booking"]] = Decimal(row["rate"])
 
     def _watch_order(self, row: Stored) -> None:
         self._fill(row["client_order_id"], Decimal(row["filled"]))
@@ -97,6 +117,8 @@ class Books:
             self._balance(booking)
         currency = row["currency"]
         self._sums[currency] = self._sums.get(currency, ZERO) + Decimal(row["amount"])
+        if row["account"] == "conversion":
+            self._converted.setdefault(booking, []).append(Decimal(row["amount"]))
         if row["account"] == "financing":
             _, broker, _, charge_id = json.loads(row["booking"])
             self._charge((row["portfolio_id"], broker, charge_id), Decimal(row["amount"]))

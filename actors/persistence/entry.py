@@ -16,6 +16,7 @@ from actors.persistence.insertion import Stored
 from actors.persistence.page import Form, Page
 from actors.persistence.rows import (
     BillingRecordRow,
+    ConversionRateRow,
     FillRow,
     FinancingChargeRow,
     HedgedAdjustmentRow,
@@ -53,7 +54,7 @@ ORDERS, EVENTS, FILLS = Form(OrderRow), Form(OrderEventRow), Form(FillRow)
 POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(BillingRecordRow)
 STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
 CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
-FINANCING = Form(FinancingChargeRow)
+FINANCING, RATES = Form(FinancingChargeRow), Form(ConversionRateRow)
 HEDGED, HEDGED_ADJUSTMENTS = Form(HedgedPositionRow), Form(HedgedAdjustmentRow)
 
 _DENIED = OrderStatus.DENIED
@@ -84,6 +85,7 @@ class Entry:
         self._financing = Page(FINANCING, batch)
         self._hedged = Page(HEDGED, batch)
         self._hedged_adjustments = Page(HEDGED_ADJUSTMENTS, batch)
+        self._rates = Page(RATES, batch)
 
     async def write(self) -> None:
         """Send the statements; what refers to another table comes after it."""
@@ -91,7 +93,7 @@ class Entry:
             await page.write()
         for page in (self._conditions, self._terms, self._adjustments, self._financing):
             await page.write()
-        for page in (self._charges, self._states):
+        for page in (self._rates, self._charges, self._states):
             await page.write()
         for page in (self._hedged, self._hedged_adjustments):
             await page.write()
@@ -173,9 +175,16 @@ class Entry:
         self._fills.insert(_fill_row(fill, order["portfolio_id"]), work)
         held = self._hold(fill, order["portfolio_id"], work)
         booking = booking_id(fill.uid)
-        for row in posting_rows(order["portfolio_id"], booking, postings(fill, *held), fill.at):
+        home = self._journal.portfolio(fill.portfolio)["currency"]
+        for row in posting_rows(order["portfolio_id"], booking, postings(fill, *held, home), fill.at):
             self._ledger.insert(row, work)
+        if fill.currency != home:
+            self._convert(order["portfolio_id"], booking, fill.rate, work)
         self._bill(fill, booking, work)
+
+    def _convert(self, portfolio_id: int, booking: str, rate: Decimal, work: Work) -> None:
+        """Keep at what rate a booking was converted."""
+        self._rates.insert({"portfolio_id": portfolio_id, "booking": booking, "rate": rate}, work)
 
     def _hold(self, fill: Fill, portfolio_id: int, work: Work) -> tuple[Position, Position]:
         """Fold a fill into its position; return the position before and after."""
@@ -232,11 +241,15 @@ class Entry:
             own = {"broker": adjusted.broker, "reference": adjusted.reference}
             self._hedged_adjustments.insert(own | {"position_ref": adjusted.position}, work)
 
+    @unrounded
     def _charge(self, charged: FinancingCharged, work: Work) -> None:
         """Keep what was charged or credited for what was held over night."""
-        portfolio_id = self._journal.portfolio(charged.portfolio)["id"]
-        for entry in posting_rows(portfolio_id, booking_id(charged.uid), financing(charged), charged.at):
+        portfolio = self._journal.portfolio(charged.portfolio)
+        portfolio_id, home, booking = portfolio["id"], portfolio["currency"], booking_id(charged.uid)
+        for entry in posting_rows(portfolio_id, booking, financing(charged, home), charged.at):
             self._ledger.insert(entry, work)
+        if charged.currency != home:
+            self._convert(portfolio_id, booking, charged.rate, work)
         self._financing.insert(
             {
                 "broker": charged.broker,

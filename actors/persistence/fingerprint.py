@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "d8e4f745bad33d3359584603a5fd082a6bb4141e2add90e6bf615c30e807e7ee",
-        "feab2d05c7f73bf8f31325ed246f3d62fb48396e845fe55f6a77021d3927740b",
+        "7fcefa18f37c84f97dc0f3cc627abf113044fbec94dd902e51b0908e2d4a7637",
+        "3d0c3c3fb7a8bd0e8a185b8c5c6a0bf9f1398b0231b000493e74318629855034",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

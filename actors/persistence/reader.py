@@ -3,18 +3,20 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Select, Table, and_, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from actors.persistence.entry import position_of
+from actors.persistence.entry import booking_id, position_of
 from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
 from actors.persistence.rows import (
     BalanceSnapshotRow,
+    ConversionRateRow,
     FeedProgressRow,
     FillRow,
     FinancingChargeRow,
@@ -37,10 +39,12 @@ from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossMarks
+from lts.domain.money import ZERO
 from lts.domain.order_flow import OrderChanged
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms, TimeInForce
+from lts.domain.portfolio import archived
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.storage import Tally
@@ -50,7 +54,7 @@ _PORTFOLIOS, _LEDGER = table_of(PortfolioRow), table_of(LedgerEntryRow)
 _POSITIONS, _KEPT = table_of(PositionRow), table_of(BalanceSnapshotRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
 _ADJUSTMENTS, _CURSORS = table_of(PositionAdjustmentRow), table_of(VenueCursorRow)
-_FINANCING = table_of(FinancingChargeRow)
+_FINANCING, _RATES = table_of(FinancingChargeRow), table_of(ConversionRateRow)
 _HEDGED, _HEDGED_KEPT = table_of(HedgedPositionRow), table_of(HedgedSnapshotRow)
 _HEDGED_ADJUSTMENTS = table_of(HedgedAdjustmentRow)
 _STATES, _PROGRESS = table_of(TradingStateRow), table_of(FeedProgressRow)
@@ -66,6 +70,11 @@ _STORED = select(
 """What differs as soon as an order, an event, an adjustment or a charge is new, or some were archived."""
 
 _NOTHING = ((), OrdersRecalled(()))
+
+B = TypeVar("B", Fill, FinancingCharged)
+Rates = Mapping[tuple[int, str], Decimal]
+"""Amounts by portfolio and booking."""
+NO_RATES: Rates = {}
 
 STATUSES = {status.value: status for status in OrderStatus}
 
@@ -116,8 +125,9 @@ class Reader:
                 row.client_order_id: OrderRecord(_order(row, names, conditions.get(row.client_order_id)))
                 for row in found
             }
+            rates = await _rates(connection, wanted)
             fills = {
-                (row.client_order_id, row.exec_id): fill_of(row, names, position_in(conditions, row))
+                (row.client_order_id, row.exec_id): fill_of(row, names, position_in(conditions, row), rates)
                 for row in await connection.execute(_of(wanted, select(_FILLS), _FILLS))
             }
             terms = {row.seq: row for row in await connection.execute(_of(wanted, select(_TERMS), _TERMS))}
@@ -135,13 +145,14 @@ class Reader:
                     record.book(fill)
                     booked.append((event.seq, fill))
             kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
-            snapshots = [_snapshot(row, names) for row in kept]
+            archived_cash = await _archived_cash(connection, wanted) if rates else {}
+            snapshots = [_snapshot(row, names, rates, archived_cash) for row in kept]
             hedged = await connection.execute(_of(wanted, _hedged_snapshots(), _KEPT))
-            snapshots += [_snapshot(row, names) for row in hedged]
+            snapshots += [_snapshot(row, names, rates, archived_cash) for row in hedged]
             charges = await connection.execute(
                 _of(wanted, select(_FINANCING), _FINANCING).order_by(_FINANCING.c.at, *_FINANCING.primary_key)
             )
-            financing = tuple(_charge(row, names) for row in charges)
+            financing = tuple(_charge(row, names, rates) for row in charges)
         in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
         return OrdersRecalled(tuple(records.values()), tuple(snapshots), in_order, financing)
 
@@ -235,6 +246,19 @@ def _of(wanted: RecallOrders, query: Select[Any], table: Table) -> Select[Any]:
     return query
 
 
+async def _rates(connection: AsyncConnection, wanted: RecallOrders) -> Rates:
+    """Return the rates at which bookings were converted, by portfolio and booking."""
+    query = _of(RecallOrders(wanted.portfolio), select(_RATES), _RATES)
+    return {(row.portfolio_id, row.booking): row.rate for row in await connection.execute(query)}
+
+
+async def _archived_cash(connection: AsyncConnection, wanted: RecallOrders) -> Rates:
+    """Return what all archived fills of a position moved in cash, by portfolio and booking."""
+    query = select(_LEDGER).where(_LEDGER.c.account == "cash", _LEDGER.c.booking.startswith('["archived"'))
+    rows = await connection.execute(_of(RecallOrders(wanted.portfolio), query, _LEDGER))
+    return {(row.portfolio_id, row.booking): row.amount for row in rows}
+
+
 def _change(event: Any, portfolio: str, told: Any) -> OrderChanged:
     """Return what happened to an order, with what was told of its terms."""
     changed = OrderChanged(portfolio, event.client_order_id, STATUSES[event.status], event.at)
@@ -260,8 +284,8 @@ def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
     )
 
 
-def _charge(row: Any, portfolios: dict[int, str]) -> FinancingCharged:
-    return FinancingCharged(
+def _charge(row: Any, portfolios: dict[int, str], rates: Rates) -> FinancingCharged:
+    charged = FinancingCharged(
         portfolios[row.portfolio_id],
         row.broker,
         row.instrument,
@@ -270,6 +294,13 @@ def _charge(row: Any, portfolios: dict[int, str]) -> FinancingCharged:
         row.charge_id,
         row.at,
     )
+    return _converted(charged, row.portfolio_id, rates)
+
+
+def _converted(booked: B, portfolio_id: int, rates: Rates) -> B:
+    """Return what was booked with its rate, if it has one."""
+    rate = rates.get((portfolio_id, booking_id(booked.uid))) if rates else None
+    return booked if rate is None else msgspec.structs.replace(booked, rate=rate)
 
 
 def adjustments() -> Select[Any]:
@@ -295,9 +326,13 @@ def _hedged_snapshots() -> Select[Any]:
     return select(_HEDGED_KEPT, kept.broker, orders).join_from(_HEDGED_KEPT, _KEPT, same)
 
 
-def _snapshot(row: Any, portfolios: dict[int, str]) -> BalanceSnapshot:
+def _snapshot(row: Any, portfolios: dict[int, str], rates: Rates, cash: Rates) -> BalanceSnapshot:
     position = position_of(portfolios[row.portfolio_id], row._mapping)  # noqa: SLF001 - a public view
-    return BalanceSnapshot(position, row.broker, row.orders, row.at)
+    snapshot = BalanceSnapshot(position, row.broker, row.orders, row.at)
+    booking = (row.portfolio_id, booking_id(archived(position)))
+    if booking not in rates:
+        return snapshot
+    return msgspec.structs.replace(snapshot, converted=cash.get(booking, ZERO), rate=rates[booking])
 
 
 def _order(row: Any, portfolios: dict[int, str], conditions: Any) -> Order:
@@ -330,9 +365,16 @@ def _order(row: Any, portfolios: dict[int, str], conditions: Any) -> Order:
     )
 
 
-def fill_of(row: Any, portfolios: Mapping[int, str], position: str = "") -> Fill:
-    """Return a fill as it is stored, given the names of the portfolios, and the position that it moves."""
-    return Fill(
+def fill_of(row: Any, portfolios: Mapping[int, str], position: str = "", rates: Rates = NO_RATES) -> Fill:
+    """Return a fill as it is stored.
+
+    Args:
+        row: where it is.
+        portfolios: their names.
+        position: the one that it moves.
+        rates: at which bookings were converted.
+    """
+    fill = Fill(
         portfolios[row.portfolio_id],
         row.instrument,
         row.broker,
@@ -344,5 +386,6 @@ def fill_of(row: Any, portfolios: Mapping[int, str], position: str = "") -> Fill
         row.fee,
         row.currency,
         row.at,
-        position=position,
+        position,
     )
+    return _converted(fill, row.portfolio_id, rates)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from lts.config.sentence import did_you_mean
 
 if TYPE_CHECKING:
-    from lts.config.schema import AssetPlan, InstrumentPlan, Limits, PortfolioPlan, SystemTables
+    from lts.config.schema import (
+        AssetPlan,
+        ConversionPlan,
+        InstrumentPlan,
+        Limits,
+        PortfolioPlan,
+        SystemTables,
+    )
 
 
 _MONEY = ("max_exposure", "max_net_exposure", "credit_limit", "max_drawdown_pct", "max_daily_loss")
@@ -25,6 +32,7 @@ def contradictions(plan: SystemTables) -> Iterator[str]:
     instruments = {instrument.symbol: instrument for instrument in plan.instruments}
     fed = {feed.instrument for feed in plan.feeds}
     brokers = {broker.name for broker in plan.brokers}
+    converted = {frozenset((each.source, each.target)) for each in plan.conversions}
     for feed in plan.feeds:
         yield from _unknown("instrument", feed.instrument, instruments, feed.place)
     for portfolio in plan.portfolios:
@@ -33,7 +41,9 @@ def contradictions(plan: SystemTables) -> Iterator[str]:
             yield from _unknown("instrument", asset.instrument, instruments, place)
             yield from _unknown("broker", asset.broker, brokers, place)
             if instrument := instruments.get(asset.instrument):
-                yield from _untradable(portfolio, instrument, fed, place)
+                yield from _untradable(portfolio, instrument, fed, converted, place)
+    for conversion in plan.conversions:
+        yield from _inconvertible(conversion, instruments, fed)
     yield from _limits(plan)
 
 
@@ -42,6 +52,9 @@ def _repetitions(plan: SystemTables) -> Iterator[str]:
     yield from _repeated("feed", (feed.name for feed in plan.feeds))
     yield from _repeated("broker", (broker.name for broker in plan.brokers))
     yield from _repeated("portfolio", (portfolio.name for portfolio in plan.portfolios))
+    pairs = [" and ".join(sorted((each.source, each.target))) for each in plan.conversions]
+    for pair in _twice(pairs):
+        yield f"the conversion between {pair} is stated more than once; keep one [[conversion]] for both ways"
     for symbol in _twice(feed.instrument for feed in plan.feeds):
         yield f"instrument '{symbol}' has several feeds; keep one [[feed]] for it"
     for portfolio in plan.portfolios:
@@ -50,8 +63,8 @@ def _repetitions(plan: SystemTables) -> Iterator[str]:
         yield from _alike(
             portfolio, {broker.name for broker in plan.brokers if broker.positions == "hedging"}
         )
-    pairs = {(portfolio.name, asset.instrument) for portfolio, asset in _assets(plan)}
-    for prefix in _twice(f"{portfolio}-{symbol}" for portfolio, symbol in pairs):
+    assets = {(portfolio.name, asset.instrument) for portfolio, asset in _assets(plan)}
+    for prefix in _twice(f"{portfolio}-{symbol}" for portfolio, symbol in assets):
         yield f"the orders of several assets would all be called '{prefix}-…'; rename a portfolio of them"
 
 
@@ -84,15 +97,36 @@ def _alike(portfolio: PortfolioPlan, hedging: set[str]) -> Iterator[str]:
 
 
 def _untradable(
-    portfolio: PortfolioPlan, instrument: InstrumentPlan, fed: set[str], place: str
+    portfolio: PortfolioPlan,
+    instrument: InstrumentPlan,
+    fed: set[str],
+    converted: set[frozenset[str]],
+    place: str,
 ) -> Iterator[str]:
     if instrument.symbol not in fed:
         yield f"{place}: no feed brings prices of the instrument; add a [[feed]] for it"
-    if instrument.currency != portfolio.currency:
+    pair = frozenset((instrument.currency, portfolio.currency))
+    if len(pair) > 1 and pair not in converted:
         yield (
             f"{place}: the instrument is in {instrument.currency} and the portfolio in {portfolio.currency}, "
-            "and nothing converts between them; use one currency"
+            "and nothing converts between them; add a [[conversion]], or use one currency"
         )
+
+
+def _inconvertible(
+    conversion: ConversionPlan, instruments: dict[str, InstrumentPlan], fed: set[str]
+) -> Iterator[str]:
+    if conversion.instrument is None:
+        return
+    yield from _unknown("instrument", conversion.instrument, instruments, conversion.place)
+    if instrument := instruments.get(conversion.instrument):
+        if instrument.symbol not in fed:
+            yield f"{conversion.place}: no feed brings prices of '{instrument.symbol}'; add a [[feed]] for it"
+        if instrument.currency not in {conversion.source, conversion.target}:
+            yield (
+                f"{conversion.place}: '{instrument.symbol}' is priced in {instrument.currency}, "
+                "which is neither of the two; name an instrument that is priced in one of them"
+            )
 
 
 def _limits(plan: SystemTables) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The tables of the file that describes a system, and the plan that they make together.
 
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
-`[[portfolio]]` with `[[portfolio.asset]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
+`[[portfolio]]` with `[[portfolio.asset]]`, `[[conversion]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
 `[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`, `[plugins]`.
 Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
@@ -130,6 +130,31 @@ class FeedPlan(Table):
     def place(self) -> str:
         """Where the file says this, for sentences about it."""
         return f"feed '{self.name}'"
+
+
+class ConversionPlan(Table):
+    """What one unit of a currency is in another: always the same, or the price of an instrument.
+
+    It leads both ways; an instrument is priced in one of the two currencies.
+    """
+
+    source: Currency = Field(alias="from")
+    target: Currency = Field(alias="to")
+    rate: Positive | None = None
+    instrument: Name | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the file says this, for sentences about it."""
+        return f"conversion from {self.source} to {self.target}"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.source == self.target:
+            raise ValueError(f"{self.source} needs no conversion to itself; take this table away")
+        if (self.rate is None) is (self.instrument is None):
+            raise ValueError("a conversion has either a rate or an instrument; give one of the two")
+        return self
 
 
 class BrokerPlan(Table):
@@ -329,6 +354,7 @@ class SystemTables(Table):
     feeds: tuple[FeedPlan, ...] = Field((), alias="feed")
     brokers: tuple[BrokerPlan, ...] = Field((), alias="broker")
     portfolios: tuple[PortfolioPlan, ...] = Field((), alias="portfolio")
+    conversions: tuple[ConversionPlan, ...] = Field(default=(), alias="conversion")
     risk: RiskPlan = RiskPlan()
     node: NodePlan = Field({}, validate_default=True)
     database: DatabasePlan = DatabasePlan()

@@ -101,10 +101,10 @@ def gross_exposure(guard: Guard, proposal: Proposal) -> str:
         return ""
     if unpriced := _unpriced(guard, proposal):
         return unpriced
-    exposure, prices = proposal.exposure, proposal.prices
+    exposure = proposal.exposure
     before, after = exposure.ends(), exposure.ends(proposal.order.side, proposal.added)
-    more = (worse(after) - worse(before)) * prices.value(proposal.order.instrument)
-    return _above(_totals(guard).gross_value(prices.value) + more, guard.limits.max_exposure)
+    more = (worse(after) - worse(before)) * proposal.worth(proposal.order.instrument)
+    return _above(_totals(guard).gross_value(proposal.worth) + more, guard.limits.max_exposure)
 
 
 @unrounded
@@ -114,8 +114,8 @@ def net_exposure(guard: Guard, proposal: Proposal) -> str:
         return ""
     if unpriced := _unpriced(guard, proposal):
         return unpriced
-    low, high = _totals(guard).net_values(proposal.prices.value)
-    value = proposal.prices.value(proposal.order.instrument)
+    low, high = _totals(guard).net_values(proposal.worth)
+    value = proposal.worth(proposal.order.instrument)
     lowest, highest = _moved(proposal)
     return _above(worse((low + lowest * value, high + highest * value)), guard.limits.max_net_exposure)
 
@@ -126,6 +126,8 @@ def credit(guard: Guard, proposal: Proposal) -> str:
     if proposal.reduces or guard.credit is None:
         return ""
     added = proposal.added * proposal.price * proposal.instrument.multiplier
+    if proposal.currency:
+        added *= proposal.rate
     return _above(guard.credit.used(proposal.now) + added, guard.limits.credit_limit)
 
 
@@ -213,5 +215,10 @@ def _moved(proposal: Proposal) -> tuple[Decimal, Decimal]:
 
 def _unpriced(guard: Guard, proposal: Proposal) -> str:
     """Return why the scope cannot be valued now; empty if it can."""
-    objection = proposal.prices.objection
-    return min((said for symbol in _totals(guard).gross if (said := objection(symbol))), default="")
+    prices, symbols = proposal.prices, _totals(guard).gross
+    objection = prices.objection
+    unpriced = min((said for symbol in symbols if (said := objection(symbol))), default="")
+    if unpriced or not proposal.currency:
+        return unpriced
+    rated = (prices.objection_to_rate(symbol, proposal.currency) for symbol in symbols)
+    return min(filter(None, rated), default="")

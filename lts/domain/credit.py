@@ -31,7 +31,8 @@ class Credit:
         """Count what traded: on the day on which it did."""
         self._turn(now)
         if fill.at >= self._since:
-            self._traded = UNROUNDED.add(self._traded, fill.notional(multiplier))
+            worth = UNROUNDED.multiply(fill.notional(multiplier), fill.rate)
+            self._traded = UNROUNDED.add(self._traded, worth)
 
     @unrounded
     def used(self, now: int) -> Decimal:

@@ -79,4 +79,5 @@ def _fill(fill: Fill) -> dict[str, object]:
         "price": plain(fill.price),
         "quantity": plain(fill.quantity),
         "fee": plain(fill.fee),
+        **({} if fill.rate == 1 else {"rate": plain(fill.rate)}),
     }

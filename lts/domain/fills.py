@@ -24,6 +24,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     at: int
     position: str = ""
     """The position that it moves in an account that hedges; empty where positions are netted."""
+    rate: Decimal = ONE
+    """What one unit of this currency was in the portfolio's when it was booked."""
 
     @property
     def place(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from bus.message import Event
-from lts.domain.money import EXACT, ZERO, unrounded
+from lts.domain.money import EXACT, ONE, ZERO, unrounded
 
 STEP = Decimal("1E-10")
 """To what part of the currency a share is reckoned; what is left of the amount is the last one's."""
@@ -37,6 +37,8 @@ class FinancingCharged(Event, key="portfolio", gc=False):
     id: str
     """Unique in the account of a portfolio at a broker."""
     at: int
+    rate: Decimal = ONE
+    """What one unit of this currency was in the portfolio's when it was booked."""
 
     @property
     def uid(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def divided(amount: Decimal, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
     if not sum(weights.values(), ZERO):
         weights = {name: abs(quantity) for name, quantity in held.items()}
     if not any(weights.values()):
-        weights = dict.fromkeys(held, Decimal(1))
+        weights = dict.fromkeys(held, ONE)
     whole = sum(weights.values(), ZERO)
     shares: dict[str, Decimal] = {}
     left = amount

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from lts.config.schema import Limits
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.credit import Credit
 from lts.domain.fills import Fill
 from lts.domain.losses import Losses
@@ -26,6 +27,7 @@ class Guard:
     __slots__ = (
         "breached",
         "credit",
+        "currency",
         "limits",
         "losses",
         "recent",
@@ -35,9 +37,19 @@ class Guard:
         "totals",
     )
 
-    def __init__(self, scope: str, limits: Limits, capital: Decimal, day: TradingDay) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - whose limits, and by what they are measured
+        self,
+        scope: str,
+        limits: Limits,
+        capital: Decimal,
+        day: TradingDay,
+        currency: str = "",
+        conversions: Conversions = NO_CONVERSIONS,
+    ) -> None:
         self.scope = scope
         self.limits = limits
+        self.currency = currency
+        """What its money is counted in; empty where nothing is converted."""
         self.breached = False
         """Whether it was told that a limit is broken of which the breach is more than a denial."""
         summed = any(getattr(limits, name) is not None for name in _SUMMED)
@@ -51,6 +63,8 @@ class Guard:
                 None if drawdown is None else float(drawdown),
                 None if daily is None else float(daily),
                 day,
+                currency,
+                conversions,
             )
         self.repetition: Repetition | None = None
         if limits.max_repeated_executions is not None:
@@ -73,7 +87,7 @@ class Guard:
     def commit(self, reservation: Reservation, prices: Prices, now: int) -> None:
         """Take note that an order was approved at these prices."""
         if self.credit is not None:
-            self.credit.commit(reservation, prices.value_at(reservation.order))
+            self.credit.commit(reservation, prices.value_at(reservation.order, self.currency))
         if self.recent is not None:
             self.recent[likeness(reservation.order)] = now
 

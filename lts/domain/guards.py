@@ -81,7 +81,7 @@ class Guards:
         found = self._of.get((portfolio, broker))
         if found is None:
             scopes = self._register.scopes_of(portfolio, broker)
-            found = tuple(guard for scope in scopes if (guard := self._guard(scope)) is not None)
+            found = tuple(guard for scope in scopes if (guard := self._guard(scope, portfolio)) is not None)
             self._of[portfolio, broker] = found
         return found
 
@@ -106,16 +106,22 @@ class Guards:
             guard.trade(fill, instrument, now)
 
     def carry(self, exposure: Exposure, units: float, paid: float) -> None:
-        """Take note that something is held that no fill tells of: so many units, for so much money."""
+        """Take note that something is held that no fill tells of: so many units, for so much money.
+
+        The money is in the portfolio's currency.
+        """
+        instrument = self._register.instruments.get(exposure.instrument)
+        if instrument is None:
+            return
         for guard in self.of(exposure.portfolio, exposure.broker):
             if guard.losses is not None:
-                guard.losses.carry(exposure.instrument, units, paid)
+                guard.losses.carry(instrument, units, paid)
 
     def charge(self, charged: FinancingCharged) -> None:
         """Take note of what holding something over night has cost, or brought."""
         for guard in self.of(charged.portfolio, charged.broker):
             if guard.losses is not None:
-                guard.losses.pay(float(charged.amount))
+                guard.losses.pay(float(charged.amount) * float(charged.rate))
 
     def release(self, order: Order) -> None:
         """Take note that an order is over."""
@@ -155,12 +161,15 @@ class Guards:
             self._checks[key] = tuple(sorted(found, key=lambda check: check[1] == _LAST))
         return self._checks[key]
 
-    def _guard(self, scope: str) -> Guard | None:
+    def _guard(self, scope: str, trader: str) -> Guard | None:
+        """Return a scope's guard; its money is that of who trades in it first, for all have the same."""
         if scope not in self._by_scope:
             portfolio = scope.removeprefix("portfolio:")
             limits = self._plan.of_portfolio(portfolio) if portfolio != scope else self._named.get(scope)
-            none = limits is None or limits == Limits()
-            guard = None if limits is None or none else Guard(scope, limits, self._capital(scope), self._day)
+            guard: Guard | None = None
+            if limits is not None and limits != Limits():
+                money = (self._register.converted_into(trader), self._register.conversions)
+                guard = Guard(scope, limits, self._capital(scope), self._day, *money)
             if guard and guard.losses and scope in self._marks:
                 guard.losses.resume(self._marks[scope])
             self._by_scope[scope] = guard

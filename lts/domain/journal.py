@@ -7,6 +7,7 @@ import msgspec
 from bus.message import Event, Request
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
+from lts.domain.money import ONE
 from lts.domain.order_record import OrderRecord
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
@@ -23,6 +24,10 @@ class BalanceSnapshot(msgspec.Struct, frozen=True):
     """How many they were: the next id has a higher number."""
     at: int
     """When the last of them ended."""
+    converted: Decimal | None = None
+    """What they moved in the portfolio's currency, if the instrument is in another one."""
+    rate: Decimal = ONE
+    """At which the last of them was converted."""
 
 
 class OrdersRecalled(Event):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bus.clock import SECOND
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.loss_marks import LossMarks
 from lts.domain.market import Instrument
@@ -22,14 +23,19 @@ class Losses:
         max_drawdown_pct: per cent of the highest equity that may be lost; None is no limit.
         max_daily_loss: money that may be lost since the day began; None is no limit.
         day: when days begin.
+        currency: what its portfolios are kept in.
+        conversions: how other currencies become that.
     """
 
     __slots__ = (
         "_cash",
+        "_conversions",
+        "_currency",
         "_daily",
         "_day",
         "_drawdown",
         "_fell",
+        "_foreign",
         "_opening",
         "_peak",
         "_since",
@@ -38,9 +44,18 @@ class Losses:
         "_units",
     )
 
-    def __init__(
-        self, capital: float, max_drawdown_pct: float | None, max_daily_loss: float | None, day: TradingDay
+    def __init__(  # noqa: PLR0913, PLR0917 - what it measures, and how
+        self,
+        capital: float,
+        max_drawdown_pct: float | None,
+        max_daily_loss: float | None,
+        day: TradingDay,
+        currency: str = "",
+        conversions: Conversions = NO_CONVERSIONS,
     ) -> None:
+        self._currency = currency
+        self._conversions = conversions
+        self._foreign: dict[str, str] = {}
         self._cash = capital
         self._drawdown = max_drawdown_pct
         self._daily = max_daily_loss
@@ -70,18 +85,18 @@ class Losses:
 
     def holds(self, symbol: str) -> bool:
         """Whether the price of an instrument moves the equity."""
-        return bool(self._units.get(symbol))
+        return bool(self._units.get(symbol)) or (bool(self._foreign) and symbol in self._conversions.symbols)
 
     def fill(self, fill: Fill, instrument: Instrument) -> None:
         """Book what traded."""
         units = float(fill.side.signed(fill.quantity) * instrument.multiplier)
-        self._cash -= units * float(fill.price) + float(fill.fee)
-        self._add(fill.instrument, units)
+        self._cash -= (units * float(fill.price) + float(fill.fee)) * float(fill.rate)
+        self._add(instrument, units)
 
-    def carry(self, symbol: str, units: float, cost: float) -> None:
+    def carry(self, instrument: Instrument, units: float, cost: float) -> None:
         """Book what was held before, or adjusted: so many units, for which so much was paid."""
         self._cash -= cost
-        self._add(symbol, units)
+        self._add(instrument, units)
 
     def pay(self, amount: float) -> None:
         """Book money that comes in or, if negative, goes without a trade."""
@@ -91,7 +106,10 @@ class Losses:
         """Return which limit is broken at these prices; empty if none is, or it cannot be told yet."""
         if any(units and symbol not in marks for symbol, units in self._units.items()):
             return self._fell
-        equity = self._cash + sum(units * marks[symbol] for symbol, units in self._units.items() if units)
+        held = self._converted(marks) if self._foreign else self._units
+        if held is None:
+            return self._fell
+        equity = self._cash + sum(units * marks[symbol] for symbol, units in held.items() if units)
         start = self._day.start(now)
         if self._peak is None or start != self._since:
             self._opening, self._since = equity, start
@@ -108,6 +126,17 @@ class Losses:
         """Measure from the next time on: somebody has seen what was lost."""
         self._peak, self._fell = None, ""
 
+    def _converted(self, marks: Mapping[str, float]) -> dict[str, float] | None:
+        """Return what is held, each times the rate of its currency; None if a rate is not known."""
+        held = dict(self._units)
+        for symbol, currency in self._foreign.items():
+            if held[symbol]:
+                rate = self._conversions.rate(currency, self._currency, marks)
+                if rate is None:
+                    return None
+                held[symbol] *= float(rate)
+        return held
+
     def _broken(self, equity: float, peak: float) -> str:
         if self._drawdown is not None and peak > 0:
             lost = (peak - equity) / peak * 100
@@ -118,5 +147,8 @@ class Losses:
             return f"max_daily_loss: {lost:.2f} is lost since the day began, {self._daily:g} may be"
         return ""
 
-    def _add(self, symbol: str, units: float) -> None:
+    def _add(self, instrument: Instrument, units: float) -> None:
+        symbol = instrument.symbol
         self._units[symbol] = self._units.get(symbol, 0.0) + units
+        if self._currency and instrument.currency != self._currency:
+            self._foreign[symbol] = instrument.currency

@@ -137,8 +137,9 @@ class ExecType(StrEnum):
 class ExecutionReport(Event, key="broker", gc=False):
     """What a venue says of an order, or a broker of what it cannot learn.
 
-    FILLED, whole or in part, carries the exec id, the price and quantity of this execution, and
-    its fee; UPDATED the terms that it works on now; the others the reason, where there is one.
+    FILLED, whole or in part, carries the exec id, the price and quantity of this execution, its fee,
+    and the rate of conversion where the venue states one; UPDATED the terms that it works on now; the
+    others the reason, where there is one.
     """
 
     broker: str
@@ -152,6 +153,8 @@ class ExecutionReport(Event, key="broker", gc=False):
     reason: str = ""
     venue_order_id: str = ""
     terms: Terms | None = None
+    rate: Decimal | None = None
+    """What one unit of the instrument's currency was in the portfolio's, if the venue has converted it."""
 
 
 class OrderChanged(Event, key="portfolio", gc=False):

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from math import inf, isfinite
 
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.market import Bar, Instrument, Quote, Trade
-from lts.domain.money import ZERO, exact
+from lts.domain.money import ONE, ZERO, exact
 from lts.domain.orders import Order
 
 News = Bar | Quote | Trade
@@ -14,9 +15,12 @@ News = Bar | Quote | Trade
 class Prices:
     """Remembers the last news of each instrument, and of those that are watched the price before."""
 
-    __slots__ = ("_before", "_instruments", "_known", "last", "stale")
+    __slots__ = ("_before", "_conversions", "_instruments", "_known", "last", "stale")
 
-    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(
+        self, instruments: Mapping[str, Instrument], conversions: Conversions = NO_CONVERSIONS
+    ) -> None:
+        self._conversions = conversions
         self.last: dict[str, News] = {}
         self.stale: dict[str, str] = {}
         """Instruments of which nothing is heard that should be, and what is said of it."""
@@ -51,9 +55,33 @@ class Prices:
             return ZERO
         return abs(self.reference(symbol) - exact(before)) / exact(before) * 10_000
 
-    def value(self, symbol: str) -> Decimal:
-        """Return what one of an instrument is worth, a contract with its multiplier."""
-        return self.reference(symbol) * self._instruments[symbol].multiplier
+    def rate(self, symbol: str, currency: str) -> Decimal | None:
+        """Return what one unit of an instrument's currency is in another; None if it is not known.
+
+        No other currency is the instrument's own.
+        """
+        own = self._instruments[symbol].currency
+        if not currency or own == currency:
+            return ONE
+        way = self._conversions.way(own, currency)
+        if way is None:
+            return None
+        news = self.last.get(way.instrument)
+        return way.at(None if news is None else self._judged(news)[2])
+
+    def objection_to_rate(self, symbol: str, currency: str) -> str:
+        """Return why an instrument's currency cannot be converted now; empty if it can."""
+        if self.rate(symbol, currency) is not None:
+            return ""
+        own = self._instruments[symbol].currency
+        way = self._conversions.way(own, currency)
+        why = "nothing converts between them" if way is None else self.objection(way.instrument)
+        return f"no rate from {own} to {currency} is known: {why}"
+
+    def value(self, symbol: str, currency: str = "") -> Decimal:
+        """Return what one of an instrument is worth in a currency, a contract with its multiplier."""
+        value = self.reference(symbol) * self._instruments[symbol].multiplier
+        return value * (self.rate(symbol, currency) or ONE) if currency else value
 
     def counts_at(self, order: Order) -> Decimal:
         """Return the price at which an order counts: its limit, the trigger of a stop, or the last price."""
@@ -61,11 +89,12 @@ class Prices:
             return order.limit_price
         return self.reference(order.instrument) if order.trigger_price is None else order.trigger_price
 
-    def value_at(self, order: Order) -> Decimal:
+    def value_at(self, order: Order, currency: str = "") -> Decimal:
         """Return what one of what an order trades is worth; nothing, if there has been no price yet."""
         if order.limit_price is None and order.trigger_price is None and self.objection(order.instrument):
             return ZERO
-        return self.counts_at(order) * self._instruments[order.instrument].multiplier
+        value = self.counts_at(order) * self._instruments[order.instrument].multiplier
+        return value * (self.rate(order.instrument, currency) or ONE) if currency else value
 
     def _judged(self, news: News) -> tuple[News, str, Decimal]:
         """Return news, what there is against them, and their price, zero if it is no number."""

@@ -1,10 +1,12 @@
 """A proposal: what somebody would like to trade, beside all that it is judged by."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from lts.domain.exposure import Exposure
 from lts.domain.market import Instrument
-from lts.domain.money import UNROUNDED
+from lts.domain.money import ONE, UNROUNDED
 from lts.domain.orders import Order
 from lts.domain.prices import Prices
 
@@ -14,6 +16,7 @@ class Proposal:
 
     __slots__ = (
         "added",
+        "currency",
         "exposure",
         "instrument",
         "modifies",
@@ -32,7 +35,10 @@ class Proposal:
         prices: Prices,
         now: int,
         added: Decimal | None = None,
+        currency: str = "",
     ) -> None:
+        self.currency = currency
+        """What its portfolio is kept in, where that may be another one than the instrument's."""
         self.order = order
         """On the terms that are proposed."""
         self.instrument = instrument
@@ -53,7 +59,19 @@ class Proposal:
 
     @property
     def value(self) -> Decimal:
-        """What the whole order is worth at that price."""
-        return UNROUNDED.multiply(
+        """What the whole order is worth at that price, to its portfolio."""
+        value = UNROUNDED.multiply(
             UNROUNDED.multiply(self.order.quantity, self.price), self.instrument.multiplier
         )
+        return UNROUNDED.multiply(value, self.rate) if self.currency else value
+
+    @property
+    def rate(self) -> Decimal:
+        """What one unit of the instrument's currency is in its portfolio's."""
+        return self.prices.rate(self.order.instrument, self.currency) or ONE
+
+    @property
+    def worth(self) -> Callable[[str], Decimal]:
+        """What tells what one of an instrument is worth to its portfolio, at the last price."""
+        value = self.prices.value
+        return partial(value, currency=self.currency) if self.currency else value

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.market import Instrument
 from lts.domain.orders import Order
 
@@ -23,6 +24,9 @@ class Register(msgspec.Struct, frozen=True):
     """What each portfolio began with."""
     hedging: frozenset[str] = frozenset()
     """The brokers whose accounts keep positions side by side."""
+    currencies: Mapping[str, str] = {}
+    """What each portfolio is kept in; one that is not here has the currency of what it trades."""
+    conversions: Conversions = NO_CONVERSIONS
 
     def scopes(self, order: Order) -> tuple[str, ...]:
         """Return every scope of trading that an order is in."""
@@ -34,6 +38,15 @@ class Register(msgspec.Struct, frozen=True):
         if owner := self.owners.get(portfolio):
             return (SYSTEM, f"user:{owner}", *own)
         return (SYSTEM, *own)
+
+    def currency_of(self, portfolio: str, instrument: str) -> str:
+        """Return what a portfolio is kept in that trades an instrument."""
+        own = self.currencies.get(portfolio)
+        return self.instruments[instrument].currency if own is None else own
+
+    def converted_into(self, portfolio: str) -> str:
+        """Return what a portfolio is kept in; empty where nothing is converted."""
+        return self.currencies.get(portfolio, "") if self.conversions else ""
 
     @property
     def all_scopes(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from lts.domain.financing import FinancingCharged
 from lts.domain.guards import Guards
 from lts.domain.hedging import HedgedExposure
 from lts.domain.journal import OrdersRecalled
-from lts.domain.money import unrounded
+from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderFilled
 from lts.domain.order_status import CLOSED
 from lts.domain.orders import Order
@@ -54,6 +54,8 @@ class RiskBook:
             exposure = self.exposure(held.portfolio, snapshot.broker, held.instrument, held.id)
             exposure.hold(held.quantity)
             paid = float(held.cost - held.realised + held.fees)
+            if snapshot.converted is not None:
+                paid = -float(snapshot.converted)
             self._guards.carry(exposure, float(held.quantity * held.multiplier), paid)
         fills: list[Fill] = []
         for record in recalled.records:
@@ -115,14 +117,16 @@ class RiskBook:
 
     @unrounded
     def adjust(self, adjusted: PositionAdjusted) -> None:
-        """Hold what an operator approved to be held."""
+        """Hold what an operator approved to be held; what has no rate yet is taken to have cost nothing."""
         if adjusted.uid in self._taken_up:
             return
         place = (adjusted.portfolio, adjusted.broker, adjusted.instrument, adjusted.position)
         exposure = self.exposure(*place)
         exposure.hold(adjusted.quantity)
         units = adjusted.quantity * self._register.instruments[adjusted.instrument].multiplier
-        self._guards.carry(exposure, float(units), float(units * adjusted.price))
+        currency = self._register.converted_into(adjusted.portfolio)
+        rate = self._prices.rate(adjusted.instrument, currency)
+        self._guards.carry(exposure, float(units), float(units * adjusted.price * (rate or ZERO)))
 
     def charge(self, charged: FinancingCharged) -> None:
         """Count what was charged or credited for what was held over night."""

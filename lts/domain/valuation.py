@@ -1,7 +1,7 @@
 """A portfolio's worth from close to close."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import pairwise
 
@@ -23,11 +23,13 @@ class Valuation:
     Whoever books something says so with `turn`: the closes until then are valued without it.
     """
 
-    __slots__ = ("_book", "_curve", "_marks", "_spans", "closes")
+    __slots__ = ("_book", "_closed", "_curve", "_marks", "_spans", "closes")
 
     def __init__(self, book: Book) -> None:
         self.closes: list[Bar] = []
         self._book = book
+        self._closed: set[str] = set()
+        """Where currencies are converted, the instruments of which there was a close."""
         self._curve = EquityCurve()
         cash, units = book.worth()
         self._spans = [(0, cash, units)]
@@ -48,12 +50,21 @@ class Valuation:
         self.catch_up()
         return self._curve
 
-    def turn(self, instrument: str, price: Decimal) -> None:
-        """Take note that the book has changed, in an instrument and at a price."""
+    def turn(self, instrument: str, price: Decimal, rate: Decimal | None = None) -> None:
+        """Take note that the book has changed, in an instrument, at a price and perhaps a rate."""
         if instrument not in self._marks:
             self.catch_up()
             self._marks.setdefault(instrument, float(price))
+        if rate is not None and self._book.foreign and (currency := self._book.foreign.get(instrument)):
+            self.begin_with(self._book.first_mark(currency, rate))
         self.count_cash()
+
+    def begin_with(self, marks: Mapping[str, float]) -> None:
+        """Take these prices for the last ones of instruments of which there was no close yet."""
+        if not marks.keys() <= self._closed:
+            self.catch_up()
+            for instrument in marks.keys() - self._closed:
+                self._marks[instrument] = marks[instrument]
 
     def count_cash(self) -> None:
         """Take note that the book has changed, and that no instrument may be new by it."""
@@ -63,7 +74,9 @@ class Valuation:
         """Value what was held at the closes that have been seen since the last time."""
         ends = (*self._spans, (len(self.closes), 0.0, {}))
         spans = [(begin, end, cash, units) for (begin, cash, units), (end, _, _) in pairwise(ends)]
-        if len(self._book.positions) == 1:
+        if self._book.foreign:
+            self._value_converted(spans)
+        elif len(self._book.positions) == 1:
             self._value_one(spans)
         else:
             self._value_all(spans)
@@ -76,6 +89,15 @@ class Valuation:
             for bar in self.closes[begin:end]:
                 marks[bar.instrument] = bar.close
                 sample(bar.closed_at, cash + sum([count * marks[held] for held, count in units.items()]))
+
+    def _value_converted(self, spans: Iterable[Span]) -> None:
+        marks, sample, rate = self._marks, self._curve.sample, self._book.rate
+        for begin, end, cash, units in spans:
+            for bar in self.closes[begin:end]:
+                marks[bar.instrument] = bar.close
+                self._closed.add(bar.instrument)
+                values = [count * marks[held] * float(rate(held, marks)) for held, count in units.items()]
+                sample(bar.closed_at, cash + sum(values))
 
     def _value_one(self, spans: Iterable[Span]) -> None:
         prices, values = [bar.close for bar in self.closes], self._curve.values

@@ -128,6 +128,7 @@ class Broker(Plugin[P], Generic[P]):
         fee: Decimal = ZERO,
         exec_id: str | None = None,
         at: int | None = None,
+        rate: Decimal | None = None,
     ) -> None:
         """Report an execution, whole or in part.
 
@@ -138,6 +139,8 @@ class Broker(Plugin[P], Generic[P]):
             fee: of this execution, in the same currency; negative is a rebate.
             exec_id: unique in this account; by default the order's id, which does for one execution an order.
             at: when it traded, in UTC nanoseconds; by default now.
+            rate: what one unit of the instrument's currency was in the portfolio's, if the venue has
+                converted what traded; by default it is what the system states, or its market.
         """
         client_order_id = _id(order)
         self.publish(
@@ -150,6 +153,7 @@ class Broker(Plugin[P], Generic[P]):
                 price,
                 quantity,
                 fee,
+                rate=rate,
             )
         )
 

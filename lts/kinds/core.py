@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from bus import ActorFailed, ActorQuarantined, ActorStarted
 from lts.config.schema import SystemPlan
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.health import GetHealth
 from lts.domain.market import Instrument
 from lts.domain.plugins import StartPlugin, SystemReady
@@ -21,6 +22,7 @@ class CoreAssignment:
 
     plan: SystemPlan
     instruments: Mapping[str, Instrument]
+    conversions: Conversions = NO_CONVERSIONS
 
 
 class Core(Starter[P], Generic[P]):

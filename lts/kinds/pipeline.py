@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from bus import ActorFailed, ActorQuarantined, ActorStarted
 from lts.config.schema import PortfolioPlan
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.market import Instrument
 from lts.domain.order_flow import (
     CancelAll,
@@ -32,6 +33,8 @@ class PipelineAssignment:
     instruments: Mapping[str, Instrument]
     where: str
     """The file that describes the portfolio, for sentences about it."""
+    conversions: Conversions = NO_CONVERSIONS
+    """How the currencies of its instruments are converted into its own."""
 
 
 class Pipeline(Starter[P], Generic[P]):

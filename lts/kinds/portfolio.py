@@ -7,18 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
 from lts.domain.bracket import Bracket, Brackets, split
+from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
-from lts.domain.money import UNROUNDED, ZERO, exact, plain
+from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
 from lts.domain.order_flow import (
     CancelOrder,
     GetOrdersUnderWay,
@@ -61,6 +63,13 @@ class PortfolioAssignment:
     """What protects positions in an instrument, or of a hedged asset by its name, where that is wanted."""
     hedged: Mapping[str, str] = field(default_factory=dict)
     """The instrument of each asset that keeps positions of its own, in accounts that hedge, by its name."""
+    conversions: Conversions = NO_CONVERSIONS
+    """How the currencies of instruments are converted into the portfolio's."""
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """The instruments of which it has to hear: those that it trades, and those whose prices are rates."""
+        return self.conversions.symbols.union(self.instruments)
 
 
 class AllBooked(Event):
@@ -99,7 +108,7 @@ class Portfolio(Plugin[P], Generic[P]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
         kept: PortfolioAssignment = self.assignment
-        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values())
+        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values(), kept.conversions)
         recalled = await self.ask(RecallDeposits(kept.portfolio))
         for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
             self.book.deposit(deposit.amount, deposit.at, deposit.reference)
@@ -107,11 +116,15 @@ class Portfolio(Plugin[P], Generic[P]):
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
         self.sequences = dict.fromkeys(kept.instruments, 0)
         for snapshot in journal.snapshots:
-            self.book.bring_forward(snapshot.position, snapshot.at)
+            self.book.bring_forward(snapshot.position, snapshot.at, snapshot.converted)
             self.sequences[snapshot.position.instrument] += snapshot.orders
         for charged in journal.financing:
             self.book.charge(charged)
         self.valuation = Valuation(self.book)
+        for snapshot in sorted(journal.snapshots, key=attrgetter("at")):
+            currency = self.book.foreign.get(snapshot.position.instrument)
+            if currency and snapshot.converted is not None:
+                self.valuation.begin_with(self.book.first_mark(currency, snapshot.rate))
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
         self.leaves: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
@@ -139,6 +152,17 @@ class Portfolio(Plugin[P], Generic[P]):
     def marks(self) -> dict[str, float]:
         """The last close of each instrument."""
         return self.valuation.marks
+
+    def cost_of_one(self, instrument: Instrument) -> Decimal | None:
+        """Return what one of an instrument is worth in the portfolio's currency, at the last closes.
+
+        A contract counts with its multiplier; None where there is no price yet, or no rate.
+        """
+        close = self.marks.get(instrument.symbol)
+        if close is None:
+            return None
+        rate = self.book.rate(instrument.symbol, self.marks)
+        return EXACT.multiply(EXACT.multiply(instrument.price(close), instrument.multiplier), rate) or None
 
     @abstractmethod
     def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal | None:
@@ -252,9 +276,9 @@ class Portfolio(Plugin[P], Generic[P]):
             capital=book.capital,
             cash=book.cash,
             equity=book.equity(self.marks),
-            fees=book.fees,
-            financing=book.financing,
-            realised=book.realised,
+            fees=book.fees_at(self.marks),
+            financing=book.financing_at(self.marks),
+            realised=book.realised_at(self.marks),
             positions=(*netted, *map(book.hedged.__getitem__, by_place)),
             curve=self.valuation.curve,
         )
@@ -319,7 +343,8 @@ class Portfolio(Plugin[P], Generic[P]):
 
     async def _recall_marks(self) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
-        for symbol in dict.fromkeys(held.instrument for held in self.book.held()):
+        held = (position.instrument for position in self.book.held())
+        for symbol in dict.fromkeys((*held, *sorted(self.assignment.conversions.symbols))):
             with suppress(AskError):
                 self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
@@ -474,7 +499,7 @@ class Portfolio(Plugin[P], Generic[P]):
     def _book(self, fill: Fill) -> bool:
         booked = self.book.book(fill)
         if booked:
-            self.valuation.turn(fill.instrument, fill.price)
+            self.valuation.turn(fill.instrument, fill.price, fill.rate)
         return booked
 
 

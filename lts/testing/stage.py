@@ -83,7 +83,7 @@ def scope_of(assignment: Any) -> Mapping[str, Any]:
         case StrategyAssignment():
             return {"portfolio": assignment.portfolio, "instrument": assignment.instrument.symbol}
         case PortfolioAssignment():
-            return {"portfolio": assignment.portfolio, "instrument": frozenset(assignment.instruments)}
+            return {"portfolio": assignment.portfolio, "instrument": assignment.heard}
         case BrokerAssignment():
             return {"broker": assignment.broker, "instrument": frozenset(assignment.instruments)}
         case PipelineAssignment():

@@ -15,7 +15,7 @@ from actors.persistence.rows.hedged import (
 )
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
-from actors.persistence.rows.ledger import FinancingChargeRow, LedgerEntryRow
+from actors.persistence.rows.ledger import ConversionRateRow, FinancingChargeRow, LedgerEntryRow
 from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
@@ -37,6 +37,7 @@ __all__ = [
     "AuditSealRow",
     "BalanceSnapshotRow",
     "BillingRecordRow",
+    "ConversionRateRow",
     "DataKeyRow",
     "Exempt",
     "FeedProgressRow",

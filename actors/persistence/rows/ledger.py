@@ -1,4 +1,4 @@
-"""The ledger: the lines of double-entry bookings, and the charges that no fill brings."""
+"""The ledger: the lines of double-entry bookings, at what rates, and the charges that no fill brings."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
-from actors.persistence.rows.checks import at_least
+from actors.persistence.rows.checks import above_zero, at_least
 from actors.persistence.rows.row import Row
 
 
@@ -25,6 +25,22 @@ class LedgerEntryRow(Row, kw_only=True):
     currency: Mapped[str] = mapped_column(String(12))
     amount: Mapped[Decimal]
     at: Mapped[int] = mapped_column(BigInteger)
+
+
+class ConversionRateRow(Row, kw_only=True):
+    """At what rate a booking was converted into the portfolio's currency; of what was not there is none.
+
+    For what archived fills moved it is the rate of the last of them.
+    """
+
+    __tablename__ = "conversion_rates"
+    __table_args__ = (above_zero("rate"), {"info": {"audit": AUDITED}})
+
+    portfolio_id: Mapped[int] = mapped_column(
+        ForeignKey("portfolios.id", ondelete="RESTRICT"), primary_key=True
+    )
+    booking: Mapped[str] = mapped_column(Text, primary_key=True)
+    rate: Mapped[Decimal]
 
 
 class FinancingChargeRow(Row, kw_only=True):

@@ -71,6 +71,7 @@ class DefaultCore(Core[Params]):
             traded = {
                 each.instrument: self.assignment.instruments[each.instrument] for each in portfolio.assets
             }
+            currencies = (each.currency for each in traded.values())
             await self.let_in(
                 StartPlugin(
                     kind="pipeline",
@@ -78,7 +79,12 @@ class DefaultCore(Core[Params]):
                     actor=f"pipeline/{portfolio.name}",
                     params=portfolio.pipeline_params,
                     where=f"{self.plan.file}: {portfolio.place}, pipeline_params",
-                    assignment=PipelineAssignment(portfolio, traded, str(self.plan.file)),
+                    assignment=PipelineAssignment(
+                        portfolio,
+                        traded,
+                        str(self.plan.file),
+                        self.assignment.conversions.into(portfolio.currency, currencies),
+                    ),
                     scope={"portfolio": portfolio.name},
                 )
             )

@@ -78,6 +78,17 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
     async def start_portfolio(self) -> None:
         """Start the allocator: it keeps the money and sizes the orders."""
         plan, assignment = self.plan, self.assignment
+        kept = PortfolioAssignment(
+            plan.name,
+            plan.owner,
+            plan.currency,
+            plan.cash,
+            assignment.instruments,
+            {asset.instrument: asset.broker for asset in plan.assets},
+            {asset.label: asset.protection for asset in plan.assets if asset.protection},
+            {asset.name: asset.instrument for asset in plan.assets if asset.name},
+            assignment.conversions,
+        )
         await self.start(
             StartPlugin(
                 kind="portfolio",
@@ -85,17 +96,8 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                 actor=f"portfolio/{plan.name}",
                 params=plan.params,
                 where=f"{assignment.where}: {plan.place}, params",
-                assignment=PortfolioAssignment(
-                    plan.name,
-                    plan.owner,
-                    plan.currency,
-                    plan.cash,
-                    assignment.instruments,
-                    {asset.instrument: asset.broker for asset in plan.assets},
-                    {asset.label: asset.protection for asset in plan.assets if asset.protection},
-                    {asset.name: asset.instrument for asset in plan.assets if asset.name},
-                ),
-                scope={"portfolio": plan.name, "instrument": frozenset(assignment.instruments)},
+                assignment=kept,
+                scope={"portfolio": plan.name, "instrument": kept.heard},
             )
         )
 

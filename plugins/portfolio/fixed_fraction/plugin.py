@@ -19,9 +19,9 @@ class FixedFraction(Portfolio[FixedFractionParams]):
     """A fraction of what the portfolio is worth at the last closes, in whole lots."""
 
     def size(self, signal: SignalRaised, instrument: Instrument) -> Decimal | None:
-        """Return fraction × target × equity / price, floored to the lot; None without a price."""
-        close = self.marks.get(instrument.symbol)
-        if close is None:
+        """Return fraction × target × equity / price, floored to the lot; None without a price or a rate."""
+        one = self.cost_of_one(instrument)
+        if one is None:
             return None
         value = self.book.equity(self.marks) * self.params.fraction * exact(signal.target)
-        return instrument.quantity(value / (instrument.price(close) * instrument.multiplier))
+        return instrument.quantity(value / one)

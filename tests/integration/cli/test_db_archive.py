@@ -15,7 +15,8 @@ pytestmark = pytest.mark.requirement("INT-5.3", "INT-010", "INT-026", "LTS-003")
 
 Lts = Callable[..., Any]
 HALF = "2020-01-01T12:00"
-TABLES = {"fills", "ledger_entries", "order_conditions", "order_events", "order_terms", "orders"}
+OF_ORDERS = {"fills", "order_conditions", "order_events", "order_terms", "orders"}
+TABLES = {"conversion_rates", "ledger_entries"} | OF_ORDERS
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ MARKS = {"peak": 5.0, "opening": 4.0, "since": 1, "fell": "", "at": 1}
 FINANCING = {
     "broker": "paper", "portfolio_id": 1, "instrument": "BTC/USD", "amount": ONE, "currency": "USD", "at": 1,
 }  # fmt: skip
+RATE = {"portfolio_id": 1, "rate": ONE}
 LEASE = {"epoch": 1, "host": "here", "process": 1, "at": 1}
 POSITION = {
     "portfolio_id": 1, "multiplier": ONE, "quantity": ONE, "cost": ONE, "realised": ONE, "fees": ONE,
@@ -115,6 +116,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         ADJUSTMENT | {"reference": "a", "seq": 3},
         ADJUSTMENT | {"reference": "b", "seq": 4},
     ),
+    "conversion_rates": (RATE | {"booking": "a"}, RATE | {"booking": "b"}),
     "financing_charges": (FINANCING | {"charge_id": "a"}, FINANCING | {"charge_id": "b"}),
     "venue_cursors": ({"broker": "a", "cursor": "1", "at": 1}, {"broker": "b", "cursor": "1", "at": 1}),
     "loss_marks": (MARKS | {"scope": "system"}, MARKS | {"scope": "user:ann"}),
@@ -177,6 +179,7 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_order_conditions_trailing_offset": [{"trailing_offset": Decimal(-1)}],
     "ck_order_terms_quantity": [{"quantity": Decimal(0)}],
     "ck_position_adjustments_seq": [{"seq": 0}],
+    "ck_conversion_rates_rate": [{"rate": Decimal(0)}, {"rate": Decimal("-1.1")}],
     "ck_node_lease_epoch": [{"epoch": 0}],
     "ck_fills_side": [{"side": "hold"}],
     "ck_fills_quantity": [{"quantity": Decimal(0)}],

@@ -40,6 +40,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, TimeInForce
+from lts.domain.register import Register
 from lts.domain.risk import JournalTradingState, TradingState, TradingStateChanged
 from lts.domain.storage import GetStorage, StorageRecovered, StorageTroubled
 from lts.domain.units import NotPerformed, Perform, Performed, PutUser
@@ -511,7 +512,7 @@ async def test_the_desk_ends_an_order_as_denied_whose_intent_cannot_be_stored(
 ) -> None:
     node = on_sqlite
     bus: Bus = node.bus
-    bus.spawn(Desk, None, name="desk", assignment={"X": Instrument("X", "USD", STEP, STEP)})
+    bus.spawn(Desk, None, name="desk", assignment=Register({"X": Instrument("X", "USD", STEP, STEP)}))
     broker: Any = bus.spawn(Broker, None, name="broker").actor
     risk: Any = bus.spawn(Risk, None, name="risk").actor
     await bus.started()

@@ -144,7 +144,7 @@ async def test_nothing_is_no_charge() -> None:
         ({"instrument": "GOLD"}, "nobody here trades GOLD through test"),
         ({"broker": "other"}, "nobody here trades TEST through other"),
         ({"portfolio": "three"}, "three does not trade TEST through test"),
-        ({"currency": "EUR"}, "TEST is in USD, and its financing in EUR"),
+        ({"currency": "EUR"}, "one is in USD, and nothing converts financing in EUR"),
     ],
 )
 async def test_what_is_nobodys_is_a_dead_letter_and_is_not_booked(

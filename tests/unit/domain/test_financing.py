@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,8 +41,8 @@ happenings = st.lists(
 
 
 def charged(amount: str | Decimal = "-1.25", name: str = "1", **other: str) -> FinancingCharged:
-    said = {"portfolio": "trend", "broker": "paper", "instrument": "SP500", "currency": "USD"} | other
-    return FinancingCharged(amount=Decimal(amount), id=name, at=1, **said)
+    said: dict[str, Any] = {"portfolio": "trend", "broker": "paper", "instrument": "SP500", "currency": "USD"}
+    return FinancingCharged(amount=Decimal(amount), id=name, at=1, **said | other)
 
 
 def opened() -> Book:

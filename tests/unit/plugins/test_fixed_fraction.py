@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lts.sdk import Instrument, OrderProposed, PortfolioAssignment, Refused, Side, SignalRaised
+from lts.domain.conversion import Conversion, Conversions
+from lts.sdk import Bar, Instrument, OrderProposed, PortfolioAssignment, Refused, Side, SignalRaised
 from lts.testing import TEST, Bench, PortfolioContract, WatchfulDesk, bars
 from lts.testing.contract import run
 from lts.testing.stage import assignment_of
@@ -42,6 +43,20 @@ async def ordered(fraction: str, target: float, close: float, **how: Any) -> lis
 
 def contract(lot: str, multiplier: str = "1") -> Instrument:
     return Instrument("TEST", "USD", TEST.tick_size, Decimal(lot), Decimal(multiplier))
+
+
+async def test_it_takes_its_fraction_in_its_own_currency_and_waits_for_a_rate() -> None:
+    euros = replace(
+        USUAL,
+        instruments={"TEST": Instrument("TEST", "EUR", TEST.tick_size, Decimal(1), Decimal(2))},
+        conversions=Conversions([Conversion("EUR", "USD", instrument="EURUSD")]),
+    )
+    async with Bench(FixedFraction, {"fraction": "0.5"}, assignment=euros) as bench:
+        await bench.hear(*bars([300.0]), wish(1.0))
+        assert bench.published(OrderProposed) == []
+        await bench.hear(Bar("EURUSD", bench.now, bench.now + 1, 1.25, 1.25, 1.25, 1.25, 1.0), wish(1.0))
+        (proposed,) = bench.published(OrderProposed)
+        assert proposed.order.quantity == 66, "50,000 dollars at 300 × 2 × 1.25"
 
 
 @pytest.mark.parametrize(
