@@ -49,16 +49,17 @@ class EquityCurve:
 
         The mean of the returns between samples over their sample deviation, times the square root
         of the returns observed a year (365.25 days). There is none with fewer than two returns,
-        without deviation, or if the equity fell to zero or below before the last sample.
+        without deviation, within one instant, or if the equity fell to zero or below before the last
+        sample.
         Source: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21 (1994).
         """
         count = len(self.values) - 1
-        if count < 2 or min(self.values[:-1]) <= 0:  # noqa: PLR2004 - a deviation needs two returns
+        years = (self.times[-1] - self.times[0]) / _NS_PER_YEAR if self.times else 0.0
+        if years <= 0 or count < 2 or min(self.values[:-1]) <= 0:  # noqa: PLR2004 - a deviation needs two returns
             return None
         returns = [after / before - 1 for before, after in pairwise(self.values)]
         mean = fsum(returns) / count
         deviation = sqrt(fsum((one - mean) ** 2 for one in returns) / (count - 1))
         if deviation < _NOISE:
             return None
-        years = (self.times[-1] - self.times[0]) / _NS_PER_YEAR
         return mean / deviation * sqrt(count / years)

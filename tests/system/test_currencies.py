@@ -167,6 +167,7 @@ def test_cash_and_equity_are_what_the_fills_come_to(system: Path) -> None:
     assert Fraction(account["equity"]) == equity
 
 
+@pytest.mark.parametrize("system", ["hedging"], indirect=True)
 def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(system: Path) -> None:
     tested, recording = lts(system, "backtest", system, "--json"), system.parent / "session.jsonl"
     words = ("run", "--config", system, "--speed", "max", "--until-end", "--json")
@@ -194,6 +195,7 @@ def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(system: Path) 
     assert lts(system, "db", "verify", "--state-dir", system.parent / "state", "--json")["ok"]
 
 
+@pytest.mark.parametrize("system", ["netting"], indirect=True)
 def test_what_is_archived_and_restored_goes_on_as_if_nothing_had_gone(system: Path) -> None:
     words = ("run", "--config", system, "--speed", "max", "--until-end", "--json")
     before, state = lts(system, *words), system.parent / "state"

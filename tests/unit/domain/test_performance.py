@@ -22,6 +22,10 @@ def curve_of(*values: float, step: int = DAY) -> EquityCurve:
     return curve
 
 
+def test_closes_of_several_instruments_at_one_instant_have_no_ratio_a_year() -> None:
+    assert curve_of(100, 101, 99, step=0).sharpe is None
+
+
 @given(values)
 def test_the_drawdown_is_the_worst_fall_from_any_earlier_value(values: list[float]) -> None:
     falls = [(peak - low) / peak for number, peak in enumerate(values) for low in values[number:]]
