@@ -80,7 +80,7 @@ STATUSES = {status.value: status for status in OrderStatus}
 
 
 class Reader:
-    """Answers what is committed. Each answer is one transaction with a fixed number of queries."""
+    """Answers what is committed. Each reading is one transaction with a fixed number of queries."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -92,7 +92,8 @@ class Reader:
     async def orders(self, wanted: RecallOrders) -> OrdersRecalled:
         """Return orders with their lives, oldest first, and what older ones come to that were archived.
 
-        At a start everybody asks, each for a part: until all have `started`, one answer holds all parts.
+        At a start everybody asks, each for a part: until all have `started`, one reading holds all parts, and
+        is repeated when something is new.
         """
         if not self._starting:
             return await self._read(wanted)
