@@ -154,7 +154,7 @@ def parts(
 
 async def put_away(step: Step, batch: Batch, work: Work) -> None:
     """Delete the orders of a step, with all that became of them, and have snapshots stand for them."""
-    connection, portfolio_id = batch.connection, step.portfolio_id
+    connection, portfolio_id = await batch.sent(), step.portfolio_id
     gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
     fills = _by_position(_as_booked(gone, step))
     bookings = [booking for position in fills for booking in _bookings(step, position, fills[position])]

@@ -8,6 +8,7 @@ from sqlalchemy import Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.insertion import Stored
+from actors.persistence.work import Batch
 
 SLICE = 500
 """Keys in one query, at most."""
@@ -31,7 +32,7 @@ class RowCache:
         self._committed: dict[Any, Stored] = {}
         self._staged: dict[Any, Stored] = {}
 
-    async def fetch(self, connection: AsyncConnection, keys: Iterable[Any]) -> None:
+    async def fetch(self, batch: Batch, keys: Iterable[Any]) -> None:
         """Read the rows that are not known yet, in one query for hundreds of them.
 
         What is read counts as staged: another unit of the same batch may have put it there.
@@ -41,7 +42,7 @@ class RowCache:
         self.hits += len(wanted) - len(missing)
         self.misses += len(missing)
         for start in range(0, len(missing), SLICE):
-            await self._read(connection, missing[start : start + SLICE])
+            await self._read(await batch.sent(), missing[start : start + SLICE])
 
     def get(self, key: Any) -> Stored | None:
         """Return a row that was fetched or staged, None if there is none."""

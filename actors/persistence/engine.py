@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from actors.persistence import guard
@@ -70,6 +70,11 @@ def parse(url: str) -> URL:
         parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]})
         parsed = parsed.difference_update_query(["sslmode"])
     return parsed
+
+
+def may_change(connection: AsyncConnection) -> bool:
+    """Whether the last transaction on a connection to SQLite could change the database: so can the next."""
+    return connection.info.get("changes") is True
 
 
 class _SQLite:

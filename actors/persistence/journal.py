@@ -73,7 +73,7 @@ class Journal:
         intent = next((work for work in works if isinstance(work.content, Order)), None)
         if intent is not None:
             await self.lease.check(batch, intent)
-        await self._fetch(batch.connection, [work.content for work in works])
+        await self._fetch(batch, [work.content for work in works])
         entry = Entry(self, batch)
         for work in works:
             entry.add(work)
@@ -115,19 +115,19 @@ class Journal:
             return False
         return whose.client_order_id == client_order_id(whose.portfolio, whose.instrument, int(number))
 
-    async def _fetch(self, connection: AsyncConnection, facts: Sequence[Fact]) -> None:
+    async def _fetch(self, batch: Batch, facts: Sequence[Fact]) -> None:
         """Read whatever of the stored rows is changed by these facts, and is not remembered."""
         states = {fact.scope for fact in facts if isinstance(fact, TradingStateChanged)}
         portfolios = {fact.portfolio for fact in facts if not isinstance(fact, TradingStateChanged)}
-        await self.states.fetch(connection, states)
-        await self.portfolios.fetch(connection, portfolios)
-        await self.orders.fetch(connection, filter(None, map(_changed_order, facts)))
+        await self.states.fetch(batch, states)
+        await self.portfolios.fetch(batch, portfolios)
+        await self.orders.fetch(batch, filter(None, map(_changed_order, facts)))
         found = map(_booked, facts)
         booked: list[Fill | PositionAdjusted] = [each for each in found if each is not None]
         held = {(self.portfolio(each.portfolio)["id"], each.instrument, each.position) for each in booked}
-        await self.positions.fetch(connection, {place[:2] for place in held if not place[2]})
-        await self.hedged.fetch(connection, {place for place in held if place[2]})
-        await self.instruments.fetch(connection, {each.instrument for each in booked})
+        await self.positions.fetch(batch, {place[:2] for place in held if not place[2]})
+        await self.hedged.fetch(batch, {place for place in held if place[2]})
+        await self.instruments.fetch(batch, {each.instrument for each in booked})
 
 
 def _is_open(order: Stored) -> bool:

@@ -60,16 +60,24 @@ class Lease:
         await page.write()
 
     async def check(self, batch: Batch, work: Work) -> None:
-        """Take it with the first intent; raise Impossible if another start has it.
+        """Take it with the first intent; nothing is committed if another start has it.
 
         PostgreSQL keeps it from being taken by another one until the commit.
+
+        Raises:
+            Impossible: another start has it.
         """
-        postgresql = batch.connection.dialect.name == "postgresql"
-        found = await batch.scalar(_EPOCH + " FOR SHARE" * postgresql)
-        if not (self._taken or self._staged) and found == (self._before and self._before["epoch"]):
-            await self._take(batch, work)
-            self._staged = True
-        elif found != self.epoch:
-            raise Impossible(
-                f"another node has taken the lease (epoch {found}, this one has {self.epoch}); stop this one"
-            )
+        query = _EPOCH + " FOR SHARE" * (batch.dialect.name == "postgresql")
+        if self._taken or self._staged:
+            await batch.check(query, self._objection)
+            return
+        found = await batch.scalar(query)
+        if found != (self._before and self._before["epoch"]):
+            raise Impossible(self._objection(found))
+        await self._take(batch, work)
+        self._staged = True
+
+    def _objection(self, found: int | None) -> str:
+        if found == self.epoch:
+            return ""
+        return f"another node has taken the lease (epoch {found}, this one has {self.epoch}); stop this one"

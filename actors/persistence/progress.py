@@ -24,7 +24,7 @@ class Places:
         last: dict[str, Stored] = {}
         for work in works:
             last |= work.content
-        await self._known.fetch(batch.connection, last)
+        await self._known.fetch(batch, last)
         await batch.insert(form.table, [row for key, row in last.items() if self._known.get(key) is None])
         moved = [form.bound(row) for key, row in last.items() if self._known.get(key) is not None]
         await batch.change(form.change, moved)

@@ -88,7 +88,7 @@ class Retention:
 
     async def write(self, batch: Batch, works: Sequence[Work]) -> None:
         """Make the next step."""
-        connection, now = batch.connection, self._now
+        now = self._now
         step = self._next = _Step(now.seen, now.dropped, now.carried)
         if self.finished or self._sealer.pending:
             return
@@ -99,7 +99,7 @@ class Retention:
         elif self._sealer.sealed_through < step.carried:
             await self._sealer.write(batch, works)
         else:
-            await self._drop(connection, batch.at, step)
+            await self._drop(await batch.sent(), batch.at, step)
 
     def settle(self) -> None:
         """Take note that the step is committed."""
@@ -115,7 +115,7 @@ class Retention:
 
     async def _see(self, batch: Batch, step: _Step) -> None:
         """Leave out the rows that have been audited again since: what is dropped is not their last image."""
-        async for page in audit_pages(batch.connection, step.seen):
+        async for page in audit_pages(await batch.sent(), step.seen):
             step.gone.update(_names(page))
             step.seen = page[-1][0]
         step.gone.update((row["entity"], row["row_key"]) for row in batch.trail.rows)
@@ -123,7 +123,7 @@ class Retention:
     async def _carry(self, batch: Batch, work: Work, names: Sequence[Name], step: _Step) -> None:
         numbers = [self._left[name] for name in names]
         query = untyped("audit_log", ("entity", "row_key", "after")).where(column("seq").in_(numbers))
-        for entity, row_key, image in await batch.connection.execute(query.order_by(column("seq"))):
+        for entity, row_key, image in await (await batch.sent()).execute(query.order_by(column("seq"))):
             batch.trail.note("checkpoint", entity, row_key, None, image, work.who, work.cause)
         step.carried = batch.trail.last_seq
         step.gone.update(names)

@@ -72,7 +72,7 @@ class Rotation:
         query = select(form.table).order_by(*own).limit(STEP)
         if last is not None:
             query = query.where(behind(own, last))
-        rows = [dict(row) for row in (await batch.connection.execute(query)).mappings()]
+        rows = [dict(row) for row in (await (await batch.sent()).execute(query)).mappings()]
         page, keys = Page(form, batch), self._keys.sealing
         for row in rows:
             new = {name: _resealed(row[name], form.name, name, keys) for name in sealed}
@@ -157,7 +157,7 @@ async def _renew(batch: Batch, work: Work, node_keys: NodeKeys) -> list[Stored]:
 
 async def _key_rows(batch: Batch) -> list[Stored]:
     query = select(DATA_KEYS.table).order_by(DATA_KEYS.table.c.id)
-    return [dict(row) for row in (await batch.connection.execute(query)).mappings()]
+    return [dict(row) for row in (await (await batch.sent()).execute(query)).mappings()]
 
 
 def _resealed(sealed: bytes | None, table: str, column: str, keys: SealingKeys) -> bytes | None:

@@ -68,9 +68,11 @@ class Seal(msgspec.Struct, frozen=True):
 class Transaction(Protocol):
     """The running transaction of the writer."""
 
-    connection: AsyncConnection
     at: int
     """System time, in UTC nanoseconds."""
+
+    async def sent(self) -> AsyncConnection:
+        """Return its connection, with all on it that was written so far."""
 
 
 class Sealer:
@@ -149,9 +151,10 @@ class Sealer:
     async def write(self, batch: Transaction, works: Sequence[object]) -> None:
         """Seal what is not sealed within a transaction of the writer."""
         del works  # one seal does for all who asked
-        await self.find_lost(batch.connection)
+        connection = await batch.sent()
+        await self.find_lost(connection)
         if self._macs and not self._pending:
-            await self.store(batch.connection, self.seal(batch.at))
+            await self.store(connection, self.seal(batch.at))
 
     async def store(self, connection: AsyncConnection, seal: Seal) -> None:
         """Announce a seal in the head file, and insert it."""

@@ -47,7 +47,7 @@ class Units:
         """Carry out the commands of each unit, in order."""
         for work in works:
             async with AsyncSession(
-                batch.connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+                await batch.sent(), expire_on_commit=False, join_transaction_mode="rollback_only"
             ) as session:
                 audit_flushes(session.sync_session, batch.trail, work.who, work.cause)
                 unit = Unit(session, batch, self._keys(), work.who, work.cause)

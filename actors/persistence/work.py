@@ -1,12 +1,11 @@
 """What waits to be written, and who writes it."""
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Table, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Dialect, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -14,56 +13,73 @@ from actors.persistence.auditing import AuditTrail
 from actors.persistence.insertion import Prepared, Stored, insertion, prepared
 
 
-@dataclass(slots=True)
 class Batch:
-    """One transaction of the writer lane."""
+    """One transaction of the writer lane, on either engine: what is to be written is sent at once.
 
-    connection: AsyncConnection
-    trail: AuditTrail
-    at: int
-    """System time, in UTC nanoseconds."""
-    rows: int = 0
+    Args:
+        connection: of the writer.
+        trail: takes down what changes.
+        at: system time, in UTC nanoseconds.
+    """
+
+    def __init__(self, connection: AsyncConnection, trail: AuditTrail, at: int) -> None:
+        self.trail = trail
+        self.at = at
+        self.rows = 0
+        self._connection = connection
+
+    @property
+    def dialect(self) -> Dialect:
+        """The engine's."""
+        return self._connection.dialect
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Begin, and commit at the end; nothing is left of it if anything is raised."""
+        async with self._connection.begin():
+            yield
+
+    async def sent(self) -> AsyncConnection:
+        """Return the connection, for reading and for the ORM, with all on it that was written so far."""
+        return self._connection
 
     async def execute(self, statement: Any, rows: Sequence[Stored]) -> None:
         """Execute a statement for each of the rows, in one go."""
         if rows:
-            await self.connection.execute(statement, rows)
+            await (await self.sent()).execute(statement, rows)
             self.rows += len(rows)
 
     async def insert(self, table: Table, rows: Sequence[Stored]) -> None:
         """Insert rows, whole ones, in one go."""
         if rows:
-            await self._send(insertion(table, self.connection.dialect), rows)
+            await self._send(insertion(table, self.dialect), rows)
 
     async def change(self, update: UpdateBase, rows: Sequence[Stored]) -> None:
         """Execute an update, which is made once and kept, for each of the rows, in one go."""
         if rows:
-            await self._send(prepared(update, self.connection.dialect), rows)
+            await self._send(prepared(update, self.dialect), rows)
+
+    async def check(self, query: str, objection: Callable[[Any], str]) -> None:
+        """Have something looked at before the commit.
+
+        Args:
+            query: finds one value, or nothing.
+            objection: what is said of the value, or of None; empty if there is nothing to say.
+
+        Raises:
+            Impossible: there is, here or at the end of the transaction.
+        """
+        if objected := objection(await self.scalar(query)):
+            raise Impossible(objected)
 
     async def scalar(self, query: str) -> Any:
-        """Return the one value that a query finds, None if it finds nothing; SQLite is gone to once."""
-        if self.connection.dialect.name != "sqlite":
-            return await self.connection.scalar(text(query))
-        driver: Any = (await self.connection.get_raw_connection()).driver_connection
-        rows = await driver.execute_fetchall(query)
-        return rows[0][0] if rows else None
+        """Return the one value that a query finds, None if it finds nothing."""
+        return await (await self.sent()).scalar(text(query))
 
     async def _send(self, statement: Prepared, rows: Sequence[Stored]) -> None:
-        """Hand a statement to the driver.
-
-        SQLite's works in a thread of its own, where Core would go three times for one statement:
-        the way there is most of what an order that is written alone waits for.
-        """
-        parameters = statement.parameters(rows)
+        """Hand a statement to the driver."""
         self.rows += len(rows)
-        if self.connection.dialect.name != "sqlite":
-            await self.connection.exec_driver_sql(statement.text, parameters)
-            return
-        driver: Any = (await self.connection.get_raw_connection()).driver_connection
-        try:
-            await driver.executemany(statement.text, parameters)
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(statement.text, None, error, sqlite3.Error) from error
+        await self._connection.exec_driver_sql(statement.text, statement.parameters(rows))
 
 
 def _nothing(*_: Any) -> None:

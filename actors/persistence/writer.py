@@ -23,11 +23,12 @@ from actors.persistence.auditing import AuditTrail
 from actors.persistence.guard import unit
 from actors.persistence.images import canonical
 from actors.persistence.lock import hold
+from actors.persistence.one_hop import batch_on
 from actors.persistence.page import table_of
 from actors.persistence.rows import AuditRow
 from actors.persistence.seals import Sealer
 from actors.persistence.troubles import Trouble, classify, sentence
-from actors.persistence.work import Batch, Impossible, Marks, Work
+from actors.persistence.work import Impossible, Marks, Work
 from bus import SECOND, SystemClock, pause
 from lts.refusal import Refused
 
@@ -182,11 +183,11 @@ class Writer:
     async def _attempt(self, group: Sequence[Work]) -> None:
         """Write a group in one transaction, without a word to anybody."""
         connection = await self._connected()
-        batch = Batch(connection, self._trail, self._system.now())
+        batch = batch_on(connection, self._trail, self._system.now())
         begun = self._system.monotonic()
         self._trail.begin(batch.at)
         with unit(connection):
-            async with connection.begin():
+            async with batch.transaction():
                 for scribe, works in groupby(group, key=attrgetter("scribe")):
                     await scribe.write(batch, tuple(works))
                 self._note_what_was()

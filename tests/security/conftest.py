@@ -16,6 +16,7 @@ from actors.persistence.engine import make_engine
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lease import Lease
+from actors.persistence.one_hop import batch_on
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.resume import resume
 from actors.persistence.retention import Retention
@@ -70,10 +71,10 @@ class Life:
         """Write pieces of work in one transaction."""
         self.now += SECOND // 7
         async with self.engine.connect() as connection:
-            batch = Batch(connection, self.trail, self.now)
+            batch = batch_on(connection, self.trail, self.now)
             self.trail.begin(self.now)
             with guard.unit(connection):
-                async with connection.begin():
+                async with batch.transaction():
                     await scribe.write(batch, [Work(content, scribe, "ann", 7) for content in contents])
                     await batch.insert(AUDIT_LOG, self.trail.rows)
         self.trail.commit()

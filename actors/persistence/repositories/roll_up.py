@@ -48,7 +48,7 @@ Samples = Sequence[tuple[str, Measured]]
 
 async def roll_up(unit: Unit, command: RollUp) -> None:
     """Count the oldest samples that are not counted, in 8 statements; if there are none, drop what is old."""
-    known = list(await unit.batch.connection.scalars(_series()))
+    known = list(await (await unit.batch.sent()).scalars(_series()))
     if samples := await _take(unit, known, command.before):
         for below, resolution in _LEVELS:
             await _count(unit, samples, below, resolution)
@@ -59,7 +59,7 @@ async def roll_up(unit: Unit, command: RollUp) -> None:
 
 async def _take(unit: Unit, known: Sequence[str], before: int) -> Samples:
     """Take the oldest samples out of those to be counted; all are of one hour, oldest first."""
-    moved = await unit.batch.connection.execute(_move(), {"known": known, "before": before})
+    moved = await (await unit.batch.sent()).execute(_move(), {"known": known, "before": before})
     samples = [(row.series, Measured.once(row.at, row.first)) for row in moved]
     unit.batch.rows += len(samples)
     return sorted(samples, key=lambda sample: sample[1].at)
@@ -74,7 +74,7 @@ async def _count(unit: Unit, samples: Samples, below: int, resolution: int) -> N
         "begin": begin - begin % span,
         "end": end - end % span + span,
     }
-    found = await unit.batch.connection.execute(_fold(below, resolution), values)
+    found = await (await unit.batch.sent()).execute(_fold(below, resolution), values)
     summed = [
         (row.series, _sum(_before(row), new[row.series, row.at], Measured(*row[1:_WIDTH])))
         for row in found
@@ -98,7 +98,7 @@ def _sum(before: Measured | None, new: Measured, whole: Measured) -> Measured:
 
 async def _drop(unit: Unit, known: Sequence[str], resolution: int, before: int) -> None:
     values = {"known": known, "before": before, "of": resolution}
-    unit.batch.rows += (await unit.batch.connection.execute(_remove(), values)).rowcount
+    unit.batch.rows += (await (await unit.batch.sent()).execute(_remove(), values)).rowcount
 
 
 def _folded(samples: Samples, resolution: int) -> dict[tuple[str, int], Measured]:

@@ -26,7 +26,7 @@ async def keep_samples(unit: Unit, command: KeepSamples) -> None:
     """Keep one sample of each series, in the place of another of that instant unless that is counted."""
     at, columns = command.at, STATISTICS.c
     mine = (columns.series.in_(list(command.values)), columns.resolution == COUNTED, columns.at == at)
-    counted = set(await unit.batch.connection.scalars(select(columns.series).where(*mine)))
+    counted = set(await (await unit.batch.sent()).scalars(select(columns.series).where(*mine)))
     taken = {
         series: Measured.once(at, value) for series, value in command.values.items() if series not in counted
     }
@@ -39,7 +39,7 @@ async def put(unit: Unit, resolution: int, measured: Iterable[tuple[str, Measure
         {"series": series, "resolution": resolution, **msgspec.structs.asdict(each)}
         for series, each in measured
     ]
-    await unit.batch.execute(_upsert(unit.batch.connection.dialect.name), rows)
+    await unit.batch.execute(_upsert(unit.batch.dialect.name), rows)
 
 
 @cache

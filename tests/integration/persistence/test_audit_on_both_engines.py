@@ -13,6 +13,7 @@ from actors.persistence import guard
 from actors.persistence.auditing import AuditTrail
 from actors.persistence.flushes import audit_flushes
 from actors.persistence.keyring import DataKeys
+from actors.persistence.one_hop import batch_on
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.resume import resume
 from actors.persistence.retention import Retention
@@ -50,10 +51,10 @@ class Node:
     async def write(self, scribe: Scribe, content: Any = None) -> None:
         self.now += SECOND
         async with self.engine.connect() as connection:
-            batch = Batch(connection, self.trail, self.now)
+            batch = batch_on(connection, self.trail, self.now)
             self.trail.begin(self.now)
             with guard.unit(connection):
-                async with connection.begin():
+                async with batch.transaction():
                     await scribe.write(batch, [Work(content, scribe, "ann", 7)])
                     await batch.insert(AUDIT_LOG, self.trail.rows)
         self.trail.commit()
@@ -62,7 +63,7 @@ class Node:
 
     async def add(self, *rows: Any) -> None:
         async def add(batch: Batch, work: Work) -> None:
-            async with AsyncSession(batch.connection) as session:
+            async with AsyncSession(await batch.sent()) as session:
                 audit_flushes(session.sync_session, batch.trail, work.who, work.cause)
                 session.add_all(rows)
                 await session.flush()

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-import aiosqlite
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import lts.domain
 from actors.journal import MemoryJournal
+from actors.persistence import one_hop
 from bus import Bus, DeadLetter, LiveDriver, pause
 from bus.message import Event, Message, Request
 from lts.domain.fills import Fill
@@ -465,16 +465,16 @@ class Statements:
 def listening(node: Any) -> Iterator[Statements]:
     """Listen to all that is sent while the block lasts, by Core and straight to SQLite's driver."""
     statements, engine = Statements(), node.keeper.engine.sync_engine
-    send = aiosqlite.Connection.executemany
+    send = one_hop._execute
 
-    async def overheard(driver: Any, statement: str, rows: Any) -> Any:
+    def overheard(connection: Any, statement: str, *rows: Any) -> None:
         statements.sent.append(statement)
-        return await send(driver, statement, rows)
+        send(connection, statement, *rows)
 
     event.listen(engine, "before_cursor_execute", statements.note)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(aiosqlite.Connection, "executemany", overheard)
+            patch.setattr(one_hop, "_execute", overheard)
             yield statements
     finally:
         event.remove(engine, "before_cursor_execute", statements.note)

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from actors.persistence import guard, schema
 from actors.persistence.auditing import AuditTrail
 from actors.persistence.engine import make_engine
 from actors.persistence.keyring import DataKeys
+from actors.persistence.one_hop import batch_on
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.resume import resume
 from actors.persistence.rows import AuditRow, DataKeyRow
@@ -25,6 +26,10 @@ from lts.security.node_key import NodeKey, NodeKeys
 AUDIT_LOG = table_of(AuditRow)
 NODE_KEYS = NodeKeys(NodeKey(b"the secret of a node in a test, "))
 SECOND = 1_000_000_000
+
+
+class BrokenOff(Exception):
+    """Nothing is to be left of a transaction."""
 
 
 class Lane:
@@ -51,14 +56,14 @@ class Lane:
         self.now += SECOND // 10
         work = Work(content, scribe, "ann", 7)
         async with self.engine.connect() as connection:
-            batch = Batch(connection, self.trail, self.now)
+            batch = batch_on(connection, self.trail, self.now)
             self.trail.begin(self.now)
-            with guard.unit(connection):
-                async with connection.begin() as transaction:
+            with guard.unit(connection), suppress(BrokenOff):
+                async with batch.transaction():
                     await scribe.write(batch, [work])
                     await batch.insert(AUDIT_LOG, self.trail.rows)
                     if not commit:
-                        await transaction.rollback()
+                        raise BrokenOff
         if commit:
             self.trail.commit()
             scribe.settle()

@@ -26,7 +26,7 @@ class InSession:
     async def write(self, batch: Batch, works: Any) -> None:
         [work] = works
         assert isinstance(work, Work)
-        async with AsyncSession(batch.connection, expire_on_commit=False) as session:
+        async with AsyncSession(await batch.sent(), expire_on_commit=False) as session:
             audit_flushes(session.sync_session, batch.trail, work.who, work.cause)
             await work.content(session)
             await session.flush()

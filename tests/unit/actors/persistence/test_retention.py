@@ -42,7 +42,7 @@ async def used(lane: Any, user: Any) -> Any:
 
     async def delete(batch: Any, _: Any) -> None:
         users = table_of(UserRow)
-        await batch.connection.execute(users.delete().where(users.c.id == 2))
+        await (await batch.sent()).execute(users.delete().where(users.c.id == 2))
         batch.trail.note("delete", "users", "[2]", json.dumps(bob, separators=(",", ":")), None, "ann", 7)
 
     await lane.step(delete)
@@ -108,7 +108,7 @@ async def test_what_is_changed_in_the_same_transaction_is_not_carried_forward_as
     class Both:
         async def write(self, batch: Any, works: Any) -> None:
             users = table_of(UserRow)
-            await batch.connection.execute(users.update().where(users.c.id == 3).values(name="zoe"))
+            await (await batch.sent()).execute(users.update().where(users.c.id == 3).values(name="zoe"))
             before, after = (json.dumps(user(3, name), separators=(",", ":")) for name in ("cyd", "zoe"))
             batch.trail.note("update", "users", "[3]", before, after, "ann", 7)
             await planned.write(batch, works)
