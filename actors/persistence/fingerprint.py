@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "7fcefa18f37c84f97dc0f3cc627abf113044fbec94dd902e51b0908e2d4a7637",
-        "3d0c3c3fb7a8bd0e8a185b8c5c6a0bf9f1398b0231b000493e74318629855034",
+        "e6b32b1f03bfa1327c9a4eb34747f25290d4c3a78ebb016c50fdc3006992b72a",
+        "52794449c64e5f868e1d5b9e064ea1e2d620d57750d01c6a57df6afc0d8471b8",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""
