@@ -29,6 +29,8 @@ async def list_fills(connection: AsyncConnection, wanted: ListFills) -> FillsLis
     limits = same(*names) + within(_FILLS.c.at, wanted.since, wanted.until)
     parts = parted((_FILLS.c.portfolio_id, None if portfolios is None else sorted(portfolios)))
     rows, following = await _LATEST.page(connection, wanted, limits, parts)
+    if not rows:
+        return FillsListed(())
     known = await portfolios_of(connection, portfolios, rows)
     orders = {row.client_order_id for row in rows}
     special = await connection.execute(select(_CONDITIONS).where(_CONDITIONS.c.client_order_id.in_(orders)))
@@ -46,6 +48,8 @@ async def fills_of(
         portfolios: their names.
         conditions: what is stored of their orders' conditions.
     """
+    if not rows:
+        return ()
     special = {row.client_order_id: row for row in conditions}
     fills = [fill_of(row, portfolios, position_in(special, row)) for row in rows]
     bookings = [booking_id(fill.uid) for fill in fills]

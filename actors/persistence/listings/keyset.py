@@ -78,8 +78,8 @@ class Newest:
     """A table as it is gone through by time, the latest first; its key decides where times are the same.
 
     Args:
-        at: the time.
-        key: what tells rows of one time apart.
+        at: the time, or what else grows.
+        key: what tells rows of one time apart, if there can be several.
     """
 
     def __init__(self, at: Column[int], *key: Column[Any]) -> None:
@@ -114,6 +114,8 @@ class Newest:
         if found is None:
             return []
         at, *key = found
+        if not key:
+            return [self._at < at]
         rest: ColumnElement[bool] = tuple_(*self._key) < tuple(key) if len(key) > 1 else self._key[0] < key[0]
         return [self._at <= at, or_(self._at < at, and_(self._at == at, rest))]
 

@@ -84,6 +84,8 @@ async def list_events(connection: AsyncConnection, wanted: ListOrderEvents) -> O
     parts = parted((_EVENTS.c.portfolio_id, None if portfolios is None else sorted(portfolios)))
     limits = same((_EVENTS.c.client_order_id, wanted.client_order_id))
     rows, following = await _TOLD_LAST.page(connection, wanted, limits, parts)
+    if not rows:
+        return OrderEventsListed(())
     names = await portfolios_of(connection, portfolios, rows)
     numbers = [row.seq for row in rows]
     terms = (await connection.execute(select(_TERMS).where(_TERMS.c.seq.in_(numbers)))).all()
