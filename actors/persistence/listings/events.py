@@ -6,6 +6,7 @@ of the tables since.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, select
@@ -21,9 +22,9 @@ from lts.domain.event_listings import WIRE, EventsGone, EventsListed, Journalled
 _LOG = table_of(AuditRow)
 _SEQ = _LOG.c.seq
 _COLUMNS = [_LOG.c[name] for name in ("seq", "at", "who", "action", "entity", "after")]
-AT_ONCE = 2_000
+AT_ONCE = 1_000
 """Entries that are read by one statement."""
-STATEMENTS = 10
+STATEMENTS = 20
 """Of which an answer takes so many, at most."""
 AROUND = 40
 """Entries within which all stands that belongs to one event."""
@@ -33,8 +34,7 @@ _LAST = 2**63 - 1
 async def list_events(connection: AsyncConnection, wanted: ListEvents) -> EventsListed | EventsGone:
     """Return the events behind a number, as far as they were looked for."""
     limit = room(wanted.limit)
-    bounds = select(func.min(_SEQ), func.max(_SEQ))
-    first, last = (each or 0 for each in (await connection.execute(bounds)).one())
+    first, last = [await connection.scalar(select(end(_SEQ))) or 0 for end in (func.min, func.max)]
     after = last if wanted.after is None else wanted.after
     if after > last:
         return EventsGone(last, f"nothing has the number {after} yet: was a backup restored?")
@@ -48,7 +48,8 @@ async def list_events(connection: AsyncConnection, wanted: ListEvents) -> Events
             break
         through = min(after + AT_ONCE, last)
         rows = await _entries(connection, after, through)
-        found += _visible(rows, after, through, portfolios, scopes)
+        seen = _visible(rows, after, through, portfolios, scopes)
+        found += islice(seen, limit + 1 - len(found))
         after = through
     if len(found) > limit:
         del found[limit:]

@@ -132,12 +132,18 @@ class Newest:
 
 
 def parted(*columns: tuple[Column[Any], Sequence[Any] | None]) -> list[ColumnElement[bool]]:
-    """Return what one of has to hold, so that each column has one of its values; None: whatever it has.
+    """Return the parts in which each column has one of its values; None: whatever it has.
 
-    Where those are more than can be merged, it is one condition that no index is entered by.
+    Where those are more than can be merged, they are one part, which is `scattered`.
     """
     told = [(column, values) for column, values in columns if values is not None]
     names, choices = [column for column, _ in told], [values for _, values in told]
     if prod(map(len, choices)) <= MERGED and told:
         return [and_(*map(operator.eq, names, values)) for values in product(*choices)]
+    return scattered(*columns)
+
+
+def scattered(*columns: tuple[Column[Any], Sequence[Any] | None]) -> list[ColumnElement[bool]]:
+    """Return that each column has one of its values as a condition that no engine enters an index by."""
+    told = ((column, values) for column, values in columns if values is not None)
     return [and_(true(), *(func.coalesce(column, column).in_(values) for column, values in told))]

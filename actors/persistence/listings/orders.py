@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, select, text
+from sqlalchemy import ColumnElement, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.listings.fills import fills_of
-from actors.persistence.listings.keyset import Newest, parted, room, same, within
-from actors.persistence.listings.names import portfolios_named, portfolios_of
+from actors.persistence.listings.keyset import MERGED, Newest, parted, room, same, scattered, within
+from actors.persistence.listings.names import all_portfolios, portfolios_named, portfolios_of
 from actors.persistence.page import table_of
 from actors.persistence.reader import STATUSES, order_of, terms_of
 from actors.persistence.rows import FillRow, OrderConditionRow, OrderEventRow, OrderRow, OrderTermsRow
@@ -36,20 +36,14 @@ async def list_orders(connection: AsyncConnection, wanted: ListOrders) -> Orders
     """Return a page of orders."""
     room(wanted.limit)
     portfolios = await portfolios_named(connection, wanted.portfolios)
+    if portfolios is None and (wanted.statuses or wanted.instrument):
+        portfolios = await all_portfolios(connection, MERGED)
     if portfolios is not None and not portfolios:
         return OrdersListed(())
     limits: list[Any] = same((_ORDERS.c.instrument, wanted.instrument), (_ORDERS.c.broker, wanted.broker))
     limits += within(_ORDERS.c.created_at, wanted.since, wanted.until)
-    ids = None if portfolios is None else sorted(portfolios)
-    if wanted.open:
-        if ids is not None:
-            limits.append(_ORDERS.c.portfolio_id.in_(ids))
-        if wanted.statuses:
-            limits.append(_ORDERS.c.status.in_(_values(wanted)))
-        rows, following = await _LATEST.page(connection, wanted, [*limits, text(STILL_OPEN)])
-    else:
-        parts = parted((_ORDERS.c.portfolio_id, ids), (_ORDERS.c.status, _values(wanted) or None))
-        rows, following = await _LATEST.page(connection, wanted, limits, parts)
+    parts = _parts(wanted, limits, None if portfolios is None else sorted(portfolios))
+    rows, following = await _LATEST.page(connection, wanted, limits, parts)
     names = await portfolios_of(connection, portfolios, rows)
     return OrdersListed(await _listed(connection, rows, names), following)
 
@@ -92,8 +86,16 @@ async def list_events(connection: AsyncConnection, wanted: ListOrderEvents) -> O
     return OrderEventsListed(_told(rows, names, terms), following)
 
 
-def _values(wanted: ListOrders) -> list[str]:
-    return [status.value for status in dict.fromkeys(wanted.statuses)]
+def _parts(
+    wanted: ListOrders, limits: list[Any], portfolios: Sequence[int] | None
+) -> Sequence[ColumnElement[bool]]:
+    """Return the parts in which orders are looked up; those that are open are few, and one part."""
+    statuses = [*dict.fromkeys(wanted.statuses)]
+    told = (_ORDERS.c.status, [status.value for status in statuses] or None)
+    if wanted.open or (statuses and all(status.is_open for status in statuses)):
+        limits.append(text(STILL_OPEN))
+        return scattered((_ORDERS.c.portfolio_id, portfolios), told)
+    return parted((_ORDERS.c.portfolio_id, portfolios), told)
 
 
 async def _listed(

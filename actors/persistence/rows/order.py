@@ -29,7 +29,9 @@ class OrderRow(Row, kw_only=True):
         above_zero("quantity"),
         not_negative("filled"),
         Index(None, "created_at"),
+        Index(None, "broker", "created_at"),
         Index(None, "portfolio_id", "created_at"),
+        Index(None, "portfolio_id", "instrument", "created_at"),
         Index(None, "portfolio_id", "status", "created_at"),
         Index(
             "ix_orders_still_open",
@@ -43,7 +45,7 @@ class OrderRow(Row, kw_only=True):
     client_order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="RESTRICT"))
     instrument: Mapped[str] = mapped_column(ForeignKey("instruments.symbol", ondelete="RESTRICT"))
-    broker: Mapped[str] = mapped_column(String(64), index=True)
+    broker: Mapped[str] = mapped_column(String(64))
     side: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal]
     type: Mapped[str] = mapped_column(String(16))

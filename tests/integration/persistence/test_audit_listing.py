@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 
 from actors.persistence import guard, upkeep
 from actors.persistence.listings import audit
+from bus import pause
 from lts.domain.audit import AuditListed, AuditNotVerified, AuditVerified, ListAudit, VerifyAudit
 from lts.domain.event_listings import EventsGone, EventsListed, ListEvents
 from lts.domain.listings import NotListed, mark
@@ -68,7 +69,7 @@ async def test_the_audit_is_listed_latest_first_and_filtered(node: Any, monkeypa
         (ListAudit(entity="users", who="ann"), lambda e: (e.entity, e.who) == ("users", "ann")),
         (ListAudit(who="ann"), lambda e: e.who == "ann"),
         (ListAudit(action="read"), lambda e: e.action == "read"),
-        (ListAudit(entity="orders", action="update", who="desk"), lambda e: e.entity == "orders" and e.action == "update"),
+        (ListAudit("orders", "desk", "update"), lambda e: (e.entity, e.action) == ("orders", "update")),
         (ListAudit(since=whole[9].at, until=whole[0].at + 1), lambda e: e.at >= whole[9].at),
         (ListAudit(entity="nothing"), lambda _: False),
     )  # fmt: skip
@@ -84,7 +85,8 @@ async def test_the_audit_is_listed_latest_first_and_filtered(node: Any, monkeypa
 
 
 async def test_what_is_not_about_orders_is_found_by_an_index(node: Any, backend: str) -> None:
-    engine, sent = node.keeper.engine, []
+    sent: list[tuple[str, Any]] = []
+    engine = node.keeper.engine
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
@@ -113,6 +115,7 @@ async def test_what_is_not_about_orders_is_found_by_an_index(node: Any, backend:
 async def test_all_is_proved_while_orders_are_kept(node: Any) -> None:
     await trade(node, range(5))
     proving = asyncio.ensure_future(node.client.ask(VerifyAudit(), within=60))
+    await pause(0)
     second = await node.client.ask(VerifyAudit())
     await trade(node, range(5, 25))
     report = await proving
@@ -142,7 +145,7 @@ async def test_events_that_a_retention_dropped_are_gone_and_the_others_are_not(
         await trade(node, range(5))
         end = (await node.client.ask(ListEvents())).last
         storage = node.storage
-    await upkeep.retain(storage, FOREVER)
+    await upkeep.retain(storage, FOREVER, "operator")
     async with node_at(database) as node:
         await trade(node, range(5, 7))
         gone = await node.client.ask(ListEvents(0))
@@ -166,7 +169,7 @@ async def test_events_of_orders_that_were_archived_are_told_all_the_same(
         await trade(node, range(4))
         before = await node.client.ask(ListEvents(0))
         storage = node.storage
-    await upkeep.archive(storage, FOREVER)
+    await upkeep.archive(storage, FOREVER, "operator")
     async with node_at(database) as node:
         assert (await node.client.ask(ListOrders())).orders == ()
         after = await node.client.ask(ListEvents(0))

@@ -36,7 +36,7 @@ def order(number: int, portfolio: str = "p", instrument: str = "X", **terms: Any
 def filled(whose: Order, exec_id: str, status: OrderStatus, **other: Any) -> OrderFilled:
     fill = Fill(
         whose.portfolio, whose.instrument, "venue", whose.client_order_id, exec_id, whose.side, D("2.5"),
-        D("1.10"), D("0.07"), "USD", BEGIN + 7, whose.position,
+        D("1.1"), D("0.07"), "USD", BEGIN + 7, whose.position,
     )  # fmt: skip
     return OrderFilled(whose.portfolio, msgspec.structs.replace(fill, **other), status)
 

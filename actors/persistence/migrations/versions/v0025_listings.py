@@ -16,15 +16,19 @@ _NOT_RESIDENT = "who NOT IN ('desk', 'risk', 'persistence', 'billing', 'statisti
 
 _PLAIN = (
     ("orders", ("created_at",)),
+    ("orders", ("broker", "created_at")),
     ("orders", ("portfolio_id", "created_at")),
+    ("orders", ("portfolio_id", "instrument", "created_at")),
     ("orders", ("portfolio_id", "status", "created_at")),
     ("order_events", ("portfolio_id", "seq")),
     ("fills", ("at",)),
     ("fills", ("portfolio_id", "at")),
+    ("fills", ("portfolio_id", "instrument", "at")),
     ("ledger_entries", ("portfolio_id", "at")),
     ("billing_records", ("at",)),
     ("billing_records", ("user_id", "at")),
 )
+_SHORTER = (("broker",), ("portfolio_id", "status"))
 _PARTIAL = (
     ("ix_orders_still_open", "orders", ("created_at",), _STILL_OPEN),
     ("ix_ledger_entries_paid_in", "ledger_entries", ("portfolio_id", "at"), _PAID_IN),
@@ -34,8 +38,9 @@ _PARTIAL = (
 
 
 def upgrade() -> None:
-    """Make them; the one that another one begins with goes."""
-    op.drop_index("ix_orders_portfolio_id_status", table_name="orders")
+    """Make them; those that others begin with go."""
+    for columns in _SHORTER:
+        op.drop_index(_name("orders", columns), table_name="orders")
     for table, columns in _PLAIN:
         op.create_index(_name(table, columns), table, [*columns])
     for name, table, columns, where in _PARTIAL:
@@ -48,7 +53,8 @@ def downgrade() -> None:
         op.drop_index(name, table_name=table)
     for table, columns in _PLAIN:
         op.drop_index(_name(table, columns), table_name=table)
-    op.create_index("ix_orders_portfolio_id_status", "orders", ["portfolio_id", "status"])
+    for columns in _SHORTER:
+        op.create_index(_name("orders", columns), "orders", [*columns])
 
 
 def _name(table: str, columns: tuple[str, ...]) -> str:
