@@ -103,7 +103,7 @@ async def told(node: Any, wanted: ListEvents) -> list[JournalledEvent]:
         answer = await node.client.ask(wanted)
         assert isinstance(answer, EventsListed)
         assert len(answer.events) <= wanted.limit
-        assert answer.through > wanted.after or answer.through == answer.last
+        assert answer.through > (wanted.after or 0) or answer.through == answer.last
         found += answer.events
         if answer.through == answer.last:
             return found

@@ -36,7 +36,7 @@ from lts.domain.units import (
     RecordCharge,
 )
 
-pytestmark = pytest.mark.requirement("INT-023", "INT-5.1")
+pytestmark = pytest.mark.requirement("INT-023", "INT-5.2")
 
 S = OrderStatus
 D = Decimal
@@ -336,7 +336,7 @@ async def test_what_cannot_be_answered_is_refused_in_a_sentence(node: Any) -> No
 def questions(draw: st.DrawFn) -> tuple[Any, str]:
     portfolios = draw(st.none() | st.lists(st.sampled_from(PORTFOLIOS), unique=True).map(tuple))
     when = st.none() | st.integers(BEGIN - 1, BEGIN + 15)
-    interval = {"since": draw(when), "until": draw(when)}
+    interval: dict[str, Any] = {"since": draw(when), "until": draw(when)}
     match draw(st.sampled_from(("orders", "events", "fills", "positions", "entries"))):
         case "orders":
             statuses = draw(st.lists(st.sampled_from((S.FILLED, S.DENIED, S.SUBMITTED)), unique=True))

@@ -14,7 +14,7 @@ _NOT_BUSY = (
 )
 _NOT_RESIDENT = "who NOT IN ('desk', 'risk', 'persistence', 'billing', 'statistics')"
 
-_PLAIN = (
+_PLAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("orders", ("created_at",)),
     ("orders", ("broker", "created_at")),
     ("orders", ("portfolio_id", "created_at")),
@@ -28,7 +28,7 @@ _PLAIN = (
     ("billing_records", ("at",)),
     ("billing_records", ("user_id", "at")),
 )
-_SHORTER = (("broker",), ("portfolio_id", "status"))
+_SHORTER: tuple[tuple[str, ...], ...] = (("broker",), ("portfolio_id", "status"))
 _PARTIAL = (
     ("ix_orders_still_open", "orders", ("created_at",), _STILL_OPEN),
     ("ix_ledger_entries_paid_in", "ledger_entries", ("portfolio_id", "at"), _PAID_IN),
