@@ -16,17 +16,18 @@ from actors.persistence.insertion import Stored
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lease import Lease
+from actors.persistence.listings.lister import Lister
 from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
 from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
 from actors.persistence.series import recall_statistics
-from actors.persistence.storage import Opened, Storage, opened
+from actors.persistence.storage import Opened, opened
 from actors.persistence.troubles import sentence
 from actors.persistence.units import Units
 from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
-from bus import SECOND, Accepted, Actor, Later, Time, every, on, pause
+from bus import SECOND, Accepted, Later, Time, every, on, pause
 from lts.domain.billing import ChargesRecalled, RecallCharges
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
@@ -92,8 +93,8 @@ class Upkeep(Scribe, Protocol):
         """Whether there is no step left."""
 
 
-class Persistence(Actor[Storage]):
-    """Keeps the order journal, carries out units of work, and recalls what is stored.
+class Persistence(Lister):
+    """Keeps the order journal, carries out units of work, and recalls and lists what is stored.
 
     It answers after the commit. What is not on disk when the database is in trouble waits, except for
     intents and units: those are refused.
@@ -115,6 +116,7 @@ class Persistence(Actor[Storage]):
     async def _take_up(self, storage: Opened) -> None:
         self.keys: DataKeys = storage.keys
         self.engine = storage.engine
+        self.begin_listing()
         self.troubled_since = 0
         self.slow = False
         self.rotating = False

@@ -123,7 +123,7 @@ class Reader:
             special = await connection.execute(_of(wanted, select(_CONDITIONS), _CONDITIONS))
             conditions = {row.client_order_id: row for row in special}
             records = {
-                row.client_order_id: OrderRecord(_order(row, names, conditions.get(row.client_order_id)))
+                row.client_order_id: OrderRecord(order_of(row, names, conditions.get(row.client_order_id)))
                 for row in found
             }
             rates = await _rates(connection, wanted)
@@ -140,7 +140,7 @@ class Reader:
             for event in await connection.execute(_of(wanted, events, _EVENTS).order_by(_EVENTS.c.seq)):
                 record = records[event.client_order_id]
                 if event.exec_id is None:
-                    record.follow(_change(event, record.order.portfolio, terms.get(event.seq)))
+                    record.follow(change_of(event, record.order.portfolio, terms.get(event.seq)))
                 else:
                     fill = fills[event.client_order_id, event.exec_id]
                     record.book(fill)
@@ -260,15 +260,19 @@ async def _archived_cash(connection: AsyncConnection, wanted: RecallOrders) -> R
     return {(row.portfolio_id, row.booking): row.amount for row in rows}
 
 
-def _change(event: Any, portfolio: str, told: Any) -> OrderChanged:
-    """Return what happened to an order, with what was told of its terms."""
+def change_of(event: Any, portfolio: str, told: Any) -> OrderChanged:
+    """Return what happened to an order, with what was told of its terms: the rows of both."""
     changed = OrderChanged(portfolio, event.client_order_id, STATUSES[event.status], event.at)
     if told is None:
         return changed
-    terms = Terms(told.quantity, told.limit_price, told.trigger_price, told.trailing_offset)
-    return msgspec.structs.replace(
-        changed, venue_order_id=told.venue_order_id, terms=None if told.quantity is None else terms
-    )
+    return msgspec.structs.replace(changed, venue_order_id=told.venue_order_id, terms=terms_of(told))
+
+
+def terms_of(told: Any) -> Terms | None:
+    """Return the terms that a row tells of; None if they stayed as they were."""
+    if told.quantity is None:
+        return None
+    return Terms(told.quantity, told.limit_price, told.trigger_price, told.trailing_offset)
 
 
 def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
@@ -336,7 +340,7 @@ def _snapshot(row: Any, portfolios: dict[int, str], rates: Rates, cash: Rates) -
     return msgspec.structs.replace(snapshot, converted=cash.get(booking, ZERO), rate=rates[booking])
 
 
-def _order(row: Any, portfolios: dict[int, str], conditions: Any) -> Order:
+def order_of(row: Any, portfolios: Mapping[int, str], conditions: Any) -> Order:
     """Return an order as it was kept: whatever was not denied has passed risk."""
     kind = Order if row.status == OrderStatus.DENIED else ApprovedOrder
     order = kind(

@@ -8,6 +8,7 @@ import msgspec
 
 from bus.clock import SECOND
 from bus.message import Event, Request
+from lts.domain.listings import FEW, NotListed
 
 TRADE, SUBSCRIPTION = "trade", "subscription"
 """What can be charged for."""
@@ -38,6 +39,32 @@ class RecallCharges(Request[ChargesRecalled]):
 
     user: str
     kind: str | None = None
+
+
+class BilledCharge(msgspec.Struct, frozen=True):
+    """A charge, and whose it is."""
+
+    user: str
+    charge: Charge
+
+
+class ChargesListed(Event):
+    """Charges, the latest first."""
+
+    charges: tuple[BilledCharge, ...]
+    next: str = ""
+
+
+class ListCharges(Request[ChargesListed | NotListed]):
+    """Asks what users were charged, UTC nanoseconds of market time: since, and before `until`."""
+
+    users: tuple[str, ...] | None = None
+    """To whom the answer is limited; None: everybody."""
+    kind: str = ""
+    since: int | None = None
+    until: int | None = None
+    after: str = ""
+    limit: int = FEW
 
 
 def month_at(at: int) -> str:

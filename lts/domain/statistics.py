@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bus.message import Event, Request
+from lts.domain.listings import FEW, NotListed
 
 SAMPLE, MINUTE, HOUR, DAY = 0, 60, 3_600, 86_400
 """Resolutions: the seconds of an interval (UTC); 0 is a single sample as it was taken."""
@@ -64,3 +65,19 @@ class RecallStatistics(Request[StatisticsRecalled]):
     """Seconds: 0 (single samples), 60, 3600 or 86400; there is nothing at any other."""
     since: int
     until: int
+
+
+class SeriesListed(Event):
+    """The names of series, in alphabetical order."""
+
+    series: tuple[str, ...]
+    next: str = ""
+
+
+class ListSeries(Request[SeriesListed | NotListed]):
+    """Asks which series there are."""
+
+    portfolios: tuple[str, ...] | None = None
+    """Only those of these portfolios, as in `portfolio/main/equity`; None: all, also those of the system."""
+    after: str = ""
+    limit: int = FEW

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
@@ -16,6 +16,8 @@ class BillingRecordRow(Row, kw_only=True):
     __tablename__ = "billing_records"
     __table_args__ = (
         one_of("kind", ("trade", "subscription")),
+        Index(None, "at"),
+        Index(None, "user_id", "at"),
         {"info": {"audit": AUDITED}},
     )
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
@@ -15,7 +15,14 @@ class FillRow(Row, kw_only=True):
     """`lts.domain.fills.Fill`: the same broker, account and exec id is the same fill."""
 
     __tablename__ = "fills"
-    __table_args__ = (one_of("side", Side), above_zero("quantity"), {"info": {"audit": AUDITED}})
+    __table_args__ = (
+        one_of("side", Side),
+        above_zero("quantity"),
+        Index(None, "at"),
+        Index(None, "portfolio_id", "at"),
+        Index(None, "portfolio_id", "instrument", "at"),
+        {"info": {"audit": AUDITED}},
+    )
 
     broker: Mapped[str] = mapped_column(String(64), primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(

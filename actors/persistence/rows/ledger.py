@@ -2,19 +2,33 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
 from actors.persistence.rows.checks import above_zero, at_least
 from actors.persistence.rows.row import Row
 
+PAID_IN = "substr(booking, 1, 10) = '[\"deposit\"'"
+"""What the entries of a deposit satisfy; written out, as an engine knows the index again by it."""
+
 
 class LedgerEntryRow(Row, kw_only=True):
     """One posting of a booking; the lines of a booking sum to zero in each currency."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (at_least("line", 0), {"info": {"audit": AUDITED}})
+    __table_args__ = (
+        at_least("line", 0),
+        Index(None, "portfolio_id", "at"),
+        Index(
+            "ix_ledger_entries_paid_in",
+            "portfolio_id",
+            "at",
+            sqlite_where=text(PAID_IN),
+            postgresql_where=text(PAID_IN),
+        ),
+        {"info": {"audit": AUDITED}},
+    )
 
     portfolio_id: Mapped[int] = mapped_column(
         ForeignKey("portfolios.id", ondelete="RESTRICT"), primary_key=True

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
@@ -10,6 +10,11 @@ from actors.persistence.rows.checks import above_zero, at_least, not_negative, o
 from actors.persistence.rows.row import Row
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import OrderType, Side, TimeInForce
+
+STILL_OPEN = "status NOT IN ({})".format(
+    ", ".join(f"'{status.value}'" for status in OrderStatus if not status.is_open)
+)
+"""What an order satisfies that may still trade; written out, as an engine knows the index again by it."""
 
 
 class OrderRow(Row, kw_only=True):
@@ -23,14 +28,24 @@ class OrderRow(Row, kw_only=True):
         one_of("status", OrderStatus),
         above_zero("quantity"),
         not_negative("filled"),
-        Index(None, "portfolio_id", "status"),
+        Index(None, "created_at"),
+        Index(None, "broker", "created_at"),
+        Index(None, "portfolio_id", "created_at"),
+        Index(None, "portfolio_id", "instrument", "created_at"),
+        Index(None, "portfolio_id", "status", "created_at"),
+        Index(
+            "ix_orders_still_open",
+            "created_at",
+            sqlite_where=text(STILL_OPEN),
+            postgresql_where=text(STILL_OPEN),
+        ),
         {"info": {"audit": AUDITED}},
     )
 
     client_order_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="RESTRICT"))
     instrument: Mapped[str] = mapped_column(ForeignKey("instruments.symbol", ondelete="RESTRICT"))
-    broker: Mapped[str] = mapped_column(String(64), index=True)
+    broker: Mapped[str] = mapped_column(String(64))
     side: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal]
     type: Mapped[str] = mapped_column(String(16))
@@ -49,6 +64,7 @@ class OrderEventRow(Row, kw_only=True):
     __table_args__ = (
         at_least("seq", 1),
         one_of("status", OrderStatus),
+        Index(None, "portfolio_id", "seq"),
         {"info": {"audit": AUDITED}},
     )
 

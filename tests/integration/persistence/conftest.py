@@ -29,6 +29,12 @@ from actors.persistence.rows import metadata
 from actors.persistence.storage import Storage
 from actors.persistence.verify import verify
 from bus import SECOND, Actor, Bus, DeadLetter, LiveDriver, Supervision, on, pause
+from lts.domain.audit import ListAudit, VerifyAudit
+from lts.domain.billing import ListCharges
+from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
+from lts.domain.event_listings import ListEvents
+from lts.domain.financing import FinancingCharged
+from lts.domain.instrument_listings import ListInstruments
 from lts.domain.journal import RecallDeposits, RecallOrders, RecallTradingStates
 from lts.domain.loss_marks import LossesMarked, RecallLossMarks
 from lts.domain.market import Instrument
@@ -40,7 +46,10 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
 )
+from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
+from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
+from lts.domain.statistics import ListSeries
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
 from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
 from lts.refusal import Refused
@@ -55,6 +64,22 @@ REGISTRATION = (
     PutInstrument(Instrument("Y", "USD", _STEP, _STEP, Decimal(3))),
     PutPortfolio("p", "ann", "USD", Decimal(10_000), "fixed_quantity", {"quantity": "1"}),
     PutPortfolio("q", "bob", "USD", Decimal(20_000), "fixed_quantity", {"quantity": "2"}),
+)
+
+LISTINGS = (
+    GetOrder,
+    ListAudit,
+    ListCharges,
+    ListDeposits,
+    ListEvents,
+    ListFills,
+    ListInstruments,
+    ListLedger,
+    ListOrderEvents,
+    ListOrders,
+    ListPositions,
+    ListSeries,
+    VerifyAudit,
 )
 
 _numbers = count(1)
@@ -222,8 +247,16 @@ async def _execute(url: str, statement: str) -> Any:
 class Client(Actor[None]):
     """Says and asks what a test wants, and keeps what it hears."""
 
-    publishes = (LossesMarked, OrderChanged, OrderDenied, OrderFilled)
+    publishes = (
+        FinancingCharged,
+        LossesMarked,
+        OrderChanged,
+        OrderDenied,
+        OrderFilled,
+        PositionAdjusted,
+    )
     asks = (
+        *LISTINGS,
         GetStorage,
         JournalOrder,
         JournalTradingState,

@@ -39,7 +39,10 @@ DRIFTS: dict[str, tuple[list[str], str]] = {
     "a table more": (["CREATE TABLE extra (x INTEGER)"], "an unknown table extra"),
     "a column less": (["ALTER TABLE users DROP COLUMN created_at"], "column users.created_at is missing"),
     "a column more": (["ALTER TABLE users ADD COLUMN x INTEGER"], "an unknown column users.x"),
-    "an index less": (["DROP INDEX ix_orders_broker"], "index ix_orders_broker is missing"),
+    "an index less": (
+        ["DROP INDEX ix_orders_broker_created_at"],
+        "index ix_orders_broker_created_at is missing",
+    ),
     "an index more": (["CREATE INDEX extra ON orders (cause)"], "an unknown index extra"),
     "another check": (
         states(f"scope VARCHAR(128) NOT NULL, {STATES}, {KEY}, {CHECK.replace('halted', 'paused')}"),

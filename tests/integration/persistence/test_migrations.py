@@ -24,13 +24,19 @@ def details(connection: Connection) -> dict[str, Any]:
             "columns": [{**one, "type": repr(one["type"])} for one in inspector.get_columns(name)],
             "key": inspector.get_pk_constraint(name),
             "references": sorted(inspector.get_foreign_keys(name), key=str),
-            "indexes": sorted(inspector.get_indexes(name), key=str),
+            "indexes": sorted((worded(one) for one in inspector.get_indexes(name)), key=str),
             "unique": sorted(inspector.get_unique_constraints(name), key=str),
             "checks": sorted(inspector.get_check_constraints(name), key=str),
         }
         for name in sorted(inspector.get_table_names())
         if name != "alembic_version"
     }
+
+
+def worded(index: Any) -> dict[str, Any]:
+    """An index with its conditions as text."""
+    options = {name: str(option) for name, option in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 async def shape(engine: AsyncEngine) -> dict[str, Any]:

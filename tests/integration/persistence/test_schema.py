@@ -97,12 +97,12 @@ async def test_a_revision_that_does_not_exist_is_refused(engine: AsyncEngine) ->
 
 
 async def test_a_database_that_somebody_changed_is_refused(engine: AsyncEngine) -> None:
-    await change(engine, "DROP INDEX ix_orders_broker", "CREATE TABLE extra (x INTEGER)")
+    await change(engine, "DROP INDEX ix_orders_broker_created_at", "CREATE TABLE extra (x INTEGER)")
     for look in (schema.check, schema.prepare):
         with pytest.raises(Refused, match=r"was changed since revision .* table extra") as refusal:
             await look(engine)
         assert str(refusal.value).endswith(
-            "index ix_orders_broker is missing): undo that, or restore a backup"
+            "index ix_orders_broker_created_at is missing): undo that, or restore a backup"
         )
 
 
