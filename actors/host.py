@@ -69,7 +69,11 @@ class Host(Actor[Catalogue]):
         names = dict.fromkeys(self.params.names(wanted.kind))
         answers = ((name, self._admit(wanted.kind, name)) for name in names)
         return PluginsDescribed(
-            tuple(_described(name, answer) for name, answer in answers if isinstance(answer, Admitted))
+            tuple(
+                _described(name, answer.manifest.version, answer.plugin)
+                for name, answer in answers
+                if isinstance(answer, Admitted)
+            )
         )
 
     def _admit(self, kind: str, plugin: str) -> Admitted | Refusal:
@@ -111,12 +115,9 @@ class Host(Actor[Catalogue]):
         return refused
 
 
-def _described(name: str, admitted: Admitted) -> PluginDescribed:
-    plugin = admitted.plugin
+def _described(name: str, release: str, plugin: type[Plugin[Any]]) -> PluginDescribed:
     about, _, _ = cleandoc(plugin.__doc__ or "").partition("\n")
-    return PluginDescribed(
-        name, admitted.manifest.version, about, plugin.params_model().model_json_schema()
-    )
+    return PluginDescribed(name, release, about, plugin.params_model().model_json_schema())
 
 
 def _told(error: BaseException, wanted: StartPlugin) -> str:

@@ -99,7 +99,7 @@ class Api(Actor[ApiParams]):
         return ApiServed(self.url)
 
     @on
-    def forget(self, changed: AccessChanged) -> None:
+    def let_go(self, changed: AccessChanged) -> None:
         """Forget what was known of a user's credentials."""
         self.port.identities.forget(changed)
 

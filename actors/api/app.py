@@ -1,4 +1,4 @@
-"""The application: the table of routes behind the guard, within the layers that every request goes through."""
+"""The application: the routes behind the guard, within what every request goes through."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

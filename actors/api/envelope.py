@@ -1,4 +1,4 @@
-"""The envelope of every answer: a correlation id, the headers of security, and a problem if all else failed."""
+"""The envelope of every answer: a correlation id, headers of security, a problem if all else failed."""
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,7 +25,7 @@ STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Envelope:
-    """The outermost layer: whatever an application raises, its caller gets an answer that tells nothing of it."""
+    """The outermost layer: whatever an application raises, its caller gets an answer, and nothing of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -51,7 +51,7 @@ class Envelope:
         except Problem as problem:
             if not begun:
                 await answer(problem, scope, sealed)
-        except Exception:  # noqa: BLE001 - whatever it is, it stays here
+        except Exception:  # whatever it is, it stays here
             log.exception("a request failed", correlation=correlation, method=scope["method"])
             if not begun:
                 await answer(Problem(Kind.INTERNAL), scope, sealed)

@@ -16,9 +16,7 @@ _LABEL = r"[a-z*][a-z0-9_.*-]{0,63}"
 _STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*"'
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,14})"
 _BYTES = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]*={{0,2}}):")
-_LIST = re.compile(
-    rf"({_LABEL})=(\(({_STRING}(?: {_STRING})*)?\)((?:;{_LABEL}=(?:{_STRING}|{_INTEGER}))*))"
-)
+_LIST = re.compile(rf"({_LABEL})=(\(({_STRING}(?: {_STRING})*)?\)((?:;{_LABEL}=(?:{_STRING}|{_INTEGER}))*))")
 _PARAMETER = re.compile(rf";({_LABEL})=({_STRING}|{_INTEGER})")
 _ITEM = re.compile(_STRING)
 _NEXT = re.compile(r"[ \t]*,[ \t]*")

@@ -16,9 +16,9 @@ NOWHERE = "0.0.0.0"  # noqa: S104 - not an address to listen at, but one that no
 
 
 class Gate:
-    """Lets requests through to an application that name a host of ours, from addresses that do not ask too much.
+    """Lets requests through that name a host of ours, from addresses that do not ask too much.
 
-    Behind it, `scope["client"]` and `scope["scheme"]` are those of whoever asked the proxies that are trusted.
+    Behind it, `scope["client"]` and `scope["scheme"]` are those of whoever asked the proxies.
     """
 
     def __init__(self, app: ASGIApp, params: ApiParams, addresses: Buckets) -> None:

@@ -111,7 +111,9 @@ class GuardedRoute(APIRoute):
 
     rule: Rule
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, rule: Rule | None = None, **how: Any) -> None:
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, rule: Rule | None = None, **how: Any
+    ) -> None:
         if rule is None:
             raise TypeError(f"the route {path} says nothing of who may use it; give it a rule")
         self.rule = rule

@@ -21,9 +21,7 @@ class Buckets:
         remembered: how many buckets are kept at most.
     """
 
-    def __init__(
-        self, name: str, rate: Rate, now: Callable[[], int], remembered: int = REMEMBERED
-    ) -> None:
+    def __init__(self, name: str, rate: Rate, now: Callable[[], int], remembered: int = REMEMBERED) -> None:
         self.name = name
         self.rate = rate
         self.policy = f'"{name}";q={rate.requests};w={rate.within_s}'

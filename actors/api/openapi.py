@@ -16,10 +16,13 @@ REF = "#/components/schemas/{name}"
 ABOUT = """Log in with `logIn`, send the access token as `Authorization: Bearer …`, and ask.
 
 Amounts are decimals written as text, times are RFC 3339 in UTC. Lists come in pages: `next` of one is the
-`cursor` of the next. What is changed by `PATCH` has an `ETag`, which is sent back as `If-Match`. Every error is a
-problem document (RFC 9457) with a stable `type`; its `correlation_id` names the request in the log.
-An API key signs what changes orders or is administration (RFC 9421, Ed25519): `@method`, `@authority`, `@path`,
-`@query` and `content-digest`, with `created`, `keyid` and `nonce`."""
+`cursor` of the next. What is changed by `PATCH` has an `ETag`, which is sent back as `If-Match`.
+
+Every error is a problem document (RFC 9457) with a stable `type`; its `correlation_id` names the request in
+the log.
+
+An API key signs what changes orders or is administration (RFC 9421, Ed25519): `@method`, `@authority`,
+`@path`, `@query` and `content-digest`, with `created`, `keyid` and `nonce`."""
 SECURITY = {
     "token": {"type": "http", "scheme": "bearer", "description": "An access token, or an API key."},
     "signature": {
@@ -44,7 +47,10 @@ def operation_id(declared: Declared) -> str:
 
 def kinds(declared: Declared) -> tuple[Kind, ...]:
     """Return the problems that a route may answer with, beside those that are anybody's."""
-    rule, found = declared.rule, [Kind.TOO_MANY, Kind.UNAVAILABLE, Kind.INTERNAL, Kind.INVALID, Kind.MISDIRECTED]
+    rule, found = (
+        declared.rule,
+        [Kind.TOO_MANY, Kind.UNAVAILABLE, Kind.INTERNAL, Kind.INVALID, Kind.MISDIRECTED],
+    )
     if rule.needs is not Needs.PUBLIC:
         found.append(Kind.UNAUTHENTICATED)
     if rule.in_session or not isinstance(rule.needs, Needs):
@@ -65,7 +71,11 @@ def responses(declared: Declared) -> dict[int | str, dict[str, Any]]:
                 "description": kind.title,
                 "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}},
             }
-    if declared.method == "GET" and Kind.NOT_FOUND in declared.problems and declared.path.startswith("/api/v1/users"):
+    if (
+        declared.method == "GET"
+        and Kind.NOT_FOUND in declared.problems
+        and declared.path.startswith("/api/v1/users")
+    ):
         told[304] = {"description": "It is as it was"}
     return told
 

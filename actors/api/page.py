@@ -1,4 +1,4 @@
-"""The page that shows the API's description: plain HTML, without scripts and without anything from elsewhere."""
+"""The page that shows the API's description: plain HTML, without scripts, and with nothing from elsewhere."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,15 +7,16 @@ from itertools import groupby
 from typing import Any
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1a1a1a }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }
 h2 { border-bottom: 1px solid #ccc; margin-top: 2.5rem }
 code, pre { font: 14px/1.4 ui-monospace, monospace; background: #f4f4f4 }
 pre { padding: .75rem; overflow-x: auto }
-details { margin: .5rem 0; border: 1px solid #ddd; border-radius: 4px; padding: .5rem .75rem }
+details { margin: .5rem 0; border: 1px solid #aaa; border-radius: 4px; padding: .5rem .75rem }
 summary { cursor: pointer }
 .method { display: inline-block; min-width: 4rem; font-weight: 600 }
 .needs { color: #555; font-size: 14px }
-table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
+table { border-collapse: collapse }
+td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
 @media (prefers-color-scheme: dark) {
   body { background: #161616; color: #e6e6e6 } code, pre { background: #262626 } .needs { color: #aaa }
 }
@@ -25,7 +26,8 @@ table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1r
 def page(described: Mapping[str, Any]) -> str:
     """Return a description as a page."""
     info = described["info"]
-    head = f'<meta charset="utf-8"><title>{escape(info["title"])} API</title><link rel="stylesheet" href="docs.css">'
+    head = f'<meta charset="utf-8"><title>{escape(info["title"])} API</title>'
+    head += '<link rel="stylesheet" href="docs.css">'
     body = "\n".join(_body(described))
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'
 
@@ -51,12 +53,14 @@ def _body(described: Mapping[str, Any]) -> Iterator[str]:
             yield from _operation(path, method, operation)
     yield "<h2>Schemas</h2>"
     for name, schema in sorted(schemas.items()):
-        yield f'<details id="schema-{escape(name)}"><summary>{escape(name)}</summary>{_code(schema)}</details>'
+        title = f"<summary>{escape(name)}</summary>"
+        yield f'<details id="schema-{escape(name)}">{title}{_code(schema)}</details>'
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
     title = f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
-    yield f'<details id="{escape(operation["operationId"])}"><summary>{title} {escape(operation["summary"])}</summary>'
+    yield f'<details id="{escape(operation["operationId"])}">'
+    yield f"<summary>{title} {escape(operation['summary'])}</summary>"
     yield f"<p>{escape(operation.get('description', ''))}</p>"
     yield f'<p class="needs">Needs {escape(operation["x-needs"])}</p>'
     if parameters := operation.get("parameters"):
@@ -76,7 +80,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
 def _parameter(told: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in told["schema"].items() if name not in {"title", "examples"}}
     about = told.get("description", "")
-    return f"<tr><td><code>{escape(told['name'])}</code><td>{escape(told['in'])}<td>{escape(about)} {_inline(rest)}"
+    name = f"<code>{escape(told['name'])}</code>"
+    return f"<tr><td>{name}<td>{escape(told['in'])}<td>{escape(about)} {_inline(rest)}"
 
 
 def _answers(answer: Mapping[str, Any]) -> str:

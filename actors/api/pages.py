@@ -64,8 +64,13 @@ def _text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def page_of(
-    items: Iterable[T], order: Callable[[T], Position], cursors: Cursors, what: str, cursor: str | None, limit: int
+def page_of(  # noqa: PLR0913, PLR0917 - a list, its order, and where in it
+    items: Iterable[T],
+    order: Callable[[T], Position],
+    cursors: Cursors,
+    what: str,
+    cursor: str | None,
+    limit: int,
 ) -> Page[T]:
     """Return the part of a whole list that begins behind a cursor.
 

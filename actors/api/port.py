@@ -74,5 +74,3 @@ class Port:
             raise not_found() from None
         except AskError:
             raise unavailable("what answers this is out of service") from None
-
-

@@ -43,7 +43,7 @@ def signed(request: Request, body: bytes, now_s: int) -> SignedRequest:
     signatures = byte_sequences(_only(request, "signature"))
     if len(inputs) != 1 or inputs.keys() != signatures.keys():
         raise _bad("send one signature, and its input under the same label")
-    (label, told), = inputs.items()
+    ((label, told),) = inputs.items()
     created = told.parameters.get("created")
     expires = told.parameters.get("expires", now_s + 1)
     key, nonce = told.parameters.get("keyid"), told.parameters.get("nonce")
@@ -72,7 +72,8 @@ def base(request: Request, told: Listed) -> bytes:
 
 def _component(request: Request, name: str) -> str:
     scope = request.scope
-    path, query = scope["raw_path"].decode("latin-1"), "?" + scope["query_string"].decode("latin-1")
+    path: str = scope["raw_path"].decode("latin-1")
+    query: str = "?" + scope["query_string"].decode("latin-1")
     match name:
         case "@method":
             return request.method

@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     needs: Permission | Needs
     owned_by: str = ""
-    """The parameter that says whose it is about; others' need `others` as well, and are not there otherwise."""
+    """The parameter that says whose it is; what is others' is not there for who has not `others`."""
     nobodys: bool = False
     """Whether it is about what is nobody's in particular, so that `others` is needed too."""
     signed: bool = False

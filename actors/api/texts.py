@@ -36,7 +36,9 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NAME, examples
 """What people call things."""
 Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 Hidden = Annotated[
-    str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"}), AfterValidator(_printable)
+    str,
+    Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"}),
+    AfterValidator(_printable),
 ]
 """A password, a code or a token."""
 Instant = Annotated[
@@ -56,5 +58,3 @@ InstantQuery = Annotated[
     Query(max_length=40, json_schema_extra={"format": "date-time"}),
     AfterValidator(lambda text: text if text is None else _is_instant(text)),
 ]
-
-

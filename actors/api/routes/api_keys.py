@@ -19,11 +19,14 @@ from lts.web.times import from_rfc3339, to_rfc3339
 routes = Table("api-keys", "Credentials of machines. On orders and administration they sign their requests.")
 
 
+Scope = Annotated[Permission, Field(strict=False)]
+
+
 class NewApiKey(Body):
     """What a key is to be for."""
 
     label: Annotated[Text, Field(min_length=1, max_length=64)]
-    scopes: Annotated[list[str], Field(min_length=1, max_length=len(Permission))]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Permission))]
     """Permissions; at most those of the user."""
     expires_at: Instant
     public_key: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9+/]*={0,2}$")] = ""
@@ -65,13 +68,9 @@ async def list_my_api_keys(call: Call, cursor: CursorQuery = None, limit: Limit 
 )
 async def make_api_key(call: Call, body: NewApiKey) -> Response:
     """Make an API key for oneself."""
-    known = {each.value for each in Permission}
-    scopes = frozenset(Permission(each) for each in body.scopes if each in known)
-    if len(scopes) != len(set(body.scopes)):
-        raise _unknown_scope()
-    made = await call.done(
-        MakeApiKey(call.user, call.user, body.label, scopes, from_rfc3339(body.expires_at), body.public_key)
-    )
+    expires_at, scopes = from_rfc3339(body.expires_at), frozenset(body.scopes)
+    wanted = MakeApiKey(call.user, call.user, body.label, scopes, expires_at, body.public_key)
+    made = await call.done(wanted)
     return call.answer(ApiKeyMadeView(_view(made.made), made.secret.value), 201)
 
 

@@ -1,5 +1,7 @@
 """The API's description of itself: for programs, and as a page for people."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from actors.api.call import Call
@@ -11,7 +13,7 @@ PAGE = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri '
 READ_AGAIN = "public, max-age=60"
 
 
-@routes.get("/openapi.json", ANYBODY, answers=dict[str, object])
+@routes.get("/openapi.json", ANYBODY, answers=dict[str, Any])
 async def read_openapi(call: Call) -> Response:
     """Read the description of the API (OpenAPI 3.1)."""
     return call.answer(call.app.openapi(), headers={"Cache-Control": READ_AGAIN})

@@ -56,9 +56,7 @@ async def read_readiness(call: Call) -> Response:
     return call.answer(AliveView(health.status))
 
 
-@routes.get(
-    "/health", Rule(needs=Permission.READ_SYSTEM, nobodys=True, urgent=True), answers=HealthView
-)
+@routes.get("/health", Rule(needs=Permission.READ_SYSTEM, nobodys=True, urgent=True), answers=HealthView)
 async def read_health(call: Call) -> Response:
     """Read how the system is."""
     return call.answer(_view(await call.ask(GetHealth())))

@@ -21,7 +21,10 @@ RESOLUTIONS = {"sample": (0, MINUTE), "minute": (MINUTE, MINUTE), "hour": (HOUR,
 """By name: the seconds that a series is kept at, and the least that lies between two of its points."""
 MOST = 10_000
 Series = Annotated[
-    str, Query(max_length=200, pattern=r"^(portfolio|system)/[A-Za-z0-9._/ -]+$", examples=["portfolio/main/equity"])
+    str,
+    Query(
+        max_length=200, pattern=r"^(portfolio|system)/[A-Za-z0-9._/ -]+$", examples=["portfolio/main/equity"]
+    ),
 ]
 
 

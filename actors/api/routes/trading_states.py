@@ -172,7 +172,9 @@ def _concerns(call: Call, scope: str) -> bool:
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:
     if not call.identity.may(Permission.READ_PORTFOLIOS, _owner(call, each.scope)):
         return TradingStateView(each.scope, each.state, "", None, "", flattening=each.flattening)
-    return TradingStateView(each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening)
+    return TradingStateView(
+        each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening
+    )
 
 
 def _set_view(done: TradingStateSet) -> TradingStateSetView:
