@@ -82,13 +82,12 @@ class Api(Actor[ApiParams]):
         if objection := self.params.objection():
             raise Refused(objection)
         self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
-        service = Service(self.port, self.params)
-        self.url = service.url
+        self.service = service = Service(self.port, self.params)
         service.start()
         try:
             self.background(service.ended())
-            self.log.info("api served", url=self.url)
-            self.publish(ApiServed(self.url))
+            self.log.info("api served", url=service.url)
+            self.publish(ApiServed(service.url))
             yield
         finally:
             await service.stop()
@@ -96,7 +95,7 @@ class Api(Actor[ApiParams]):
     @on
     def tell(self, _: GetApi) -> ApiServed:
         """Answer where the API is."""
-        return ApiServed(self.url)
+        return ApiServed(self.service.url)
 
     @on
     def let_go(self, changed: AccessChanged) -> None:

@@ -1,5 +1,8 @@
 """The envelope of every answer: a correlation id, headers of security, a problem if all else failed."""
 
+from asyncio import timeout
+from contextlib import suppress
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +24,9 @@ SECURITY = [
 """For every answer that says nothing else of the same."""
 _SAID = frozenset({b"cache-control", b"content-security-policy"})
 """What some answers say otherwise."""
+UNREAD = frozenset({Kind.TOO_LARGE, Kind.MEDIA_TYPE})
+"""The problems that are told before a body is read."""
+LINGER_S = 1.0
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -36,7 +42,7 @@ class Envelope:
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == CORRELATION_HEADER), None)
-        correlation = scope["state"]["correlation"] = correlated(given)
+        correlation = scope.setdefault("state", {})["correlation"] = correlated(given)
         begun = False
 
         async def sealed(message: Message) -> None:
@@ -51,6 +57,9 @@ class Envelope:
         except Problem as problem:
             if not begun:
                 await answer(problem, scope, sealed)
+                if problem.kind in UNREAD:
+                    await linger(receive)
+                    await send({"type": "http.response.body"})
         except Exception:  # whatever it is, it stays here
             log.exception("a request failed", correlation=correlation, method=scope["method"])
             if not begun:
@@ -66,7 +75,16 @@ async def answer(problem: Problem, scope: Scope, send: Send) -> None:
         *((name.lower().encode(), value.encode("latin-1")) for name, value in problem.headers.items()),
     ]
     await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    told = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": told, "more_body": problem.kind in UNREAD})
+
+
+async def linger(receive: Receive) -> None:
+    """Take what is still on its way for a moment: who is cut off while they send never reads the answer."""
+    with suppress(TimeoutError):
+        async with timeout(LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _seal(scope: Scope, message: Message) -> None:

@@ -23,7 +23,8 @@ class Service:
             Refused: the address cannot be had, or the certificate cannot be used.
         """
         try:
-            self._server = server(served(port, params), params)
+            self.app = served(port, params)
+            self._server = server(self.app, params)
         except (OSError, ValueError) as error:  # OpenSSL's errors are OSErrors
             raise Refused(f"{params.certificate}: the certificate cannot be used: {error}") from None
         self._listening = _bound(params)
