@@ -2,6 +2,7 @@
 
 from bus import Actor
 from lts.domain.accounts import GetAccount
+from lts.domain.api import GetApi
 from lts.domain.blotter import GetBlotter
 from lts.domain.health import GetHealth
 from lts.domain.journal import RecallOrders
@@ -19,6 +20,7 @@ class Console(Actor[None]):
     asks = (
         FinishRecording,
         GetAccount,
+        GetApi,
         GetDebugInfo,
         GetFeedProgress,
         GetHealth,

@@ -1,13 +1,22 @@
 """The host: lets plugins in, and runs each as an actor whose port is as wide as its kind."""
 
 from collections.abc import AsyncGenerator
+from inspect import cleandoc
 from typing import Any
 
 from bus import Actor, NameTaken, OwnerConflict, Supervision, Undeclared, on
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, Refusal, admit
 from lts.config.params import parse_params
-from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
+from lts.domain.plugins import (
+    DescribePlugins,
+    ListPlugins,
+    PluginDescribed,
+    PluginRefused,
+    PluginsDescribed,
+    PluginStarted,
+    StartPlugin,
+)
 from lts.kinds import KINDS
 from lts.kinds.plugin import Plugin
 from lts.refusal import Refused
@@ -54,6 +63,19 @@ class Host(Actor[Catalogue]):
         """Answer which plugins have been let in."""
         return tuple(self.started.values())
 
+    @on
+    def describe(self, wanted: DescribePlugins) -> PluginsDescribed:
+        """Answer which plugins of a kind could be let in; each is admitted for it, once."""
+        names = dict.fromkeys(self.params.names(wanted.kind))
+        answers = ((name, self._admit(wanted.kind, name)) for name in names)
+        return PluginsDescribed(
+            tuple(
+                _described(name, answer.manifest.version, answer.plugin)
+                for name, answer in answers
+                if isinstance(answer, Admitted)
+            )
+        )
+
     def _admit(self, kind: str, plugin: str) -> Admitted | Refusal:
         """Let a plugin's code in, once: whoever asks for it later gets the same code."""
         known = self.admitted.get((kind, plugin))
@@ -91,6 +113,11 @@ class Host(Actor[Catalogue]):
         refused = PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason)
         self.publish(refused)
         return refused
+
+
+def _described(name: str, release: str, plugin: type[Plugin[Any]]) -> PluginDescribed:
+    about, _, _ = cleandoc(plugin.__doc__ or "").partition("\n")
+    return PluginDescribed(name, release, about, plugin.params_model().model_json_schema())
 
 
 def _told(error: BaseException, wanted: StartPlugin) -> str:

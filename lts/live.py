@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from actors.api.actor import Api
+from actors.api.params import ApiLimits, ApiParams, Premises, Rate
 from actors.backups import Backups, Schedule
 from actors.billing import Billing, Subscription
 from actors.console import Console
@@ -20,7 +22,7 @@ from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
 from actors.statistics import Sampled, Statistics
 from bus import Bus, LiveDriver
-from lts.config.schema import SystemPlan
+from lts.config.schema import ApiPlan, SystemPlan
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -29,7 +31,8 @@ from lts.domain.risk import (
     TradingStateNotJournalled,
 )
 from lts.domain.storage import RotateKeys
-from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places
+from lts.domain.units import PutInstrument
+from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places, registration
 from lts.refusal import Refused
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
@@ -71,6 +74,35 @@ def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
         yield Resident(Billing, billed, "billing")
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")
+    if plan.api is not None:
+        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan))
+
+
+def _served(api: ApiPlan) -> ApiParams:
+    """How the API is served; who uses a key may ask half as much as who has logged in."""
+    limits = ApiLimits(
+        body_bytes=api.max_body_bytes,
+        address=Rate(api.requests_per_min),
+        user=Rate(api.requests_per_min),
+        key=Rate(max(1, api.requests_per_min // 2)),
+        login=Rate(api.logins_per_min),
+    )
+    return ApiParams(
+        api.host,
+        api.port,
+        str(api.certificate or ""),
+        str(api.key or ""),
+        api.proxies,
+        api.hosts,
+        api.origins,
+        limits,
+    )
+
+
+def _premises(plan: SystemPlan) -> Premises:
+    """What the API shows of the plan."""
+    instruments = (each.instrument for each in registration(plan) if isinstance(each, PutInstrument))
+    return Premises(tuple(instruments), {each.name: each.owner for each in plan.portfolios})
 
 
 def _schedule(plan: SystemPlan, storage: Storage) -> Schedule:

@@ -110,6 +110,7 @@ class Resident:
     params: Any
     name: str
     supervision: Supervision = field(default_factory=Supervision)
+    assignment: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +321,13 @@ class System:
             raise NotStarted(f"{cell.name} did not start: {cell.reason}")
 
     def _take_in(self, resident: Resident) -> None:
-        self._spawn(resident.actor_class, resident.params, resident.name, supervision=resident.supervision)
+        self._spawn(
+            resident.actor_class,
+            resident.params,
+            resident.name,
+            supervision=resident.supervision,
+            assignment=resident.assignment,
+        )
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
         return self.bus.spawn(actor_class, params, name=name, **how).actor

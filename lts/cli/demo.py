@@ -21,6 +21,8 @@ from lts.cli.screen import screen
 from lts.cli.session import Session, Watch
 from lts.cli.view import View, Viewer
 from lts.config.file import read_system
+from lts.config.schema import ApiPlan
+from lts.domain.api import GetApi
 from lts.domain.outcome import Outcome
 from lts.live import keeper, storage_of
 from lts.main import Extras, System
@@ -42,8 +44,8 @@ def demo(
         Option("--for", parser=read_seconds, metavar="SECONDS", help="End after so long; else with Ctrl-C."),
     ] = None,
     speed: Speed = 600.0,
-    port: Annotated[  # noqa: ARG001 - part of the command's contract; it has no page to serve yet
-        int, Option(min=0, max=65535, metavar="P", help="The port of the page, 0 for any that is free.")
+    port: Annotated[
+        int, Option(min=0, max=65535, metavar="P", help="The port of the API, 0 for any that is free.")
     ] = 0,
     state_dir: Annotated[
         Path,
@@ -59,28 +61,37 @@ def demo(
     Bitcoin in one-minute bars, 600 times as fast as it was, round after round: two portfolios with
     a strategy each, and a broker that trades on paper. Nothing leaves this machine.
     """
-    plan = read_system(SYSTEM)
+    plan = read_system(SYSTEM).model_copy(update={"api": ApiPlan(port=port)})
     storage = storage_of(plan, state_dir)
     ended = Session(
         System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage))),
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
-        System.outcome,
+        _harvest,
         None if json else _watch(f"lts demo  {speed:g} × real time"),
         seconds=seconds,
         json=json,
     ).conduct()
-    outcome = ended.result
-    say(_result(outcome, storage.place), summary(outcome, plan), json=json)
+    outcome, url = ended.result
+    say(_result(outcome, storage.place, url), summary(outcome, plan), json=json)
     if not json:
         echo(f" log           {state_dir / FILE_NAME}")
     if ended.trouble:
         raise Failed(ended.trouble)
 
 
-def _result(outcome: Outcome, database: str) -> dict[str, Any]:
+async def _harvest(system: System) -> tuple[Outcome, str]:
+    return await system.outcome(), await _address(system)
+
+
+async def _address(system: System) -> str:
+    """Return where the API is."""
+    return (await system.console.ask(GetApi())).url
+
+
+def _result(outcome: Outcome, database: str, url: str) -> dict[str, Any]:
     kept = ("orders", "fills", "events", "portfolios")
     figures = msgspec.structs.asdict(outcome)
-    return {name: figures[name] for name in kept} | {"database": database, "url": None}
+    return {name: figures[name] for name in kept} | {"database": database, "url": url}
 
 
 def _watch(title: str) -> Watch:
@@ -88,14 +99,16 @@ def _watch(title: str) -> Watch:
 
     async def draw(system: System) -> None:
         viewer, console = Viewer(system), Console()
+        address = await _address(system)
         with Live(console=console, auto_refresh=False) as live:
             while True:
                 with suppress(AskError):  # somebody has just failed; the next picture will show it
-                    live.update(screen(await viewer.look(), title, console.height), refresh=True)
+                    live.update(screen(await viewer.look(), f"{title}  {address}", console.height), refresh=True)
                 await pause(FRAME)
 
     async def tell(system: System) -> None:
         viewer = Viewer(system)
+        echo(f"the API is at {await _address(system)}/api/v1/docs")
         while True:
             await pause(LINE)
             with suppress(AskError):

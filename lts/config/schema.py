@@ -2,7 +2,8 @@
 
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
 `[[portfolio]]` with `[[portfolio.asset]]`, `[[conversion]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
-`[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`, `[plugins]`.
+`[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`,
+`[plugins]`, `[api]`.
 Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
 """
@@ -347,6 +348,24 @@ class PluginsPlan(Table):
     directories: tuple[Located, ...] = ()
 
 
+class ApiPlan(Table):
+    """The HTTP API: where it is served, under which names, and how much it takes of anybody.
+
+    Off a loopback address it needs a certificate, or proxies that have one.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    certificate: Located | None = None
+    key: Located | None = None
+    proxies: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    requests_per_min: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
+    logins_per_min: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=16_777_216)] = 1_048_576
+
+
 class SystemTables(Table):
     """What the file may say, free of contradictions."""
 
@@ -360,6 +379,7 @@ class SystemTables(Table):
     database: DatabasePlan = DatabasePlan()
     billing: BillingPlan | None = None
     plugins: PluginsPlan = PluginsPlan()
+    api: ApiPlan | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

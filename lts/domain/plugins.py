@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from bus.message import Event, Request
 
 
@@ -55,6 +57,29 @@ class GetDebugInfo(Request[DebugInfo], key="guest"):
 
 class ListPlugins(Request[tuple[PluginStarted, ...]]):
     """Asks the host for the plugins that run."""
+
+
+class PluginDescribed(msgspec.Struct, frozen=True):
+    """A plugin that can be asked for: what it is for, and what its parameters have to be."""
+
+    name: str
+    release: str
+    about: str
+    """The first line of what its class says of itself."""
+    params: Mapping[str, Any]
+    """A JSON Schema."""
+
+
+class PluginsDescribed(Event):
+    """The plugins of a kind, by name; what is not let in is left out."""
+
+    plugins: tuple[PluginDescribed, ...]
+
+
+class DescribePlugins(Request[PluginsDescribed]):
+    """Asks the host which plugins of a kind there are, whether they run or not."""
+
+    kind: str
 
 
 class SystemReady(Event):

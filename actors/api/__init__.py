@@ -1,0 +1,1 @@
+"""The HTTP API: read `app`, then `guard`, then a noun of `routes`."""

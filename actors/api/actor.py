@@ -1,0 +1,121 @@
+"""The API actor: serves HTTP, and asks the others; it decides nothing but who may."""
+
+from collections.abc import AsyncGenerator
+
+from actors.api.params import ApiParams, Premises
+from actors.api.port import Port
+from bus import Actor, Pressure, PressureChanged, on
+from lts.domain.access import (
+    AccessChanged,
+    EndCredential,
+    Identify,
+    IdentifySigned,
+    LogIn,
+    RefreshLogin,
+)
+from lts.domain.accounts import GetAccount
+from lts.domain.api import ApiServed, GetApi
+from lts.domain.billing import RecallCharges
+from lts.domain.health import GetHealth
+from lts.domain.market import Bar, Quote, RecentBars
+from lts.domain.plugins import DescribePlugins, GetDebugInfo, ListPlugins
+from lts.domain.risk import GetTradingStates, SetTradingState
+from lts.domain.statistics import RecallStatistics
+from lts.domain.storage import GetStorage
+from lts.domain.units import Perform
+from lts.domain.users import (
+    AddUser,
+    ChangeUser,
+    ConfirmSecondFactor,
+    DropSecondFactor,
+    ListApiKeys,
+    ListSessions,
+    ListUsers,
+    MakeApiKey,
+    OfferSecondFactor,
+    SetPassword,
+)
+from lts.refusal import Refused
+
+
+class Api(Actor[ApiParams]):
+    """Serves the routes. It uses nothing but its port, so that it can live in a process of its own."""
+
+    publishes = (ApiServed,)
+    asks = (
+        AddUser,
+        ChangeUser,
+        ConfirmSecondFactor,
+        DescribePlugins,
+        DropSecondFactor,
+        EndCredential,
+        GetAccount,
+        GetDebugInfo,
+        GetHealth,
+        GetStorage,
+        GetTradingStates,
+        Identify,
+        IdentifySigned,
+        ListApiKeys,
+        ListPlugins,
+        ListSessions,
+        ListUsers,
+        LogIn,
+        MakeApiKey,
+        OfferSecondFactor,
+        Perform,
+        RecallCharges,
+        RecallStatistics,
+        RecentBars,
+        RefreshLogin,
+        SetPassword,
+        SetTradingState,
+    )
+
+    assignment: Premises
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Serve; at the end take no more requests, and answer those that have come."""
+        # Not at the top: whoever serves nothing pays nothing for the libraries of the web.
+        from actors.api.service import Service  # noqa: PLC0415
+
+        if objection := self.params.objection():
+            raise Refused(objection)
+        self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
+        self.service = service = Service(self.port, self.params)
+        service.start()
+        try:
+            self.background(service.ended())
+            self.log.info("api served", url=service.url)
+            self.publish(ApiServed(service.url))
+            yield
+        finally:
+            await service.stop()
+
+    @on
+    def tell(self, _: GetApi) -> ApiServed:
+        """Answer where the API is."""
+        return ApiServed(self.service.url)
+
+    @on
+    def let_go(self, changed: AccessChanged) -> None:
+        """Forget what was known of a user's credentials."""
+        self.port.identities.forget(changed)
+
+    @on
+    def feel(self, pressure: PressureChanged) -> None:
+        """Hold callers back while the system cannot keep up with itself."""
+        if pressure.pressure is Pressure.NORMAL:
+            self.port.pressed.discard(pressure.actor)
+        else:
+            self.port.pressed.add(pressure.actor)
+
+    @on
+    def quote(self, quote: Quote) -> None:
+        """Remember the latest quote."""
+        self.port.quotes[quote.instrument] = quote
+
+    @on
+    def close(self, bar: Bar) -> None:
+        """Remember the last bar."""
+        self.port.bars[bar.instrument] = bar

@@ -1,0 +1,106 @@
+"""The application: the routes behind the guard, within what every request goes through."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from actors.api.bodies import Bodies
+from actors.api.envelope import Envelope
+from actors.api.gate import Gate
+from actors.api.guard import GuardedRoute
+from actors.api.openapi import description, extra, operation_id, responses
+from actors.api.page import STYLE, page
+from actors.api.params import ApiParams
+from actors.api.port import Port
+from actors.api.problems import MEDIA_TYPE, Kind, Problem, Reason
+from actors.api.routes import TABLES
+from actors.api.table import Table
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Correlation-Id"]
+
+
+def served(port: Port, params: ApiParams) -> ASGIApp:
+    """Return the whole application: envelope, gate, bodies, routes; what answers is `port`."""
+    app: ASGIApp = Bodies(routed(port), params.limits)
+    if params.origins:
+        app = CORSMiddleware(app, params.origins, allow_methods=METHODS, allow_headers=HEADERS)
+    return Envelope(Gate(app, params, port.addresses))
+
+
+def routed(port: Port, tables: Iterable[Table] = TABLES) -> FastAPI:
+    """Return the routes behind their guards.
+
+    Raises:
+        TypeError: a route says nothing of who may use it.
+    """
+    tables = tuple(tables)
+    app = FastAPI(title="LTS", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.port = port
+    app.router.route_class = GuardedRoute
+    for declared in (each for table in tables for each in table.routes):
+        route = GuardedRoute(
+            declared.path,
+            declared.endpoint,
+            rule=declared.rule,
+            methods=[declared.method],
+            response_model=None,
+            response_class=Response,
+            status_code=declared.status,
+            operation_id=operation_id(declared),
+            summary=(declared.endpoint.__doc__ or "").partition("\n")[0],
+            tags=[declared.tag],
+            responses=responses(declared),
+            openapi_extra=extra(declared),
+        )
+        app.router.routes.append(route)
+    for raised in (Problem, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(raised, _explain)
+    described: Mapping[str, Any] = description(app, tables)
+    app.openapi = lambda: dict(described)  # type: ignore[method-assign]  # as FastAPI has it done
+    app.state.page, app.state.style = page(described), STYLE
+    refuse_unguarded(app)
+    return app
+
+
+def refuse_unguarded(app: FastAPI) -> None:
+    """Raise TypeError for an application that has a route without a guard."""
+    for route in app.routes:
+        if not isinstance(route, GuardedRoute):
+            raise TypeError(f"the route {getattr(route, 'path', route)} has no guard")
+
+
+async def _explain(request: Request, error: Exception) -> Response:
+    """Answer an exception with a problem; what is no fault of the caller goes on to the log."""
+    problem = _problem(error)
+    body = problem.body(request.scope["state"]["correlation"])
+    return Response(body, problem.kind.status, dict(problem.headers), MEDIA_TYPE)
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return Problem(Kind.INVALID, errors=tuple(map(_reason, error.errors())))
+        case HTTPException(status_code=404):
+            return Problem(Kind.NOT_FOUND)
+        case HTTPException(status_code=405):
+            return Problem(Kind.METHOD, headers=error.headers)
+        case HTTPException(status_code=400):
+            return Problem(Kind.MALFORMED)
+        case _:
+            return Problem(Kind.INTERNAL)
+
+
+def _reason(error: Mapping[str, Any]) -> Reason:
+    where, *path = error["loc"]
+    pointer = "".join(f"/{str(part)[:64].replace('~', '~0').replace('/', '~1')}" for part in path)
+    return Reason(str(where), pointer, error["msg"].removeprefix("Value error, "))

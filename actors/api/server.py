@@ -1,0 +1,89 @@
+"""The server: uvicorn within the loop that runs already, with patience for slow callers that has an end."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from actors.api.params import ApiLimits, ApiParams
+
+KEEP_ALIVE_S = 15
+HEAD_BYTES = 32_768
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to the process that it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+
+def server(app: ASGIApp, params: ApiParams) -> Server:
+    """Return a server of an application.
+
+    Raises:
+        OSError: the certificate or its key cannot be read, or do not belong together.
+    """
+    limits = params.limits
+    config = uvicorn.Config(
+        app,
+        http=_impatient(limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",  # what goes wrong in a request is logged by the envelope
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(limits.drain_s)),
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        ssl_certfile=params.certificate or None,
+        ssl_keyfile=params.key or None,
+        reset_contextvars=True,
+    )
+    config.load()
+    return Server(config)
+
+
+def _impatient(limits: ApiLimits) -> type[H11Protocol]:
+    """Return a protocol that hangs up on whoever does not send the head of a request in time."""
+
+    class Impatient(H11Protocol):
+        _patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as above it
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._rest()
+            elif self._patience is None:
+                self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._rest()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            self._patience = self.loop.call_later(limits.head_s, self._hang_up)
+
+        def _rest(self) -> None:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+        def _hang_up(self) -> None:
+            self._patience = None
+            self.transport.close()
+
+    return Impatient

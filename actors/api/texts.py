@@ -1,0 +1,60 @@
+"""Texts, names and times as they come in."""
+
+from contextlib import suppress
+from typing import Annotated
+from unicodedata import category
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from actors.api.pages import MOST
+from lts.web.times import from_rfc3339
+
+_NAME = r"^[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*$"
+
+
+class Body(BaseModel):
+    """What comes in a request's body: nothing is converted, and nothing unknown is taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _printable(text: str) -> str:
+    if any(category(letter) in {"Cc", "Cs"} for letter in text):
+        raise ValueError("it holds a character that cannot be printed")
+    return text
+
+
+def _is_instant(text: str) -> str:
+    with suppress(ValueError, OverflowError):
+        from_rfc3339(text)
+        return text
+    raise ValueError("an instant is written as 2026-01-31T12:00:00Z")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NAME, examples=["main"])]
+"""What people call things."""
+Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+Hidden = Annotated[
+    str,
+    Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"}),
+    AfterValidator(_printable),
+]
+"""A password, a code or a token."""
+Instant = Annotated[
+    str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_is_instant)
+]
+InPath = Annotated[str, Path(min_length=1, max_length=64, pattern=_NAME, examples=["main"])]
+"""A name in a path, its slashes written as `%2F`."""
+Id = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+"""The id of a session or a key."""
+NameQuery = Annotated[str | None, Query(min_length=1, max_length=64, pattern=_NAME)]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
+CursorQuery = Annotated[
+    str | None, Query(max_length=1024, description="Where to go on: `next` of the page before.")
+]
+InstantQuery = Annotated[
+    str | None,
+    Query(max_length=40, json_schema_extra={"format": "date-time"}),
+    AfterValidator(lambda text: text if text is None else _is_instant(text)),
+]
