@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.entry import booking_id
-from actors.persistence.listings.keyset import MERGED, Newest, parted, room, same, within
-from actors.persistence.listings.names import all_portfolios, portfolios_named, portfolios_of
+from actors.persistence.listings.keyset import Newest, parted, room, same, within
+from actors.persistence.listings.names import portfolios_named, portfolios_of
 from actors.persistence.page import table_of
 from actors.persistence.reader import fill_of, position_in
 from actors.persistence.rows import ConversionRateRow, FillRow, OrderConditionRow
@@ -23,13 +23,11 @@ async def list_fills(connection: AsyncConnection, wanted: ListFills) -> FillsLis
     """Return a page of fills."""
     room(wanted.limit)
     portfolios = await portfolios_named(connection, wanted.portfolios)
-    if portfolios is None and wanted.instrument:
-        portfolios = await all_portfolios(connection, MERGED)
     if portfolios is not None and not portfolios:
         return FillsListed(())
     names = (_FILLS.c.instrument, wanted.instrument), (_FILLS.c.client_order_id, wanted.client_order_id)
     limits = same(*names) + within(_FILLS.c.at, wanted.since, wanted.until)
-    parts = parted((_FILLS.c.portfolio_id, None if portfolios is None else sorted(portfolios)))
+    parts = parted(_FILLS.c.portfolio_id, None if portfolios is None else sorted(portfolios))
     rows, following = await _LATEST.page(connection, wanted, limits, parts)
     if not rows:
         return FillsListed(())

@@ -1,12 +1,9 @@
 """Keysets: a listing goes on behind the key of the last row that was given out, where an index leads."""
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
-from itertools import product
-from math import prod
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, true, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lts.domain.listings import MOST, is_plain, mark, place
@@ -131,19 +128,16 @@ class Newest:
         return tuple(getattr(row, column.name) for column in (self._at, *self._key))
 
 
-def parted(*columns: tuple[Column[Any], Sequence[Any] | None]) -> list[ColumnElement[bool]]:
-    """Return the parts in which each column has one of its values; None: whatever it has.
+def parted(column: Column[Any], values: Sequence[Any] | None) -> list[ColumnElement[bool]]:
+    """Return the parts in which a column has one of its values; None: whatever it has.
 
     Where those are more than can be merged, they are one part, which is `scattered`.
     """
-    told = [(column, values) for column, values in columns if values is not None]
-    names, choices = [column for column, _ in told], [values for _, values in told]
-    if prod(map(len, choices)) <= MERGED and told:
-        return [and_(*map(operator.eq, names, values)) for values in product(*choices)]
-    return scattered(*columns)
+    if values is not None and len(values) <= MERGED:
+        return [column == value for value in values]
+    return scattered(column, values)
 
 
-def scattered(*columns: tuple[Column[Any], Sequence[Any] | None]) -> list[ColumnElement[bool]]:
-    """Return that each column has one of its values as a condition that no engine enters an index by."""
-    told = ((column, values) for column, values in columns if values is not None)
-    return [and_(true(), *(func.coalesce(column, column).in_(values) for column, values in told))]
+def scattered(column: Column[Any], values: Sequence[Any] | None) -> list[ColumnElement[bool]]:
+    """Return that a column has one of its values as a condition that no engine enters an index by."""
+    return [] if values is None else [func.coalesce(column, column).in_(values)]

@@ -21,13 +21,6 @@ async def portfolios_named(
     return await _named(connection, _PORTFOLIOS.c.id, _PORTFOLIOS.c.name, names)
 
 
-async def all_portfolios(connection: AsyncConnection, most: int) -> Mapping[int, str] | None:
-    """Return all portfolios that there are, by id; None if they are more than that."""
-    rows = await connection.execute(select(_PORTFOLIOS.c.id, _PORTFOLIOS.c.name).limit(most + 1))
-    found = {row.id: row.name for row in rows}
-    return found if len(found) <= most else None
-
-
 async def users_named(connection: AsyncConnection, names: Sequence[str] | None) -> Mapping[int, str] | None:
     """Return the users to whom a listing is limited, by id; None if it is not."""
     return await _named(connection, _USERS.c.id, _USERS.c.name, names)

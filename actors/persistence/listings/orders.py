@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.listings.fills import fills_of
-from actors.persistence.listings.keyset import MERGED, Newest, parted, room, same, scattered, within
-from actors.persistence.listings.names import all_portfolios, portfolios_named, portfolios_of
+from actors.persistence.listings.keyset import Newest, parted, room, same, scattered, within
+from actors.persistence.listings.names import portfolios_named, portfolios_of
 from actors.persistence.page import table_of
 from actors.persistence.reader import STATUSES, order_of, terms_of
 from actors.persistence.rows import FillRow, OrderConditionRow, OrderEventRow, OrderRow, OrderTermsRow
@@ -36,8 +36,6 @@ async def list_orders(connection: AsyncConnection, wanted: ListOrders) -> Orders
     """Return a page of orders."""
     room(wanted.limit)
     portfolios = await portfolios_named(connection, wanted.portfolios)
-    if portfolios is None and (wanted.statuses or wanted.instrument):
-        portfolios = await all_portfolios(connection, MERGED)
     if portfolios is not None and not portfolios:
         return OrdersListed(())
     limits: list[Any] = same((_ORDERS.c.instrument, wanted.instrument), (_ORDERS.c.broker, wanted.broker))
@@ -75,7 +73,7 @@ async def list_events(connection: AsyncConnection, wanted: ListOrderEvents) -> O
     portfolios = await portfolios_named(connection, wanted.portfolios)
     if portfolios is not None and not portfolios:
         return OrderEventsListed(())
-    parts = parted((_EVENTS.c.portfolio_id, None if portfolios is None else sorted(portfolios)))
+    parts = parted(_EVENTS.c.portfolio_id, None if portfolios is None else sorted(portfolios))
     limits = same((_EVENTS.c.client_order_id, wanted.client_order_id))
     rows, following = await _TOLD_LAST.page(connection, wanted, limits, parts)
     if not rows:
@@ -91,11 +89,12 @@ def _parts(
 ) -> Sequence[ColumnElement[bool]]:
     """Return the parts in which orders are looked up; those that are open are few, and one part."""
     statuses = [*dict.fromkeys(wanted.statuses)]
-    told = (_ORDERS.c.status, [status.value for status in statuses] or None)
+    if statuses:
+        limits.append(_ORDERS.c.status.in_([status.value for status in statuses]))
     if wanted.open or (statuses and all(status.is_open for status in statuses)):
         limits.append(text(STILL_OPEN))
-        return scattered((_ORDERS.c.portfolio_id, portfolios), told)
-    return parted((_ORDERS.c.portfolio_id, portfolios), told)
+        return scattered(_ORDERS.c.portfolio_id, portfolios)
+    return parted(_ORDERS.c.portfolio_id, portfolios)
 
 
 async def _listed(

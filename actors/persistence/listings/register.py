@@ -39,7 +39,7 @@ async def list_charges(connection: AsyncConnection, wanted: ListCharges) -> Char
     if users is not None and not users:
         return ChargesListed(())
     limits = same((_CHARGES.c.kind, wanted.kind)) + within(_CHARGES.c.at, wanted.since, wanted.until)
-    parts = parted((_CHARGES.c.user_id, None if users is None else sorted(users)))
+    parts = parted(_CHARGES.c.user_id, None if users is None else sorted(users))
     rows, following = await _LATEST.page(connection, wanted, limits, parts)
     owners = await users_of(connection, users, rows)
     about = {row.portfolio_id for row in rows if row.portfolio_id is not None}

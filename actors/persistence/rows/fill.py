@@ -20,7 +20,6 @@ class FillRow(Row, kw_only=True):
         above_zero("quantity"),
         Index(None, "at"),
         Index(None, "portfolio_id", "at"),
-        Index(None, "portfolio_id", "instrument", "at"),
         {"info": {"audit": AUDITED}},
     )
 

@@ -31,8 +31,6 @@ class OrderRow(Row, kw_only=True):
         Index(None, "created_at"),
         Index(None, "broker", "created_at"),
         Index(None, "portfolio_id", "created_at"),
-        Index(None, "portfolio_id", "instrument", "created_at"),
-        Index(None, "portfolio_id", "status", "created_at"),
         Index(
             "ix_orders_still_open",
             "created_at",
