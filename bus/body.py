@@ -50,7 +50,7 @@ from bus.line import Line
 from bus.message import Message, Request
 from bus.packing import Packing, found, unwrapped
 from bus.router import Handler
-from bus.supervisor import explained
+from bus.supervision import explained
 from bus.system import Bus
 
 log = structlog.get_logger("bus")
@@ -80,8 +80,8 @@ class Body:
         set_up_logs(self._line, self._begin.log_level)
         try:
             self._move_in()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an import raises is the body's failure
-            log.error("body failed to move in", actor=self._begin.name, exc_info=error)
+        except (Exception, SystemExit) as error:
+            log.exception("body failed to move in", actor=self._begin.name)
             self._line.write(Failure(0, explained(error)))
         await self._over
         self._line.close()

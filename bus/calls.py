@@ -166,7 +166,9 @@ class Send(Call):
         supervisor.deliver(self.asked_by, answer, self._cause)
 
 
-def objection_to(request: Request[Any], asker: Cell, owners: Sequence[Cell], *, held: bool) -> AskError | None:
+def objection_to(
+    request: Request[Any], asker: Cell, owners: Sequence[Cell], *, held: bool
+) -> AskError | None:
     """Why a request cannot be answered: nobody owns it, or its owner waits for the asker's handler.
 
     Args:
@@ -187,7 +189,9 @@ def objection_to(request: Request[Any], asker: Cell, owners: Sequence[Cell], *, 
 def unowned(request: Request[Any]) -> Unowned:
     """Return the error that says that nobody owns a request."""
     name = type(request).__name__
-    return Unowned(f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}")
+    return Unowned(
+        f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}"
+    )
 
 
 def way_back(owner: Cell, asker: Cell) -> tuple[Cell, ...]:

@@ -61,7 +61,7 @@ class Child:
             self._process.kill()
 
     async def ended(self, within: float) -> bool:
-        """Wait until the process has ended and is reaped; False if that takes longer than `within` seconds."""
+        """Wait until the process has ended and is reaped; False if it takes longer than `within` seconds."""
         deadline = self._system.monotonic() + round(within * SECOND)
         while self._process.poll() is None:
             if self._system.monotonic() > deadline:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from bus.actor import Actor
@@ -15,7 +14,9 @@ from bus.message import Delivery, Event, Message, Request
 from bus.packing import Packing, Untransportable
 from bus.router import Handler
 
-ERRORS: dict[str, type[AskError]] = {each.__name__: each for each in (AskCycle, AskTimeout, OwnerFailed, Unowned)}
+ERRORS: dict[str, type[AskError]] = {
+    each.__name__: each for each in (AskCycle, AskTimeout, OwnerFailed, Unowned)
+}
 
 
 class Parcel(Call):

@@ -16,7 +16,8 @@ from bus.line import Line
 from bus.mailbox import Mailbox
 from bus.message import Event
 from bus.packing import Packing, Untransportable
-from bus.supervisor import Supervisor, explained
+from bus.supervision import explained
+from bus.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from bus.system import Bus
@@ -55,7 +56,9 @@ class ToldDriver(Driver):
 class Housekeeper(Supervisor):
     """Reports what happens to the body: no failure is mended here."""
 
-    def __init__(self, bus: Bus, line: Line, packing: Packing, unmendable: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, bus: Bus, line: Line, packing: Packing, unmendable: tuple[type[Exception], ...]
+    ) -> None:
         super().__init__(bus.dispatcher, bus.wiring, bus.timers)
         self._line = line
         self._packing = packing

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class Letter(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Letter(msgspec.Struct, array_like=True, gc=False):
     """What every letter is."""
 
 

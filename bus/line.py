@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -48,8 +48,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a socket has no other
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
         """Hand on what is complete; what is not understood ends the line."""
@@ -97,6 +96,18 @@ class Line(asyncio.Protocol):
         letters, self._waiting, self._size = self._waiting, [], 0
         if letters and self._transport is not None:
             self._transport.write(frame(_WRITER.encode(letters)))
+
+    def rest_while(self, busy: Callable[[], bool]) -> None:
+        """Read nothing more until what has come in has been worked off."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._look, busy)
+
+    def _look(self, busy: Callable[[], bool]) -> None:
+        if busy():
+            asyncio.get_running_loop().call_soon(self._look, busy)
+        elif self._transport is not None:
+            self._transport.resume_reading()
 
     def break_off(self, reason: str) -> None:
         """End the line at once, for a reason."""

@@ -10,21 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from bus.actor import Actor
-from bus.calls import Ask, Call, OwnerFailed
 from bus.cell import AT_WORK, LIVING, State
 from bus.child import INSIST, Child
-from bus.later import Later
+from bus.dispatcher import CROWD
 from bus.letters import (
     Answer,
     Appointment,
     Begin,
     Born,
-    Clock,
     Done,
     End,
     Ended,
@@ -36,21 +34,17 @@ from bus.letters import (
     Refusal,
     Relaxed,
     Said,
-    Strike,
     Tell,
     ToParent,
     Withdrawal,
 )
 from bus.line import Line
-from bus.mailbox import Waiting
-from bus.message import Event, Message, Request
-from bus.packing import Packing, Untransportable
+from bus.message import Event
+from bus.outbox import Outbox
+from bus.packing import Packing
 from bus.petitions import Petitions
 from bus.wire import Garbled
 
-WINDOW = 256
-"""Messages that may be on their way to a child, or unhandled there."""
-WINDOW_BYTES = 8 * 1024 * 1024
 PATIENCE_OF_A_STOP = 0.8
 """How much of the time that its end may take is the child's own."""
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
@@ -66,31 +60,19 @@ class BodyLost(Exception):
     """The child process of an actor has gone, is silent, or does not speak as it should."""
 
 
-class Given(NamedTuple):
-    """What was given to the child and not been handled yet, as far as is known."""
-
-    message: Message | None
-    """None: a strike of a timer, which comes again."""
-    cause: int
-    size: int
-    later: Later[Any] | None = None
-    """The answer that is owed, if it is a request."""
-
-
 class Link:
     """One child process of one actor, from its start to its end.
 
     Args:
         actor: the actor's place on the bus.
         packing: what turns the messages of its port into bytes.
+        begin: what the child needs in order to be this actor.
         child: the process, just started.
     """
 
-    def __init__(self, actor: Actor[Any], packing: Packing, child: Child) -> None:
+    def __init__(self, actor: Actor[Any], packing: Packing, begin: Begin, child: Child) -> None:
         self.heard = True
         """Whether anything has come from the child since somebody looked."""
-        self.refused = 0
-        """How many messages outside of its port the body has tried to use."""
         self._actor = actor
         self._cell = actor._cell  # noqa: SLF001 - this is the other half of the actor
         self._dispatcher = actor._dispatcher  # noqa: SLF001
@@ -99,22 +81,18 @@ class Link:
         self._child = child
         self._line = Line(ToParent, self._arrived, self._lost)
         self._petitions = Petitions(actor, packing, self._line)
-        self._given: dict[int, Given] = {}
-        self._answers: dict[int, tuple[Request[Any], Later[Any]]] = {}
-        self._bytes = 0
-        self._number = 0
+        self.outbox = Outbox(actor, packing, self._line, begin.time)
+        """What the body is given."""
+        self._begin = begin
         self._up = False
         self._closing = False
-        self._failing = False
-        self._time = -1
-        self._struck: dict[str, int] = {}
         loop = asyncio.get_running_loop()
         self._born: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
 
     # The child's life
 
-    async def open(self, begin: Begin, within: float) -> None:
+    async def open(self, within: float) -> None:
         """Have the child begin, and wait until the body's lifespan has yielded.
 
         Raises:
@@ -123,8 +101,7 @@ class Link:
         """
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._line, sock=self._child.socket)
-        self._time = begin.time
-        self._line.write(begin)
+        self._line.write(self._begin)
         try:
             async with asyncio.timeout(within):
                 await self._born
@@ -132,10 +109,10 @@ class Link:
             raise BodyLost(f"its child process did not come up within {within:g} s") from None
 
     async def close(self, within: float) -> None:
-        """Have the body handle what it has and clean up, then see to it that the process ends and is reaped."""
+        """Have the body handle what it has and clean up; see to it that the process ends and is reaped."""
         self._closing = True
         within = min(within, PATIENCE_OF_A_STOP * self._cell.grace)
-        if not self._up or (self._full and self._cell.state is not State.STOPPED):
+        if not self._up or (self.outbox.full and self._cell.state is not State.STOPPED):
             within = min(within, INSIST)  # there is nothing to clean up, or it does not keep up
         try:
             if self._line.open and not self._ended.done():
@@ -159,66 +136,6 @@ class Link:
                 if not self.heard:
                     self._line.break_off(f"it has been silent for {patience:g} s")
 
-    # To the child
-
-    def tell(self, event: Event) -> None:
-        """Pass on an event."""
-        packed = self._packed(event)
-        if packed is not None:
-            name, body = packed
-            cause = self._dispatcher.cause
-            number = self._note(event, len(body))
-            self._line.write(Tell(number, cause, name, body), len(body))
-            self._hold_if_full()
-
-    def put(self, request: Request[Any]) -> Later[Any]:
-        """Pass on a request, and return the answer to come."""
-        later: Later[Any] = self._actor.later()
-        packed = self._packed(request)
-        if packed is None:
-            later.fail(f"{self._cell.name} lives in a child process, where this request cannot travel")
-        else:
-            name, body = packed
-            number = self._note(request, len(body), later)
-            self._answers[number] = (request, later)
-            self._line.write(Put(number, self._dispatcher.cause, name, body), len(body))
-            self._hold_if_full()
-        return later
-
-    def strike(self, method: str) -> None:
-        """Pass on that a timer has come due, unless its last strike has not been heard yet."""
-        if self._struck.get(method) in self._given:
-            self._dispatcher.conflated += 1
-            return
-        self._struck[method] = number = self._note(None, 0)
-        self._line.write(Strike(number, self._dispatcher.cause, method))
-
-    @property
-    def _full(self) -> bool:
-        return len(self._given) >= WINDOW or self._bytes >= WINDOW_BYTES
-
-    def _packed(self, message: Message) -> Any:
-        try:
-            return self._packing.pack(message)
-        except Untransportable as reason:
-            self._actor.give_up(message, str(reason))
-            return None
-
-    def _note(self, message: Message | None, size: int, later: Later[Any] | None = None) -> int:
-        """Keep what is given, under the next number; first tell what time it is."""
-        now = self._actor.clock.now()
-        if now != self._time:
-            self._time = now
-            self._line.write(Clock(now))
-        self._number += 1
-        self._given[self._number] = Given(message, self._dispatcher.cause, size, later)
-        self._bytes += size
-        return self._number
-
-    def _hold_if_full(self) -> None:
-        if self._full:
-            self._supervisor.hold(self._cell)
-
     # From the child
 
     def _arrived(self, letters: list[Any]) -> None:
@@ -230,27 +147,27 @@ class Link:
                 self._take(letter)
         except Garbled as error:
             self._line.break_off(f"what it sent is not understood: {error}")
+        if len(self._dispatcher.queue.entries) > CROWD:
+            self._line.rest_while(lambda: self._dispatcher.waiting)
 
     def _take(self, letter: Any) -> None:  # noqa: C901, PLR0912 - one arm a kind of letter
         match letter:
             case Tell():
-                self.refused += not self._petitions.publish(letter)
+                self._petitions.publish(letter)
             case Done():
-                self._done(letter.numbers)
+                self.outbox.done(letter.numbers)
             case Put():
-                self.refused += not self._petitions.put(letter)
+                self._petitions.put(letter)
             case Answer():
-                request, later = self._owed(letter.number)
-                later.answer(self._packing.answers(request).unpack(letter.which, letter.body))
+                self.outbox.answer(letter)
             case Refusal():
-                self._owed(letter.number)[1].fail(letter.reason[:LONGEST_REASON])
+                self.outbox.refuse(letter.number, letter.reason[:LONGEST_REASON])
             case Said():
                 self._log(letter)
             case Withdrawal():
                 self._petitions.withdraw(letter.number)
             case Relaxed():
-                if letter.number in self._answers:
-                    self._answers[letter.number][1].release()
+                self.outbox.relax(letter.number)
             case Appointment():
                 self._appoint(letter)
             case GaveUp():
@@ -261,25 +178,12 @@ class Link:
             case Born() if not self._born.done():
                 self._up = True
                 self._born.set_result(None)
-            case Ended():
+            case Ended() if self._closing:
                 self._ended.set_result(None)
             case Pong():
                 pass
-
-    def _owed(self, number: int) -> tuple[Request[Any], Later[Any]]:
-        try:
-            return self._answers.pop(number)
-        except KeyError:
-            raise Garbled(f"an answer to nothing that was asked ({number})") from None
-
-    def _done(self, numbers: list[int]) -> None:
-        for number in numbers:
-            given = self._given.pop(number, None)
-            if given is None:
-                raise Garbled(f"it has handled what it was not given ({number})")
-            self._bytes -= given.size
-        if self._cell.state is State.HELD and 2 * len(self._given) <= WINDOW and 2 * self._bytes <= WINDOW_BYTES:
-            self._supervisor.go_on(self._cell)
+            case _:
+                raise Garbled(f"a {type(letter).__name__} is out of place")
 
     def _appoint(self, letter: Appointment) -> None:
         message = self._packing.unpack(letter.name, letter.body)
@@ -302,16 +206,9 @@ class Link:
             self._born.set_exception(self._error_of(letter, reason))
         if self._closing or not self._up:
             return
-        self._failing = True
         self._line.flush()
-        guilty = self._given.pop(letter.number, None)
-        if guilty is not None:
-            self._dispatcher.cause = guilty.cause
-            if guilty.later is not None:
-                guilty.later.fail(f"{self._cell.name} failed: {reason}")
-            if guilty.message is not None:
-                self._supervisor.dead_letter(self._cell, guilty.message, reason, failed=True)
-        unseen = self._unseen()
+        self._dispatcher.cause = self.outbox.take_guilty(letter.number, reason)
+        unseen = self.outbox.take_unseen()
         self._supervisor.failed(self._cell, BodyFailed(reason))
         if self._cell.state is State.RESTARTING:
             self._supervisor.put_back(self._cell, unseen)
@@ -323,24 +220,6 @@ class Link:
         if letter.hopeless is not None and 0 <= letter.hopeless < len(hopeless):
             return hopeless[letter.hopeless](reason)
         return BodyFailed(reason)
-
-    def _unseen(self) -> list[Waiting]:
-        """Take back what was given and not handled: events, and what was sent; who asks is told."""
-        waiting: list[Waiting] = []
-        for given in self._given.values():
-            message: Message | Call | None = given.message
-            if given.later is not None:
-                message = given.later.withdraw()
-                if isinstance(message, Ask):
-                    error = OwnerFailed(f"{self._cell.name} failed before it came to this")
-                    message.refuse(error, delivered=False)
-                    continue
-            handler = None if given.message is None else self._supervisor.handler(self._cell, type(given.message))
-            if message is not None and handler is not None:
-                waiting.append((handler, message, given.cause))
-        self._given.clear()
-        self._answers.clear()
-        return waiting
 
     def _lost(self, reason: str, *, gone: bool) -> None:
         """Take the news that the child has gone without a word, or has to go."""
@@ -359,10 +238,7 @@ class Link:
             await self._child.ended(INSIST)
         fate = f" ({self._child.fate})" if gone else ""
         error = BodyLost(f"its child process is lost: {reason}{fate}")
-        unknown = [given.message for given in self._given.values() if given.message is not None]
-        for message in unknown:
-            self._supervisor.dead_letter(self._cell, message, str(error), failed=True)
-        self._given.clear()
+        self.outbox.bury(str(error))
         self._end_with(error)
 
     def _end_with(self, error: BodyLost) -> None:

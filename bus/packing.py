@@ -269,9 +269,7 @@ def _answer_of(request: type[Request[Any]]) -> Any:
 
 
 def _hinted(answer: typing.ForwardRef, base: type) -> Any:
-    return types.new_class(
-        "Hinted", exec_body=partial(_annotate, answer.__forward_arg__, base.__module__)
-    )
+    return types.new_class("Hinted", exec_body=partial(_annotate, answer.__forward_arg__, base.__module__))
 
 
 def _annotate(answer: str, module: str, namespace: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from bus.actor import Actor
-from bus.calls import Ask, AskError, Call, Undeclared, objection_to
+from bus.calls import Ask, AskError, Call, objection_to
 from bus.cell import Cell
 from bus.letters import Answer, Put, Refusal, Tell
 from bus.line import Line
@@ -76,8 +76,8 @@ class Petitions:
         self._open: dict[int, tuple[Awaited | Sent, Cell | None]] = {}
         """What is not answered yet, and the owner for whom the body's handler waits."""
 
-    def publish(self, letter: Tell) -> bool:
-        """Publish an event, and return whether the port carries it.
+    def publish(self, letter: Tell) -> None:
+        """Publish an event, if the port carries it.
 
         Raises:
             Garbled: it is malformed.
@@ -86,7 +86,7 @@ class Petitions:
         outlet = None if kind is None else self._actor._outlets.get(kind)  # noqa: SLF001 - as above
         if kind is None or outlet is None:
             self._trespassed("publishes", letter.name)
-            return False
+            return
         event = self._packing.unpack(letter.name, letter.body)
         table, enter = outlet
         targets = table.get(event.key)
@@ -95,10 +95,9 @@ class Petitions:
         enter((targets, event, self._known(letter.cause)))
         if not self._dispatcher.awake:
             self._dispatcher.wake()
-        return True
 
-    def put(self, letter: Put) -> bool:
-        """Put a request to its owner, and return whether the port carries it.
+    def put(self, letter: Put) -> None:
+        """Put a request to its owner, if the port carries it.
 
         Raises:
             Garbled: it is malformed, has the number of another one, or is one too many.
@@ -107,15 +106,14 @@ class Petitions:
         owners = None if kind is None else self._actor._owners.get(kind)  # noqa: SLF001 - as above
         if kind is None or owners is None:
             self._trespassed("asks", letter.name)
-            refused = Undeclared(f"{self._cell.name} may not use it")
-            self._line.write(Refusal(letter.number, "Unowned", str(refused), delivered=False))
-            return False
+            reason = f"{self._cell.name} may not use it"
+            self._line.write(Refusal(letter.number, "Unowned", reason, delivered=False))
+            return
         request = self._packing.unpack(letter.name, letter.body)
         if letter.number in self._open or len(self._open) >= OPEN:
             raise Garbled(f"request {letter.number} is open already, or one of more than {OPEN:,}")
         assert isinstance(request, Request)  # noqa: S101 - the port says so
         self._put(request, letter, *owners)
-        return True
 
     def withdraw(self, number: int) -> None:
         """Forget a request: nobody waits for the answer any more."""
@@ -177,4 +175,5 @@ class Petitions:
         return cause if 0 <= cause <= self._dispatcher.inputs else 0
 
     def _trespassed(self, word: str, name: str) -> None:
+        self._actor._bus.supervisor.trespasses += 1  # noqa: SLF001 - as above
         log.warning("message outside of its port", actor=self._cell.name, message=name[:100], port=word)

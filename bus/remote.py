@@ -86,7 +86,7 @@ class ChildProcess:
 class StandIn(Actor[Any]):
     """Has the place of an actor whose body lives in a child process."""
 
-    __slots__ = ("begin", "packing")
+    __slots__ = ("__dict__", "begin", "packing")
 
     home: ClassVar[ChildProcess]
     body: ClassVar[type[Actor[Any]]]
@@ -124,11 +124,11 @@ class StandIn(Actor[Any]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Keep a child process for as long as the actor lives."""
+        begin = msgspec.structs.replace(self.begin, time=self.clock.now())
         child = Child(self.home.prefix, self.home.environment)
-        self.link = Link(self, self.packing, child)
+        self.link = Link(self, self.packing, begin, child)
         try:
-            begin = msgspec.structs.replace(self.begin, time=self.clock.now())
-            await self.link.open(begin, self.home.comes_up_within)
+            await self.link.open(self.home.comes_up_within)
             self.background(self.link.watch(self.home.patience, pause))
             yield
         finally:
@@ -139,7 +139,7 @@ def _passing_on(events: list[type[Event]]) -> Any:
     """A handler of events of these types."""
 
     def pass_on(self: StandIn, event: Event) -> None:
-        self.link.tell(event)
+        self.link.outbox.tell(event)
 
     pass_on.__annotations__ = {"event": reduce(or_, events), "return": None}
     return on(pass_on)
@@ -149,7 +149,7 @@ def _asking(requests: list[type[Request[Any]]]) -> Any:
     """A handler of requests of these types."""
 
     def pass_on(self: StandIn, request: Request[Any]) -> Later[Any]:
-        return self.link.put(request)
+        return self.link.outbox.put(request)
 
     pass_on.__annotations__ = {"request": reduce(or_, requests), "return": Later}
     return on(pass_on)
@@ -159,7 +159,7 @@ def _striking(beat: Beat) -> Any:
     """A timer that strikes where the body is."""
 
     def strike(self: StandIn) -> None:
-        self.link.strike(beat.method)
+        self.link.outbox.strike(beat.method)
 
     return every(beat.seconds, time=beat.time)(strike)
 

@@ -24,14 +24,11 @@ from bus.handlers import beats
 from bus.mailbox import Mailbox, Waiting
 from bus.message import Event, Message
 from bus.router import Handler
+from bus.supervision import Overwhelmed, explained
 from bus.timers import Timers
 from bus.wiring import Wiring
 
 log = structlog.get_logger("bus")
-
-
-class Overwhelmed(Exception):
-    """An actor was given more than it could take, for too long."""
 
 
 class Supervisor:
@@ -46,6 +43,8 @@ class Supervisor:
     ) -> None:
         self.failures = 0
         self.dead_letters = 0
+        self.trespasses = 0
+        """How many messages outside of their ports the bodies in child processes have tried to use."""
         self.stopping = False
         self._dispatcher = dispatcher
         self._wiring = wiring
@@ -130,7 +129,7 @@ class Supervisor:
             return
         reason = f"it does not keep up: {cell.depth:,} messages wait for it"
         self.failed(cell, Overwhelmed(reason))
-        if cell.state is State.RESTARTING:
+        if cell.state not in ENDED:
             left, cell.lane = cell.lane, Mailbox()
             self._dispose(cell, left, reason)
 
@@ -341,11 +340,3 @@ class Supervisor:
 def _forget_state(cell: Cell) -> None:
     if cell.restarts:  # a dictionary that was once asked for is slower than none
         vars(cell.actor).clear()
-
-
-def explained(error: BaseException) -> str:
-    """Return what went wrong, as one line."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - an error that cannot say what it is
-        return type(error).__name__

@@ -39,6 +39,8 @@ class Vitals:
     conflated: int
     failures: int
     dead_letters: int
+    trespasses: int
+    """Messages outside of their ports that bodies in child processes tried to use."""
     actors: int
     quarantined: dict[str, str]
     """Why each of those is out of service."""
@@ -160,6 +162,7 @@ class Bus:
             conflated=self.dispatcher.conflated + self.dispatcher.queue.conflated,
             failures=self.supervisor.failures,
             dead_letters=self.supervisor.dead_letters,
+            trespasses=self.supervisor.trespasses,
             actors=len(cells),
             quarantined={cell.name: cell.reason for cell in cells if cell.state is State.QUARANTINED},
             mailboxes={cell.name: cell.depth for cell in cells if cell.depth},
