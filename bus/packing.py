@@ -147,7 +147,7 @@ class Packing:
         kind = message.__class__
         name = self._names.get(kind)
         if name is None:
-            raise Untransportable(f"{name_of(kind)} is not among the messages that pass here")
+            raise Untransportable(f"{kind.__name__} is not among the messages that pass here")
         if kind in self._open:
             message = self._with_names_within(message, self._open[kind])
         return name, self.written(message, name)
