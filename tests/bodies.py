@@ -148,7 +148,9 @@ class Obliging(Actor[Given]):
     def find(self, lookup: Lookup) -> Found | NotFound:
         match lookup.text:
             case "who":
-                return Found(f"{self.name} {self.params.greeting} {self.assignment} {dict(self.scope)}")
+                return Found(
+                    f"{self.name} {self.params.greeting} {self.assignment} {sorted(self.scope['to'])}"
+                )
             case "pid":
                 return Found(str(os.getpid()))
             case "boom":
@@ -243,7 +245,7 @@ class Busy(Actor[int]):
         self.publish(Noted("saw", int(quote.price)))
 
 
-def _raise(body: Obliging, number: int) -> None:
+def _raise(_: Obliging, number: int) -> None:
     raise RuntimeError(f"told to {number}")
 
 
@@ -280,7 +282,10 @@ def _break_in(body: Obliging, _: int) -> None:
 
 
 def _write(data: bytes) -> Callable[[Obliging, int], None]:
-    return lambda *_: os.write(int(sys.argv[1]), data) and None
+    def write(_: Obliging, __: int) -> None:
+        os.write(int(sys.argv[1]), data)
+
+    return write
 
 
 DEEDS: dict[str, Callable[[Obliging, int], Any]] = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,12 +126,23 @@ def world_of(bus: Bus) -> World:
 @pytest.fixture
 async def world(bus_of: Callable[..., Bus]) -> AsyncIterator[World]:
     """Everybody else, and no file left open at the end."""
-    files = set(os.listdir("/proc/self/fd"))
-    made = world_of(bus := bus_of(LiveDriver(), marks=WaterMarks(low=50, high=100, hard=1_000), hopeless=(Unmendable,)))
+    files = open_files()
+    made = world_of(
+        bus := bus_of(LiveDriver(), marks=WaterMarks(low=50, high=100, hard=1_000), hopeless=(Unmendable,))
+    )
     yield made
     await bus.stop(within=5.0)
     await pause(0.01)
-    assert set(os.listdir("/proc/self/fd")) <= files
+    assert open_files() <= files
+
+
+def state_of_body(world: World) -> State:
+    return world.bus.cells["body"].state
+
+
+def open_files() -> set[str]:
+    """The numbers of the files that this process has open."""
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
 
 
 def is_alive(pid: int) -> bool:
@@ -138,35 +150,31 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-@pytest.mark.parametrize(
-    ("what", "why"),
-    [
-        ("kill", "signal 9, Killed"),
-        ("exit", "exit code 3"),
-        ("leave", "SystemExit: 4"),
-        ("noise", "what it sent is not understood"),
-        ("too large", "a frame of 4,294,967,295 bytes is refused"),
-        ("wrong letter", "what it sent is not understood"),
-    ],
-)
-async def test_whatever_ends_a_child_is_a_failure_with_a_reason_and_it_starts_anew(
-    world: World, what: str, why: str
-) -> None:
-    world.spawn()
+ENDS = {
+    "kill": "signal 9, Killed",
+    "exit": "exit code 3",
+    "leave": "SystemExit: 4",
+    "noise": "what it sent is not understood",
+    "too large": "a frame of 4,294,967,295 bytes is refused",
+    "wrong letter": "what it sent is not understood",
+}
+
+
+async def test_whatever_ends_a_child_is_a_failure_with_a_reason_and_it_starts_anew(world: World) -> None:
+    world.spawn(supervision=Supervision(restarts=len(ENDS), first=0.01))
     await world.bus.started()
-    pid = await world.pid()
-    promise = asyncio.create_task(world.others.ask(Promise(1)))
-    await world.others.see(Noted)
-    world.others.publish(Do(what))
-    with pytest.raises(OwnerFailed):
-        await promise
-    (failed,) = await world.others.see(ActorFailed)
-    assert why in failed.error
-    letters = await world.others.see(DeadLetter)
-    assert Do(what) in [letter.message for letter in letters]
-    await world.others.see(ActorStarted, 4)
-    assert await world.pid() != pid
-    assert not is_alive(pid)
+    for times, (what, why) in enumerate(ENDS.items(), 1):
+        pid = await world.pid()
+        promise = asyncio.create_task(world.others.ask(Promise(1)))
+        await world.others.see(Noted, times)
+        world.others.publish(Do(what))
+        with pytest.raises(OwnerFailed):
+            await promise
+        assert why in (await world.others.see(ActorFailed, times))[-1].error
+        letters = await world.others.see(DeadLetter, times)
+        assert [letter.message for letter in letters].count(Do(what)) == 1
+        await world.others.see(ActorStarted, 2 + times)
+        assert not is_alive(pid)
 
 
 async def test_a_body_that_hangs_is_found_out_and_killed(world: World) -> None:
@@ -232,7 +240,7 @@ async def test_a_slow_child_sees_the_newest_and_every_one_that_counts(world: Wor
         world.others.publish(Came("x", number))
         world.others.publish(Quote("A", number))
     await world.others.see(PressureChanged)
-    assert world.bus.cells["body"].state is State.HELD
+    assert state_of_body(world) is State.HELD
     assert 100 < world.bus.vitals().mailboxes["body"] < 500
     assert world.bus.dispatcher.quiet, "what it merely hears holds nothing up"
     async with asyncio.timeout(20):
@@ -244,7 +252,7 @@ async def test_a_slow_child_sees_the_newest_and_every_one_that_counts(world: Wor
     assert seen == sorted(seen)
     assert len(seen) < 400
     assert seen[-1] == 699
-    assert world.bus.cells["body"].state is State.RUNNING
+    assert state_of_body(world) is State.RUNNING
 
 
 async def test_a_child_that_does_not_keep_up_fails_before_memory_does(world: World) -> None:
@@ -253,7 +261,7 @@ async def test_a_child_that_does_not_keep_up_fails_before_memory_does(world: Wor
     for number in range(1_500):
         world.others.publish(Came("x", number))
     (failed,) = await world.others.see(ActorFailed)
-    assert failed.error == "Overwhelmed: it does not keep up: 1,000 messages wait for it"
+    assert re.fullmatch("Overwhelmed: it does not keep up: 1,[0-9]{3} messages wait for it", failed.error)
     await world.others.see(DeadLetter, 1_000)
     assert world.bus.cells["body"].depth == 0
 
@@ -284,7 +292,11 @@ async def test_the_youngest_ends_first_and_a_body_says_farewell(world: World) ->
     await world.bus.started()
     world.others.publish(Came("x", 1))
     await world.bus.stop(within=5.0)
-    facts = [each.actor if isinstance(each, ActorStopped) else each.what for each in world.others.facts if isinstance(each, ActorStopped | Noted)]
+    facts = [
+        each.actor if isinstance(each, ActorStopped) else each.what
+        for each in world.others.facts
+        if isinstance(each, ActorStopped | Noted)
+    ]
     assert facts == ["came 1", "worked", "younger", "farewell", "older"]
 
 
@@ -297,8 +309,8 @@ async def test_a_child_that_does_not_end_is_ended_within_the_deadline(world: Wor
         world.others.publish(Do("hang"))
         await pause(0.05)
     begun = world.bus.system.monotonic()
-    await world.bus.stop(within=2.0)
-    assert world.bus.system.monotonic() - begun < 2.5 * SECOND
+    await world.bus.stop(within=1.0)
+    assert world.bus.system.monotonic() - begun < 1.5 * SECOND
     assert not is_alive(pid)
 
 
@@ -336,7 +348,11 @@ def test_a_child_ends_with_its_parent(hung: bool) -> None:
         parent.kill()
     gone = False
     for _ in range(100):
-        gone = gone or not is_alive(pid) or "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        gone = (
+            gone
+            or not is_alive(pid)
+            or "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        )
         if gone:
             break
         signal.sigtimedwait([], 0.02)
