@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from bus.clock import SECOND, SystemClock, pause
 
 INSIST = 0.25
-"""Seconds between the polite signal and the other one."""
+"""Seconds between the polite signal and the other one, at the most."""
 LOOK_EVERY = 0.002
 
 
@@ -69,12 +69,17 @@ class Child:
             await pause(LOOK_EVERY)
         return True
 
-    async def end(self, within: float) -> None:
-        """See to it that the process ends: by itself, then by SIGTERM, then by SIGKILL."""
+    async def end(self, within: float, insist: float) -> None:
+        """See to it that the process ends: by itself, after a while by SIGTERM, and at last by SIGKILL.
+
+        Args:
+            within: seconds for itself.
+            insist: seconds between the polite signal and the other one.
+        """
         try:
             if not await self.ended(within):
                 self._process.terminate()
-                await self.ended(INSIST)
+                await self.ended(insist)
         finally:
             self.kill()
             await self.ended(INSIST)

@@ -45,8 +45,8 @@ from bus.packing import Packing
 from bus.petitions import Petitions
 from bus.wire import Garbled
 
-PATIENCE_OF_A_STOP = 0.8
-"""How much of the time that its end may take is the child's own."""
+OWN_SHARE, LAST_SHARE = 0.6, 0.2
+"""How much of the time that its end may take is the child's own, and how much there is for the last word."""
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 RESERVED = frozenset({"event", "exc_info", "self", "stack_info"})
 LONGEST_REASON = 10_000
@@ -111,15 +111,16 @@ class Link:
     async def close(self, within: float) -> None:
         """Have the body handle what it has and clean up; see to it that the process ends and is reaped."""
         self._closing = True
-        within = min(within, PATIENCE_OF_A_STOP * self._cell.grace)
+        within = min(within, OWN_SHARE * self._cell.grace)
+        insist = min(INSIST, LAST_SHARE * self._cell.grace)
         if not self._up or (self.outbox.full and self._cell.state is not State.STOPPED):
             within = min(within, INSIST)  # there is nothing to clean up, or it does not keep up
         try:
             if self._line.open and not self._ended.done():
-                self._line.write(End(within))
+                self._line.write(End(OWN_SHARE * within))
                 await asyncio.wait((self._ended,), timeout=within)
             self._line.close()
-            await self._child.end(within if self._ended.done() else 0.0)
+            await self._child.end(within if self._ended.done() else 0.0, insist)
         finally:
             self._line.close()
             self._child.kill()
@@ -210,8 +211,7 @@ class Link:
         self._dispatcher.cause = self.outbox.take_guilty(letter.number, reason)
         unseen = self.outbox.take_unseen()
         self._supervisor.failed(self._cell, BodyFailed(reason))
-        if self._cell.state is State.RESTARTING:
-            self._supervisor.put_back(self._cell, unseen)
+        self._supervisor.put_back(self._cell, unseen)
         self._dispatcher.cause = 0
         self._petitions.close()
 

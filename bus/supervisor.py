@@ -134,7 +134,11 @@ class Supervisor:
             self._dispose(cell, left, reason)
 
     def put_back(self, cell: Cell, messages: Iterable[Waiting]) -> None:
-        """Let an actor that does not run have messages once more that it has not seen, before all others."""
+        """Let an actor that is to be born again have messages that it has not seen, before all others."""
+        if cell.state is not State.RESTARTING:
+            for _, message, _ in messages:
+                self.undelivered(cell, message, f"{cell.name} is {cell.state.value}")
+            return
         left, cell.lane = cell.lane, Mailbox()
         for waiting in messages:
             cell.lane.put(*waiting)

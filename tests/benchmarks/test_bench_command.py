@@ -71,9 +71,8 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
 
 
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    sizes = ("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000", "--ticks", "20")
-    sizes += ("--asks", "50")
-    report = measured(*sizes)
+    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50"
+    report = measured(*sizes.split())
     assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200

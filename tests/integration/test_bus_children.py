@@ -32,6 +32,7 @@ from bus import (
     ReplayDriver,
     Request,
     Supervision,
+    Undeliverable,
     Untransportable,
     WaterMarks,
     on,
@@ -83,6 +84,7 @@ class Outside(Actor[None]):
         | ActorQuarantined
         | ActorStopped
         | DeadLetter
+        | Undeliverable
         | PressureChanged,
     ) -> None:
         self.facts.append(fact)
@@ -200,6 +202,21 @@ async def test_a_budget_of_restarts_holds_for_killed_children_too(world: World) 
     assert "failed 2 times" in quarantined.reason
     with pytest.raises(AskError):
         await world.pid()
+
+
+async def test_what_a_body_has_not_seen_when_it_fails_for_good_is_undelivered(world: World) -> None:
+    world.spawn(supervision=Supervision(restarts=0))
+    await world.bus.started()
+    world.others.publish(Do("raise"))
+    world.others.publish(Came("x", 1))
+    world.others.send(Lookup("x"))
+    letters = await world.others.see(DeadLetter, 3)
+    assert [(type(each.message), each.failed) for each in letters] == [
+        (Do, True),
+        (Came, False),
+        (Lookup, False),
+    ]
+    assert [each.delivered for each in world.others.of(Undeliverable)] == [False]
 
 
 async def test_what_no_restart_can_mend_is_quarantined_at_once_in_its_own_words(world: World) -> None:
