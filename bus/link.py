@@ -8,7 +8,7 @@ more than a window of that is on its way; the rest waits, and is conflated, in t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from bus.actor import Actor
 from bus.cell import AT_WORK, LIVING, State
 from bus.child import INSIST, Child
+from bus.clock import pause
 from bus.dispatcher import CROWD
 from bus.letters import (
     Answer,
@@ -100,7 +101,11 @@ class Link:
             Exception: one of those that no restart can mend, as the body raised it.
         """
         loop = asyncio.get_running_loop()
-        await loop.create_unix_connection(lambda: self._line, sock=self._child.socket)
+        try:
+            await loop.create_unix_connection(lambda: self._line, sock=self._child.socket)
+        except BaseException:
+            self._child.socket.close()
+            raise
         self._line.write(self._begin)
         try:
             async with asyncio.timeout(within):
@@ -126,7 +131,7 @@ class Link:
             self._child.kill()
             self._petitions.close()
 
-    async def watch(self, patience: float, pause: Callable[[float], Any]) -> None:
+    async def watch(self, patience: float) -> None:
         """Ask a silent child for a sign of life, and fail it when none comes."""
         while not self._ended.done():
             self.heard = False
@@ -218,7 +223,8 @@ class Link:
     def _error_of(self, letter: Failure, reason: str) -> Exception:
         hopeless = self._supervisor.hopeless
         if letter.hopeless is not None and 0 <= letter.hopeless < len(hopeless):
-            return hopeless[letter.hopeless](reason)
+            with suppress(TypeError):  # it is not made of a text alone
+                return hopeless[letter.hopeless](reason)
         return BodyFailed(reason)
 
     def _lost(self, reason: str, *, gone: bool) -> None:

@@ -20,7 +20,6 @@ import structlog
 from bus.actor import Actor
 from bus.cell import Cell
 from bus.child import Child
-from bus.clock import pause
 from bus.handlers import Beat, beats, every, hearings, on
 from bus.later import Later
 from bus.letters import Begin
@@ -129,7 +128,7 @@ class StandIn(Actor[Any]):
         self.link = Link(self, self.packing, begin, child)
         try:
             await self.link.open(self.home.comes_up_within)
-            self.background(self.link.watch(self.home.patience, pause))
+            self.background(self.link.watch(self.home.patience))
             yield
         finally:
             await self.link.close(self.home.ends_within)

@@ -331,6 +331,16 @@ async def test_a_child_that_does_not_end_is_ended_within_the_deadline(world: Wor
     assert not is_alive(pid)
 
 
+async def test_a_stop_while_a_child_starts_leaves_nothing_behind(world: World) -> None:
+    cells = [world.spawn(Busy, 1, name="first"), world.spawn(params=Given("never"), name="second")]
+    await world.others.see(ActorStarted, 2)
+    world.spawn(Stubborn, [], name="third")
+    pids = [cell.actor.link._child.pid for cell in cells]
+    await world.bus.stop(within=2.0)
+    assert not any(map(is_alive, pids))
+    assert not world.others.of(ActorFailed)
+
+
 @pytest.mark.parametrize("hung", [False, True])
 def test_a_child_ends_with_its_parent(hung: bool) -> None:
     script = """
