@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import ERRAND, Ask, AskCycle, AskError, Send, Undeclared, Unowned, way_back
+from bus.calls import ERRAND, Ask, Send, Undeclared, objection_to, unowned
 from bus.clock import MarketClock, SystemClock, pause
 from bus.later import Later
 from bus.message import Event, Message, Request
@@ -124,7 +124,7 @@ class Actor(Generic[P]):
         call = Send(request, self._cell, cause)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         if not targets:
-            self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
+            self._bus.supervisor.refuse(call, unowned(request))
             return
         dispatcher = self._dispatcher
         enter((targets, call, cause))
@@ -148,7 +148,8 @@ class Actor(Generic[P]):
         call = Ask(request, self._cell)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         held = ERRAND.get().holds is self._cell
-        if refusal := self.__objection_to(request, targets, held=held):
+        owners = (targets[0][0],) if targets else ()
+        if refusal := objection_to(request, self._cell, owners, held=held):
             self._bus.supervisor.refuse(call, refusal)
         else:
             dispatcher = self._dispatcher
@@ -210,16 +211,6 @@ class Actor(Generic[P]):
         """Drop the events in this actor's mailbox that it knows already, and return how many they were."""
         return self._bus.supervisor.forget(self._cell, unwanted)
 
-    def __objection_to(self, request: Request[Any], targets: Targets, *, held: bool) -> AskError | None:
-        """Why a request cannot be answered: nobody owns it, or its owner waits for this actor's handler."""
-        if not targets:
-            return Unowned(_unowned(request))
-        owner = targets[0][0]
-        if held and (owner.awaits or owner is self._cell) and (path := way_back(owner, self._cell)):
-            cycle = " -> ".join(cell.name for cell in (self._cell, *path))
-            return AskCycle(f"{type(request).__name__} would wait for itself: {cycle}")
-        return None
-
     def __first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
         if event.__class__ not in self._outlets:
             raise self.__undeclared(event, "publishes")
@@ -235,8 +226,3 @@ class Actor(Generic[P]):
     def __undeclared(self, message: Message, word: str) -> Undeclared:
         name = type(message).__name__
         return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
-
-
-def _unowned(request: Request[Any]) -> str:
-    name = type(request).__name__
-    return f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}"

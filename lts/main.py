@@ -19,7 +19,7 @@ from actors.risk import RiskGate
 from actors.stream_watch import Stream, StreamWatch
 from actors.tape import Tape
 from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
-from bus.cell import State
+from bus.cell import AT_WORK, State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
 from lts.config.schema import FeedPlan, SystemPlan
@@ -238,7 +238,7 @@ class System:
         return None
 
     def _runs(self, name: str) -> bool:
-        return name in self.bus.cells and self.bus.cells[name].state is State.RUNNING
+        return name in self.bus.cells and self.bus.cells[name].state in AT_WORK
 
     async def _open_journal(self) -> None:
         """Bring up who remembers: the others are born from what it knows."""

@@ -9,6 +9,7 @@ from rich.table import Table
 from lts.cli.bench.ask import AskReport
 from lts.cli.bench.backtest import BacktestReport
 from lts.cli.bench.bus import BusReport
+from lts.cli.bench.isolation import IsolationReport
 from lts.cli.bench.orders import EngineReport, OrdersReport
 from lts.cli.bench.scale import ScaleReport
 from lts.cli.bench.tick_to_order import TickToOrderReport
@@ -17,6 +18,7 @@ MEGABYTE = 1_000_000
 TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000, 4.0
 TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
+ROUND_TRIP_US, ONE_WAY_PER_S = 150.0, 50_000
 SAME = (0.75, 1.25)
 
 
@@ -60,6 +62,8 @@ def figures(report: Any) -> Iterator[Figure]:
             yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
         case ScaleReport():
             yield from _of_scale(report)
+        case IsolationReport():
+            yield from _of_isolation(report)
         case TickToOrderReport():
             yield from _of_tick_to_order(report)
         case OrdersReport():
@@ -103,6 +107,15 @@ def _of_tick_to_order(report: TickToOrderReport) -> Iterator[Figure]:
     yield Figure("the same, p99", f"{durable.p99_us:.1f} µs")
     yield _at_most("from 10 portfolios to 1,000, p50", report.growth, GROWTH, "×")
     yield Figure("1,000 portfolios, p99", f"{report.many.p99_us:.1f} µs")
+
+
+def _of_isolation(report: IsolationReport) -> Iterator[Figure]:
+    yield _at_most("a question to a child process, p50", report.round_trip_p50_us, ROUND_TRIP_US, " µs")
+    yield Figure("there and back over a bare socket pair, p50", f"{report.socketpair_p50_us:.2f} µs")
+    yield Figure("of the former to the latter", f"{report.ratio_to_socketpair:.2f}×")
+    speed = report.per_s
+    yield Figure("messages one way a second", f"{speed:,}", f"≥ {ONE_WAY_PER_S:,}", speed >= ONE_WAY_PER_S)
+    yield Figure("a start, until the body lives", f"{report.start_ms:.0f} ms")
 
 
 def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
