@@ -91,6 +91,7 @@ from lts.domain.reconciliation import (
     VenueReported,
 )
 from lts.domain.risk import ClosePositions
+from lts.domain.rulebook import breach
 from lts.domain.signals import SignalRaised
 from lts.domain.trading_day import TradingDay
 from lts.kinds import SDK_VERSION
@@ -218,6 +219,7 @@ __all__ = [
     "WebAnswer",
     "WebService",
     "WithdrawOrder",
+    "breach",
     "every",
     "exact",
     "from_rfc3339",

@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "7fcefa18f37c84f97dc0f3cc627abf113044fbec94dd902e51b0908e2d4a7637",
-        "3d0c3c3fb7a8bd0e8a185b8c5c6a0bf9f1398b0231b000493e74318629855034",
+        "042c9730d564ac81add1a6e9f8f63b72d5630e1153df226ca3a188a9f6d14d01",
+        "117a1ff2624c4103cd2a296fcc4c678baf324fc351f6d06628423c6d36b75251",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""
