@@ -4,7 +4,21 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bus import SECOND, Actor, DeadLetter, Event, Later, Request, Time, Undeliverable, every, on
+from bus import (
+    SECOND,
+    Actor,
+    ActorQuarantined,
+    ActorStarted,
+    ActorStopped,
+    DeadLetter,
+    Event,
+    Later,
+    Request,
+    Time,
+    Undeliverable,
+    every,
+    on,
+)
 from lts.domain.order_entry import (
     EntryAnswered,
     EntryCode,
@@ -77,6 +91,8 @@ class OrderEntry(Actor[None]):
         self.entries: dict[int, Entry] = {}
         self.marked: dict[tuple[str, str], Entry] = {}
         """Those of them that have a mark, by its name."""
+        self.down: set[str] = set()
+        """The actors that are out of service."""
         self.unsynced: dict[str, list[tuple[int, Fate]]] = {}
         """The answers that are given when what is known of an order is durable, by its id."""
         yield
@@ -155,7 +171,7 @@ class OrderEntry(Actor[None]):
 
     @on
     def despair(self, failed: Undeliverable) -> None:
-        """Take the news that the journal does not answer: nothing is entered without it, or known to be kept."""
+        """Take the news that the journal does not answer: without it nothing is entered, or known to last."""
         match failed.request:
             case RecallMark(mark=mark):
                 if entry := self.marked.get(mark.name):
@@ -175,6 +191,16 @@ class OrderEntry(Actor[None]):
             self._leave_open(entry.number, f"{dead.actor} failed at it")
         elif entry is not None:
             self._finish(entry, OrderNotTaken("", f"nothing was done: {dead.reason}", EntryCode.UNAVAILABLE))
+
+    @on
+    def miss(self, ended: ActorQuarantined | ActorStopped) -> None:
+        """Remember who takes no more inputs."""
+        self.down.add(ended.actor)
+
+    @on
+    def welcome(self, started: ActorStarted) -> None:
+        """Forget that somebody was out of service."""
+        self.down.discard(started.actor)
 
     @every(1, time=Time.SYSTEM)
     def give_up_waiting(self) -> None:
@@ -219,9 +245,13 @@ class OrderEntry(Actor[None]):
         return True
 
     def _enter(self, entry: Entry) -> None:
-        """Make an input of a command."""
-        entered = Entered(entry.number, entry.command.who, entry.mark)
-        self.take_in(_input(entry.command, entered))
+        """Make an input of a command, if there is anybody whom it reaches."""
+        command = entry.command
+        whose = f"portfolio/{command.portfolio}" if isinstance(command, SubmitOrder) else "desk"
+        if whose in self.down:
+            self._finish(entry, OrderNotTaken("", f"{whose} is out of service", EntryCode.UNAVAILABLE))
+        else:
+            self.take_in(_input(command, Entered(entry.number, command.who, entry.mark)))
 
     def _finish_when_kept(self, entry: Entry, client_order_id: str, fate: Fate) -> None:
         """Give an answer when all is durable that has been said of an order."""

@@ -54,7 +54,7 @@ class ReplayDriver(Driver):
         self._feeds: list[_Feed] = []
         self._outside: deque[tuple[Cell, Event]] = deque()
         """What has come from outside, and waits for its turn."""
-        self._running = False
+        self._running = self._over = False
         self._start: tuple[int, int] | None = None
         self._news = asyncio.Event()
 
@@ -93,7 +93,13 @@ class ReplayDriver(Driver):
         self._feeds.append(_Feed(source, outlets, moments))
 
     def take_in(self, source: Cell, event: Event) -> None:
-        """Have an input from outside wait until nothing is under way, so that a replay finds the same."""
+        """Have an input from outside wait until nothing is under way, so that a replay finds the same.
+
+        When all feeds have ended, nobody waits: no moment comes any more that it could overtake.
+        """
+        if self._over:
+            super().take_in(source, event)
+            return
         self._outside.append((source, event))
         self.rearm()
 
@@ -130,6 +136,7 @@ class ReplayDriver(Driver):
                 await self._settle()
         while self._outside and not self.stopping:
             await self._let_in()
+        self._over = True
         if self.trouble:
             raise self.trouble
 

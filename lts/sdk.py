@@ -49,6 +49,7 @@ from lts.domain.market import (
     Trade,
 )
 from lts.domain.money import exact, plain, unrounded
+from lts.domain.order_entry import EntryAnswered, OrderEntered
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -140,6 +141,7 @@ __all__ = [
     "Deposit",
     "DepositsRecalled",
     "EmergencyExit",
+    "EntryAnswered",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -164,6 +166,7 @@ __all__ = [
     "OrderApproved",
     "OrderChanged",
     "OrderDenied",
+    "OrderEntered",
     "OrderFilled",
     "OrderProposed",
     "OrderRecord",
