@@ -40,6 +40,7 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
 )
+from lts.domain.request_mark import RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
 from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
@@ -230,6 +231,7 @@ class Client(Actor[None]):
         Perform,
         RecallDeposits,
         RecallLossMarks,
+        RecallMark,
         RecallOrders,
         RecallTradingStates,
         RotateKeys,

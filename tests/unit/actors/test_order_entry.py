@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from actors.order_entry import PATIENCE, OrderEntry
-from bus import ActorQuarantined, ActorStarted, AskError, DeadLetter, Request
+from bus import ActorQuarantined, ActorStarted, AskError, DeadLetter, Request, pause
 from lts.domain.order_entry import (
     EntryAnswered,
     EntryCode,
@@ -47,7 +47,7 @@ class Scene:
         """Give a command and let all that follows from it happen."""
         waiting = asyncio.ensure_future(self.bench.ask(command))
         for _ in range(5):
-            await asyncio.sleep(0)
+            await pause(0)
         await self.bench.advance(0)
         return waiting
 
