@@ -198,9 +198,14 @@ async def test_an_order_by_hand_is_taken_once_whatever_happens_and_replayed(tmp_
         other = await it.submit(limit("6000"), "first", "another digest")
         assert other.code is EntryCode.KEY_REUSED
     check_audit(tmp_path / "state", first, denied.client_order_id)
+    await check_replay(recording)
 
+
+async def check_replay(recording: Path) -> None:
+    """Check that a recorded session leads to the same orders once more."""
     recorded = read_recording(recording)
     assert recorded.ending is not None
+    assert {each.source for each in recorded.inputs} == {"feed/csv/BTC/USD", "order-entry"}
     plan = plan_from_json(recorded.plan, "the recording")
     replayed = System(plan, ReplayDriver(), Extras(tape=recorded.inputs))
     await replayed.start()

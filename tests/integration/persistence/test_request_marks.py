@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -77,6 +78,11 @@ async def client(
     async with node_at(place) as node:
         await node.client.ask(Perform(registration, "system"))
         yield node.client
+
+
+async def forget_after(seconds: int, batch: Any, work: Work) -> None:
+    batch.at += seconds * SECOND
+    await forget_marks(batch, work)
 
 
 async def led_to(client: Client, mark: RequestMark = MARK) -> Marked | None:
@@ -164,12 +170,8 @@ async def test_a_mark_outlives_the_node_and_all_is_audited_in_the_name_of_its_us
 async def test_marks_are_forgotten_when_they_are_old_and_not_before(node: Node) -> None:
     await node.client.ask(JournalOrder(order()))
 
-    async def tidy(batch: Any, work: Work) -> None:
-        batch.at += later * SECOND
-        await forget_marks(batch, work)
-
-    for later, left in ((KEPT_S - 60, 1), (KEPT_S + 60, 0)):
-        node.keeper.writer.put(Work(tidy, Steps(), "persistence", 0))
+    for seconds, left in ((KEPT_S - 60, 1), (KEPT_S + 60, 0)):
+        node.keeper.writer.put(Work(partial(forget_after, seconds), Steps(), "persistence", 0))
         await node.keeper.writer.flushed()
         assert [row[0] for row in await node.rows("SELECT count(*) FROM idempotency_keys")] == [left]
     assert await node.verify() == ()
