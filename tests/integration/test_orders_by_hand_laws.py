@@ -209,7 +209,7 @@ async def test_a_key_leads_to_one_order_whoever_is_born_again(did: list[tuple[st
 def _is_of(record: OrderRecord, key: str) -> bool:
     """Whether an order that may trade was entered under a key."""
     entered = record.order.entered
-    mark = entered and entered.mark
+    mark = None if entered is None else entered.mark
     return mark is not None and mark.key == key and record.status is not OrderStatus.DENIED
 
 

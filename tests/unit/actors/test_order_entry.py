@@ -153,6 +153,7 @@ async def test_what_the_journal_knows_is_answered_and_not_done_again(found: Mark
 async def test_nothing_is_done_when_it_cannot_be_told_whether_it_was_done_before() -> None:
     async with order_entry(RecallMark=OSError("the disk is gone")) as it:
         answer = await it.bench.ask(submission(key="key"))
+        assert isinstance(answer, OrderNotTaken)
         assert answer.code is EntryCode.UNAVAILABLE
         assert it.entries == []
 
@@ -194,7 +195,9 @@ async def test_an_input_that_came_to_nothing_is_told_at_once() -> None:
 async def test_whoever_is_out_of_service_is_not_waited_for() -> None:
     async with order_entry() as it:
         await it.bench.hear(ActorQuarantined("portfolio/test", "it fails", "hold"))
-        assert (await it.bench.ask(submission())).code is EntryCode.UNAVAILABLE
+        answer = await it.bench.ask(submission())
+        assert isinstance(answer, OrderNotTaken)
+        assert answer.code is EntryCode.UNAVAILABLE
         await it.bench.hear(ActorStarted("portfolio/test"))
         asked = await it.give(submission())
         await it.answer(client_order_id=ID, status=S.SUBMITTED)

@@ -159,7 +159,12 @@ async def test_what_contradicts_itself_or_the_contract_is_not_even_proposed(
 async def test_an_entry_into_a_protected_place_is_protected_from_its_own_price() -> None:
     async with portfolio(PROTECTED) as it:
         entry, stop, profit = await it.enter(ticket(4, 50))
-        assert (stop.type, stop.trigger_price, profit.type, profit.limit_price) == (STOP, 49, LIMIT, 52)
+        assert (stop.type, stop.trigger_price, profit.type, profit.limit_price) == (
+            STOP,
+            Decimal(49),
+            LIMIT,
+            Decimal(52),
+        )
         assert {stop.quantity, profit.quantity} == {Decimal(4)}
         assert stop.parent == profit.group == entry.client_order_id
         assert stop.entered is None
@@ -182,9 +187,9 @@ async def test_nothing_is_entered_that_could_not_be_protected() -> None:
 async def test_exits_of_the_ticket_take_the_place_of_those_of_the_plan() -> None:
     async with portfolio(PROTECTED) as it:
         _, stop, profit = await it.enter(ticket(4, 100, stop_loss=Decimal(90)))
-        assert (stop.trigger_price, profit.limit_price) == (90, 104)
+        assert (stop.trigger_price, profit.limit_price) == (Decimal(90), Decimal(104))
         _, profit, stop = await it.enter(ticket(4, 100, take_profit=Decimal(120)))
-        assert (stop.trigger_price, profit.limit_price) == (98, 120)
+        assert (stop.trigger_price, profit.limit_price) == (Decimal(98), Decimal(120))
 
 
 async def test_a_ticket_can_have_exits_where_nothing_else_is_protected() -> None:
