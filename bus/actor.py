@@ -186,6 +186,19 @@ class Actor(Generic[P]):
         """Hand a finite series of moments to the driver, which publishes each in its turn."""
         self._bus.driver.replay(self._cell, self._outlets, moments)
 
+    def take_in(self, event: Event) -> None:
+        """Publish an input from outside when its turn has come: in a replay, when nothing is under way.
+
+        For those whose class says that it is `external`. What is to have the same consequences whenever
+        the session is replayed comes in like this.
+
+        Raises:
+            Undeclared: the event's type is not among those granted, or the class is not external.
+        """
+        if event.__class__ not in self._outlets or not self.external:
+            raise self.__undeclared(event, "publishes")
+        self._bus.driver.take_in(self._cell, event)
+
     def give_up(self, message: Message, reason: str) -> None:
         """Make a dead letter of a message that this actor can do nothing with, without having failed."""
         self._bus.supervisor.dead_letter(self._cell, message, reason)

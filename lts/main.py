@@ -13,6 +13,7 @@ from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.kill_switch import KillSwitch
+from actors.order_entry import OrderEntry
 from actors.protection import Protection
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
@@ -284,6 +285,8 @@ class System:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
+        else:
+            self._spawn(OrderEntry, None, "order-entry", assignment=register)
         for resident in extras.keeper.others if extras.keeper else ():
             self._take_in(resident)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")

@@ -49,6 +49,7 @@ from lts.domain.market import (
     Trade,
 )
 from lts.domain.money import exact, plain, unrounded
+from lts.domain.order_entry import EntryAnswered, OrderEntered
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -91,6 +92,7 @@ from lts.domain.reconciliation import (
     VenueReported,
 )
 from lts.domain.risk import ClosePositions
+from lts.domain.rulebook import breach
 from lts.domain.signals import SignalRaised
 from lts.domain.trading_day import TradingDay
 from lts.kinds import SDK_VERSION
@@ -139,6 +141,7 @@ __all__ = [
     "Deposit",
     "DepositsRecalled",
     "EmergencyExit",
+    "EntryAnswered",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -163,6 +166,7 @@ __all__ = [
     "OrderApproved",
     "OrderChanged",
     "OrderDenied",
+    "OrderEntered",
     "OrderFilled",
     "OrderProposed",
     "OrderRecord",
@@ -218,6 +222,7 @@ __all__ = [
     "WebAnswer",
     "WebService",
     "WithdrawOrder",
+    "breach",
     "every",
     "exact",
     "from_rfc3339",

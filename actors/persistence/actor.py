@@ -17,6 +17,7 @@ from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lease import Lease
 from actors.persistence.listings.lister import Lister
+from actors.persistence.marks import forget_marks, recall_mark
 from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
@@ -54,6 +55,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.plugins import SystemReady
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.request_mark import MarkRecalled, RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
 from lts.domain.storage import (
@@ -81,6 +83,8 @@ LAST_BIRTH = 10.0
 """Seconds in which whoever is born again from what is stored has asked, once everybody was let in."""
 LOOK = 0.1
 """Seconds after which somebody looks whether the database is slow."""
+TIDY = 60.0
+"""Seconds after which old marks are forgotten, a few hundred at a time."""
 MOST_WAITING = 50_000
 """Pieces of work in the lane beyond which units and intents are refused."""
 
@@ -280,6 +284,12 @@ class Persistence(Lister):
         return self._recall(lambda: recall_charges(self.engine, wanted), ChargesRecalled)
 
     @on
+    def recall_mark(self, wanted: RecallMark) -> Later[MarkRecalled]:
+        """Answer what a command with a mark has led to."""
+        mark = wanted.mark
+        return self._recall(lambda: recall_mark(self.engine, mark), lambda found: MarkRecalled(mark, found))
+
+    @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
         """Answer how far a feed had come when the node began."""
         return self.odometer.done_at_start(wanted.source)
@@ -362,6 +372,11 @@ class Persistence(Lister):
 
         self.background(look_up())
         return later
+
+    @every(TIDY, time=Time.SYSTEM)
+    def tidy(self) -> None:
+        """Forget commands that nobody will repeat any more."""
+        self.writer.put(Work(forget_marks, Steps(), "persistence", 0, patient=True, fleeting=True))
 
     @every(LOOK, time=Time.SYSTEM)
     def watch(self) -> None:

@@ -36,6 +36,8 @@ KNOWN = frozenset(
     {
         "f42a557957f92c83a6a45e09fa597e3d022174dda4c0d2d740927f0708e8f77f",
         "282ef61fdce0315d547de6b9ccff44917b9e00e638576fbf82867e1b65ba27fc",
+        "042c9730d564ac81add1a6e9f8f63b72d5630e1153df226ca3a188a9f6d14d01",
+        "117a1ff2624c4103cd2a296fcc4c678baf324fc351f6d06628423c6d36b75251",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

@@ -10,6 +10,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
@@ -21,6 +23,7 @@ from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
+from lts.domain.order_entry import EntryAnswered, EntryCode, OrderEntered
 from lts.domain.order_flow import (
     CancelOrder,
     GetOrdersUnderWay,
@@ -86,12 +89,13 @@ class Portfolio(Plugin[P], Generic[P]):
     """
 
     kind: ClassVar[str] = "portfolio"
-    publishes = (OrderProposed, PositionChanged)
+    publishes = (OrderProposed, PositionChanged, EntryAnswered)
     hears = (
         *EVERYONE,
         *MARKET_DATA,
         Beat,
         SignalRaised,
+        OrderEntered,
         OrderFilled,
         OrderChanged,
         OrderDenied,
@@ -188,6 +192,32 @@ class Portfolio(Plugin[P], Generic[P]):
     def go_on(self, booked: AllBooked) -> None:
         """Propose what leads to the target of a signal that waited for what traded at its instant."""
         self._pursue(booked.signal)
+
+    @on
+    def propose_entered(self, entry: OrderEntered) -> None:
+        """Propose an order that somebody has entered by hand: counted on, and protected, like any other."""
+        kept, ticket = self.assignment, entry.ticket
+        instrument = kept.instruments.get(ticket.instrument)
+        if instrument is None:
+            unknown = f"portfolio {kept.portfolio} does not trade {ticket.instrument}"
+            self._refuse(entry, unknown, EntryCode.UNKNOWN_INSTRUMENT)
+            return
+        symbol = instrument.symbol
+        close = self.marks.get(symbol)
+        reference = ticket.price or (None if close is None else exact(close))
+        order = ticket.order(kept.portfolio, kept.brokers[symbol], self.clock.now(), entry.entered)
+        try:
+            order = replace(order, position=ticket.place(kept.hedged))
+        except ValueError as error:
+            self._refuse(entry, str(error))
+            return
+        bracket = None if ticket.reduce_only else self.brackets.get(order.place)
+        if objection := ticket.objection(order, instrument, reference):
+            self._refuse(entry, objection)
+        elif bracket is not None and bracket.plan is not None and reference is None:
+            self._refuse(entry, f"there is no price of {symbol} yet to protect it by")
+        else:
+            self._propose_by_hand(entry, order, instrument, reference)
 
     @on
     def settle(self, filled: OrderFilled) -> None:
@@ -366,6 +396,37 @@ class Portfolio(Plugin[P], Generic[P]):
             self._protect(bracket, wanted, missing)
         else:
             self._propose(instrument, missing)
+
+    def _propose_by_hand(
+        self, entry: OrderEntered, order: Order, instrument: Instrument, reference: Decimal | None
+    ) -> None:
+        """Propose what was entered, with the exits of what it opens."""
+        ticket, symbol = entry.ticket, instrument.symbol
+        order = replace(order, client_order_id=self._number(symbol))
+        if not order.position and symbol in self.assignment.hedged.values():
+            order = replace(order, position=order.client_order_id)
+        held = self.book.position(symbol, order.position)
+        _, opening = split(self._closable(held), order.side.signed(order.quantity))
+        own = ticket.exits(abs(opening))
+        if own and order.place not in self.brackets:
+            self.brackets[order.place] = Bracket(instrument, position=order.position)
+        if self.brackets.leads_on(order):
+            self._count_on(order)
+        self.publish(OrderProposed(order.portfolio, order))
+        bracket = self.brackets.get(order.place)
+        if bracket is None:
+            return
+        if order.reduce_only:
+            bracket.closing.add(order.client_order_id)
+        else:
+            number = partial(self._number, symbol)
+            for exit_order in bracket.protect(order, abs(opening), reference, number, own):
+                self.publish(OrderProposed(exit_order.portfolio, exit_order))
+
+    def _refuse(self, entry: OrderEntered, reason: str, code: EntryCode = EntryCode.INVALID) -> None:
+        """Say why an order that was entered by hand is not even proposed."""
+        number = entry.entered.number
+        self.publish(EntryAnswered(entry.portfolio, number, reason=reason, code=code))
 
     def _protect(self, bracket: Bracket, wanted: Decimal, missing: Decimal) -> None:
         """Close what is on the other side by an order that only reduces; open the rest with its exits."""

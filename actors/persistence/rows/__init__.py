@@ -13,6 +13,7 @@ from actors.persistence.rows.hedged import (
     HedgedPositionRow,
     HedgedSnapshotRow,
 )
+from actors.persistence.rows.idempotency_key import IdempotencyKeyRow
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
 from actors.persistence.rows.ledger import ConversionRateRow, FinancingChargeRow, LedgerEntryRow
@@ -47,6 +48,7 @@ __all__ = [
     "HedgedAssetRow",
     "HedgedPositionRow",
     "HedgedSnapshotRow",
+    "IdempotencyKeyRow",
     "InstrumentRow",
     "LedgerEntryRow",
     "LossMarksRow",

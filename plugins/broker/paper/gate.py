@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from lts.sdk import Instrument, OrderType, Refused, Terms, exact
+from lts.sdk import Instrument, OrderType, Refused, Terms, breach, exact
 
 from .amendment import objection_to_amending
 from .margin import Margin
 from .params import PaperParams
-from .rulebook import breach
 from .ticket import Ticket
 
 _MARKET = OrderType.MARKET  # looked up once: reading it off the class takes longer than the comparison

@@ -48,6 +48,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
 from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.request_mark import RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import ListSeries
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
@@ -263,6 +264,7 @@ class Client(Actor[None]):
         Perform,
         RecallDeposits,
         RecallLossMarks,
+        RecallMark,
         RecallOrders,
         RecallTradingStates,
         RotateKeys,

@@ -53,6 +53,7 @@ WORDS = {  # what the checks allow
     "purpose": "seal", "action": "insert", "side": "buy", "type": "limit", "time_in_force": "gtc",
     "status": "filled", "state": "halted",
 }  # fmt: skip
+KINDS = {"audit_seal": "segment", "billing_records": "trade", "idempotency_keys": "order"}
 
 
 def value_of(column: Column[Any]) -> st.SearchStrategy[Any]:
@@ -71,7 +72,7 @@ def rows_of_all_tables(draw: st.DrawFn) -> Rows:
             row = {column.name: draw(value_of(column)) for column in table.columns}
             row |= {name: word for name, word in WORDS.items() if name in row}
             if "kind" in row:
-                row["kind"] = "segment" if table.name == "audit_seal" else "trade"
+                row["kind"] = KINDS[table.name]
             for constraint in table.foreign_key_constraints:
                 referred = draw(st.sampled_from(rows[constraint.referred_table.name]))
                 row |= {key.parent.name: referred[key.column.name] for key in constraint.elements}

@@ -74,6 +74,7 @@ POSTING = {
     "amount": ONE,
     "at": 1,
 }
+MARKED = {"user_name": "ann", "digest": "d", "kind": "order", "resource": "main-btc-1", "at": 1}
 SAMPLE = {
     "series": "equity", "resolution": 60, "samples": 1, "first": 1.0, "lowest": 1.0, "highest": 1.0,
     "last": 1.0, "total": 1.0,
@@ -141,6 +142,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
         {"scope": "system", "state": "halted", "reason": "", "at": 1},
         {"scope": "ann", "state": "active", "reason": "", "at": 1},
     ),
+    "idempotency_keys": (MARKED | {"request_key": "a"}, MARKED | {"request_key": "b"}),
     "feed_progress": ({"source": "a", "moments": 0, "at": 1}, {"source": "b", "moments": 0, "at": 1}),
     "statistics": (SAMPLE | {"at": 1}, SAMPLE | {"at": 2}),
     "balance_snapshots": (SNAPSHOT | {"instrument": "BTC/USD"}, SNAPSHOT | {"instrument": "ETH/USD"}),
@@ -197,6 +199,7 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_hedged_snapshots_fills": [{"fills": 0}],
     "ck_ledger_entries_line": [{"line": -1}],
     "ck_trading_states_state": [{"state": "paused"}],
+    "ck_idempotency_keys_kind": [{"kind": "wish"}],
     "ck_feed_progress_moments": [{"moments": -1}],
     "ck_statistics_resolution": [{"resolution": -1}],
     "ck_statistics_samples": [{"samples": 0}],
