@@ -1,5 +1,12 @@
 """The rows of every table, and the metadata that describes them all."""
 
+from actors.persistence.rows.access import (
+    ApiKeyRow,
+    LoginRow,
+    NonceRow,
+    SessionRow,
+    SpentRefreshRow,
+)
 from actors.persistence.rows.audit import AuditRow, AuditSealRow
 from actors.persistence.rows.audit_rule import AUDITED, AuditRule, Exempt
 from actors.persistence.rows.balance_snapshot import BalanceSnapshotRow
@@ -31,6 +38,7 @@ metadata = Row.metadata
 
 __all__ = [
     "AUDITED",
+    "ApiKeyRow",
     "AssetRow",
     "AuditRow",
     "AuditRule",
@@ -49,8 +57,10 @@ __all__ = [
     "HedgedSnapshotRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "LoginRow",
     "LossMarksRow",
     "NodeLeaseRow",
+    "NonceRow",
     "OrderConditionRow",
     "OrderEventRow",
     "OrderRow",
@@ -59,6 +69,8 @@ __all__ = [
     "PositionAdjustmentRow",
     "PositionRow",
     "Row",
+    "SessionRow",
+    "SpentRefreshRow",
     "StatisticRow",
     "TradingStateRow",
     "UserRow",
