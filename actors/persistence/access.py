@@ -41,7 +41,7 @@ async def _logins(connection: AsyncConnection, keys: SealingKeys) -> tuple[Login
 
 def _login(row: Any, keys: SealingKeys) -> Login:
     if row.role is None:
-        return Login(row.name, Role.TRADER, row.active, row.created_at)
+        return Login(row.name, Role.TRADER, row.active, row.created_at, revision=0)
     return Login(
         row.name,
         Role(row.role),

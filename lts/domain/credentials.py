@@ -34,7 +34,7 @@ class Login(msgspec.Struct, frozen=True):
     failed_at: int = 0
     """UTC nanoseconds of system time of the last of them."""
     revision: int = 1
-    """Grows with each change that somebody made; an attempt to log in is none."""
+    """Grows with each change that somebody made; 0 for who was only named as an owner."""
 
 
 class StoredSession(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ wait behind too many is turned away at once.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -32,14 +33,20 @@ class Costs:
     lanes: int = 1
 
 
+USUAL = Costs()
+_SALT_SIZE = 16
+
+
 class Passwords:
     """Makes hashes of passwords, and tells whether a password is the one of a hash.
 
     Args:
         costs: of a hash made from now on; those made at other costs still count.
+        draw: so many random bytes.
     """
 
-    def __init__(self, costs: Costs = Costs()) -> None:
+    def __init__(self, costs: Costs = USUAL, draw: Callable[[int], bytes] = os.urandom) -> None:
+        self._draw = draw
         self._hasher = PasswordHasher(
             time_cost=costs.passes, memory_cost=costs.memory_kib, parallelism=costs.lanes, type=Type.ID
         )
@@ -54,7 +61,8 @@ class Passwords:
         Raises:
             Busy: too many wait.
         """
-        return await self._in_turn(self._hasher.hash, _canonical(password))
+        salt = self._draw(_SALT_SIZE)
+        return await self._in_turn(lambda text: self._hasher.hash(text, salt=salt), _canonical(password))
 
     async def fits(self, known: str, password: str) -> bool:
         """Return whether a password is the one of a hash; an empty hash fits none, and takes as long.

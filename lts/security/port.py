@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from lts.security import tokens, totp
 from lts.security.claims import Claims
-from lts.security.passwords import Costs, Passwords
+from lts.security.passwords import USUAL, Costs, Passwords
 from lts.security.signing import verify
 from lts.security.tokens import TokenKeys
 
@@ -29,11 +29,11 @@ class NodeSecurity:
         self,
         keys: TokenKeys,
         now: Callable[[], int],
-        costs: Costs = Costs(),
+        costs: Costs = USUAL,
         draw: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._keys = keys
-        self._passwords = Passwords(costs)
+        self._passwords = Passwords(costs, draw)
         self._draw = draw
         self.now = now
 
