@@ -85,7 +85,7 @@ class House:
         assert isinstance(answer, ApiKeyMade), f"no key is made: {answer}"
         return answer
 
-    def signed(self, key_id: str, nonce: str, **other: Any) -> IdentifySigned:
+    def signed(self, key_id: str, nonce: str, /, **other: Any) -> IdentifySigned:
         """Return a request that CLERK has signed now; what is other than so is not signed for."""
         base = b'"@method": POST\n"@path": /api/v1/orders'
         created = self.watch.now() // SECOND
