@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "7fcefa18f37c84f97dc0f3cc627abf113044fbec94dd902e51b0908e2d4a7637",
-        "3d0c3c3fb7a8bd0e8a185b8c5c6a0bf9f1398b0231b000493e74318629855034",
+        "ac108c81db0be496887afe5246ff7bf285821cbaad171c05e362b98194b6d575",
+        "6e4e628cea7fc99fb54f6d22f1cab0e00bc44d58fd8b253afdf66dbcadf3548e",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

@@ -33,6 +33,8 @@ from lts.security.claims import Claims
 P = TypeVar("P", bound=Params)
 
 UNANSWERED = "it cannot be stored for the time being"
+STORED_WITHIN = 10.0
+"""Seconds in which something has to be on disk."""
 
 
 class Security(Protocol):
@@ -145,7 +147,7 @@ class Aaa(Plugin[P], Generic[P]):
             Why it is not; empty when it is on disk.
         """
         try:
-            answer = await self.ask(Perform(commands, who))
+            answer = await self.ask(Perform(commands, who), within=STORED_WITHIN)
         except AskError:
             return UNANSWERED
         return answer.reason if isinstance(answer, NotPerformed) else ""

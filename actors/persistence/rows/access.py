@@ -22,7 +22,10 @@ class LoginRow(Row, kw_only=True):
         {"info": {"audit": AUDITED}},
     )
 
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    """An INTEGER would be given by SQLite where it is missing."""
     role: Mapped[str] = mapped_column(String(16))
     password: Mapped[bytes | None] = mapped_column(LargeBinary, default=None, info={"sealed": True})
     second_factor: Mapped[bytes | None] = mapped_column(LargeBinary, default=None, info={"sealed": True})

@@ -141,6 +141,7 @@ class Entrance:
             fresh = replace(
                 login,
                 failures=0,
+                failed_at=0,
                 last_step=max(login.last_step, step),
                 password=Secret(renewed) if renewed else login.password,
             )

@@ -11,7 +11,7 @@ def upgrade() -> None:
     """Make them: every user so far is one without a login."""
     op.create_table(
         "logins",
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("password", sa.LargeBinary(), nullable=True),
         sa.Column("second_factor", sa.LargeBinary(), nullable=True),
