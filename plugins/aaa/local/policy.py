@@ -12,7 +12,7 @@ _RUNS = (
     "abcdefghijklmnopqrstuvwxyz",
     "qwertyuiopasdfghjklzxcvbnm",
     "qwertzuiopasdfghjklyxcvbnm",
-    "01234567890",
+    "1234567890",
 )
 
 

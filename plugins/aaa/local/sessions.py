@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -30,7 +31,7 @@ class Sessions:
         self,
         lifetime: Lifetime,
         stored: Iterable[StoredSession] = (),
-        spent: Mapping[bytes, str] | None = None,
+        spent: Mapping[bytes, str] = MappingProxyType({}),
     ) -> None:
         self.lifetime = lifetime
         self._stored = {each.session.id: each for each in stored}

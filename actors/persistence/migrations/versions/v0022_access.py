@@ -61,8 +61,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them, and all that is in them."""
-    for table in ("nonces", "api_keys", "spent_refresh_tokens", "sessions", "logins"):
-        op.drop_table(table)
+    op.drop_table("nonces")
+    op.drop_table("api_keys")
+    op.drop_table("spent_refresh_tokens")
+    op.drop_table("sessions")
+    op.drop_table("logins")
 
 
 def _make_keys() -> None:
