@@ -31,7 +31,7 @@ class Rule:
         over = self.standing(failures, failed_at, now) - self.after
         if over < 0:
             return 0.0
-        locked_s = min(self.longest_s, self.first_s * 2 ** min(over, _DOUBLINGS))
+        locked_s = min(self.longest_s, self.first_s * 2.0 ** min(over, _DOUBLINGS))
         return max(0.0, locked_s - (now - failed_at) / SECOND)
 
 

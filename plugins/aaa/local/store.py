@@ -135,8 +135,8 @@ class Store:
             self.refusals.take_back(told)
 
     def _ended(self, sessions: tuple[str, ...], keys: tuple[str, ...]) -> list[tuple[str, str]]:
-        ended = [(each.user, f"session:{each.id}") for id_ in sessions if (each := self.sessions.end(id_))]
-        return ended + [(each.user, f"key:{each.id}") for id_ in keys if (each := self.keys.revoke(id_))]
+        ended = [(each.user, f"session:{each.id}") for each in map(self.sessions.end, sessions) if each]
+        return ended + [(each.user, f"key:{each.id}") for each in map(self.keys.revoke, keys) if each]
 
     async def _drop(self, who: str, sessions: tuple[str, ...], keys: tuple[str, ...]) -> NotDone | None:
         if not sessions and not keys:

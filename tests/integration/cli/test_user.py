@@ -78,19 +78,20 @@ def test_users_are_made_changed_and_listed_where_no_node_runs(
 
 
 @pytest.mark.parametrize(
-    ("words", "typed_in", "part"),
+    ("words", "told"),
     [
-        (("add", "ann"), "short\n", "a password has 12 to 128 characters"),
-        (("add", "ann"), "", "there is no password on stdin"),
-        (("add", "<ann>"), f"{PASSWORD}\n", "a name is made of the letters"),
-        (("role", "nobody", "admin"), "", "there is no user named 'nobody'"),
-        (("password", "nobody", "--generate"), "", "there is no user named 'nobody'"),
-        (("disable", "root"), "", "root is the last who can administer the node"),
+        (("add", "ann"), ("short\n", "a password has 12 to 128 characters")),
+        (("add", "ann"), ("", "there is no password on stdin")),
+        (("add", "<ann>"), (f"{PASSWORD}\n", "a name is made of the letters")),
+        (("role", "nobody", "admin"), ("", "there is no user named 'nobody'")),
+        (("password", "nobody", "--generate"), ("", "there is no user named 'nobody'")),
+        (("disable", "root"), ("", "root is the last who can administer the node")),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_sentence(
-    lts: Any, state: Path, typed: Callable[[str], None], words: tuple[str, ...], typed_in: str, part: str
+    lts: Any, state: Path, typed: Callable[[str], None], words: tuple[str, ...], told: tuple[str, str]
 ) -> None:
+    typed_in, part = told
     if words[0] == "disable":
         assert lts("user", "add", "root", "--role", "admin", "--generate", "--state-dir", state).code == 0
     typed(typed_in)

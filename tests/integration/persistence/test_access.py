@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from msgspec.structs import replace
@@ -69,7 +69,7 @@ ONCE = Supervision(restarts=0)
 class Caller(Actor[None]):
     """Asks what the API would ask, and hears what it would hear."""
 
-    asks = (
+    asks: ClassVar[tuple[Any, ...]] = (
         StartPlugin, Perform, RotateKeys, RecallAccess,
         *(each for each in Aaa.hears if issubclass(each, Request)),
     )  # fmt: skip

@@ -223,7 +223,7 @@ TestFamilies.settings = settings(max_examples=40, stateful_step_count=30, deadli
 def test_use_is_stored_once_a_minute_at_most() -> None:
     sessions = Sessions(Lifetime(10**15, 10**15))
     sessions.put(StoredSession(Session("s", "ann", 0, 0, 10**15, "", ""), bytes(32)))
-    marked = []
+    marked: list[int] = []
     for second in range(300):
         sessions.use("s", second * SECOND)
         marked += sessions.to_mark().values()

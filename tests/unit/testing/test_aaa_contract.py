@@ -10,6 +10,7 @@ from lts.sdk import (
     Aaa,
     AccessRefused,
     ApiKeyMade,
+    Claims,
     CredentialEnded,
     Denial,
     EndCredential,
@@ -75,7 +76,7 @@ class OpenToAll(LocalAaa):
 class Credulous(LocalAaa):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
-            self.store.sessions.family = lambda _: None  # type: ignore[method-assign]
+            self.store.sessions.family = lambda _: None  # type: ignore[method-assign, assignment]
             yield
 
 
@@ -96,8 +97,8 @@ class Forgetful(LocalAaa):
 class Lingering(LocalAaa):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
-            self.store.users.permissions = lambda _: frozenset(Permission)  # type: ignore[method-assign]
-            self.store.end_all = _nothing  # type: ignore[method-assign]
+            self.store.users.permissions = lambda _: frozenset(Permission)  # type: ignore[method-assign, assignment]
+            self.store.end_all = _nothing  # type: ignore[method-assign, assignment]
             yield
 
 
@@ -123,7 +124,7 @@ class Gullible(LocalAaa):
 class Headless(LocalAaa):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
-            self.store.users._is_alone = lambda _: False  # type: ignore[method-assign]
+            self.store.users._is_alone = lambda _: False  # type: ignore[method-assign, assignment]
             yield
 
 
@@ -135,14 +136,11 @@ class Careless(LocalAaa):
 
 class Talkative(LocalAaa):
     def debug_info(self) -> dict[str, Any]:
-        return super().debug_info() | {
-            "tokens": [*self.store.passes._read],
-            "last": getattr(self, "last", ""),
-        }
+        return super().debug_info() | {"tokens": [*self.store.passes._read]}
 
     @on
     def log_in(self, wanted: LogIn) -> Later[LoggedIn | AccessRefused]:
-        self.last = wanted.password.value
+        self.store.passes._read[wanted.password.value] = Claims("", "", 0, 0, "")
         return super().log_in(wanted)
 
 
