@@ -117,7 +117,7 @@ class NoteRefusals(msgspec.Struct, frozen=True, tag=True):
     """Tell the audit of credentials that were refused."""
 
     what: str
-    """What was tried: `login`, `refresh`, `key` or `signature`."""
+    """What was tried: `login`, `refresh`, `key`, `signature`, or the `password` of who is in already."""
     count: int
     address: str
     """Where from."""

@@ -77,13 +77,13 @@ class Passwords:
         """Return whether a hash was made at other costs than hashes are made now."""
         return self._hasher.check_needs_rehash(known)
 
-    def _verify(self, known: str, password: str) -> bool:
+    def _verify(self, known: str, password: bytes) -> bool:
         try:
             return self._hasher.verify(known, password)
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _in_turn(self, work: Callable[..., T], *arguments: str) -> T:
+    async def _in_turn(self, work: Callable[..., T], *arguments: str | bytes) -> T:
         if self._waiting >= MOST_WAITING:
             raise Busy(f"{self._waiting} passwords wait to be looked at")
         self._waiting += 1
@@ -94,6 +94,6 @@ class Passwords:
             self._waiting -= 1
 
 
-def _canonical(password: str) -> str:
+def _canonical(password: str) -> bytes:
     """Return one form of what can be typed in several ways (NIST SP 800-63B, 5.1.1.2)."""
-    return normalize("NFKC", password)
+    return normalize("NFKC", password).encode("utf-8", "surrogatepass")

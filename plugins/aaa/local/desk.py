@@ -33,7 +33,7 @@ from lts.sdk import (
 
 from .keys import MOST, bearer
 from .policy import LONGEST, weakness
-from .store import Store
+from .store import NOTHING, Store
 from .users import Wish, revised, shown, unknown
 
 _DAY = 86_400 * SECOND
@@ -80,12 +80,12 @@ class Desk:
                 return after if isinstance(after, NotDone) else UserChanged(shown(after))
             role, active = after.role, after.active
             done = await store.change(
-                wanted.who, wanted.name, lambda login: revised(replace(login, role=role, active=active))
+                wanted.who,
+                after,
+                lambda login: revised(replace(login, role=role, active=active)),
+                store.ending(wanted.name, keys=True),
             )
-            if isinstance(done, NotDone):
-                return done
-            await store.end_all(wanted.who, wanted.name, keys=True)
-        return UserChanged(shown(done))
+        return done if isinstance(done, NotDone) else UserChanged(shown(done))
 
     async def set_password(self, wanted: SetPassword) -> UserChanged | NotDone:
         """Give a user another password; their other sessions end."""
@@ -188,12 +188,9 @@ class Desk:
         """Change a user, and end their sessions but one; None: they go on."""
         store = self._store
         async with store.turn:
-            done = await store.change(who, login.name, lambda each: revised(wished(each)))
-            if isinstance(done, NotDone):
-                return done
-            if but is not None:
-                await store.end_all(who, login.name, but)
-        return UserChanged(shown(done))
+            ending = NOTHING if but is None else store.ending(login.name, but)
+            done = await store.change(who, login, lambda each: revised(wished(each)), ending)
+        return done if isinstance(done, NotDone) else UserChanged(shown(done))
 
     async def _hashed_for(self, name: str, role: Role, password: Secret) -> Secret | NotDone:
         """Return the hash of a new password, none of none, or why it is not taken."""
@@ -221,6 +218,7 @@ class Desk:
             store.proofs.uncount(name)
             return _BUSY
         if not fits:
+            store.refusals.count("password", "", name)
             return NotDone(Fault.NOT_PROVED, "this is not the user's password")
         store.proofs.uncount(name)
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lts.sdk import (
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
 _HOUR = 3_600 * SECOND
 _FORGIVING_S = 3_600.0
 """Seconds after which the failures of an address are forgotten: it may be somebody else's by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Sessions and keys that end, by id."""
+
+    sessions: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    whole: bool = False
+    """Whether it is all that a user has."""
+
+
+NOTHING = Ending()
 
 
 class Store:
@@ -76,17 +90,26 @@ class Store:
         return NotDone(Fault.UNAVAILABLE, reason) if reason else None
 
     async def change(
-        self, who: str, name: str, wished: Callable[[Login], Login], *more: Command
+        self, who: str, login: Login, wished: Callable[[Login], Login], ending: Ending = NOTHING
     ) -> Login | NotDone:
-        """Have a user changed, on disk and then here; for whoever holds the `turn`."""
-        login = self.users.find(name)
-        if login is None:
-            return NotDone(Fault.UNKNOWN, f"there is no user named {name!r}")
-        if refused := await self.keep(who, PutLogin(wished(login)), *more):
+        """Have a user changed with what ends by it, on disk and then here; for whoever holds the `turn`."""
+        current = self.users.find(login.name) or login
+        ends = DropSessions(ending.sessions), DropApiKeys(ending.keys)
+        if refused := await self.keep(who, PutLogin(wished(current)), *ends):
             return refused
         # Attempts are counted at any time, and not lost.
-        self.users.put(wished(self.users.find(name) or login))
-        return self.users.find(name) or login
+        done = wished(self.users.find(login.name) or current)
+        self.users.put(done)
+        if ending.whole:
+            self._aaa.publish(AccessChanged(login.name))
+        self._forget(ending)
+        return done
+
+    def ending(self, user: str, but: str = "", *, keys: bool = False) -> Ending:
+        """Return what ends when all sessions of a user do but one, and their keys if it says so."""
+        now = self.now()
+        sessions = tuple(each.id for each in self.sessions.of(user, now) if each.id != but)
+        return Ending(sessions, tuple(each.id for each in self.keys.of(user, now)) if keys else (), not but)
 
     async def note_failure(self, name: str) -> None:
         """Have it stored how often a user's logins failed, unless it is."""
@@ -102,20 +125,10 @@ class Store:
         self, who: str, sessions: tuple[str, ...] = (), keys: tuple[str, ...] = ()
     ) -> NotDone | None:
         """End sessions and revoke keys: here at once, and then on disk; those who know them are told."""
-        for user, credential in self._ended(sessions, keys):
-            self._aaa.publish(AccessChanged(user, credential))
+        self._forget(Ending(sessions, keys))
         self._left[0].update(sessions)
         self._left[1].update(keys)
         return await self._drop(who, sessions, keys)
-
-    async def end_all(self, who: str, user: str, but: str = "", *, keys: bool = False) -> NotDone | None:
-        """End the sessions of a user, all but one, and revoke their keys if it says so."""
-        now = self.now()
-        sessions = tuple(each.id for each in self.sessions.of(user, now) if each.id != but)
-        revoked = tuple(each.id for each in self.keys.of(user, now)) if keys else ()
-        if not but:
-            self._aaa.publish(AccessChanged(user))
-        return await self.end(who, sessions, revoked)
 
     async def tidy(self) -> None:
         """End what is over, try again what could not be stored, keep when credentials were used."""
@@ -134,9 +147,12 @@ class Store:
         if (told := self.refusals.report()) and await self.keep(self._aaa.name, *told):
             self.refusals.take_back(told)
 
-    def _ended(self, sessions: tuple[str, ...], keys: tuple[str, ...]) -> list[tuple[str, str]]:
-        ended = [(each.user, f"session:{each.id}") for each in map(self.sessions.end, sessions) if each]
-        return ended + [(each.user, f"key:{each.id}") for each in map(self.keys.revoke, keys) if each]
+    def _forget(self, ending: Ending) -> None:
+        """Know nothing any more of what ends, and tell those who do."""
+        for session in filter(None, map(self.sessions.end, ending.sessions)):
+            self._aaa.publish(AccessChanged(session.user, f"session:{session.id}"))
+        for key in filter(None, map(self.keys.revoke, ending.keys)):
+            self._aaa.publish(AccessChanged(key.user, f"key:{key.id}"))
 
     async def _drop(self, who: str, sessions: tuple[str, ...], keys: tuple[str, ...]) -> NotDone | None:
         if not sessions and not keys:

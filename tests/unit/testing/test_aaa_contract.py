@@ -32,6 +32,7 @@ from lts.testing import AaaContract
 from lts.testing.contract import PluginContract
 from plugins.aaa.local.lockouts import Rule
 from plugins.aaa.local.plugin import LocalAaa
+from plugins.aaa.local.store import NOTHING
 
 pytestmark = pytest.mark.requirement("INT-001", "INT-10.1", "INT-021", "LTS-005")
 
@@ -98,7 +99,7 @@ class Lingering(LocalAaa):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
             self.store.users.permissions = lambda _: frozenset(Permission)  # type: ignore[method-assign, assignment]
-            self.store.end_all = _nothing  # type: ignore[method-assign, assignment]
+            self.store.ending = lambda *_, **__: NOTHING  # type: ignore[method-assign, assignment]
             yield
 
 
@@ -160,10 +161,6 @@ WRONG: dict[type[LocalAaa], str] = {
     Careless: "test_what_cannot_be_stored_does_not_count",
     Talkative: "test_no_secret_is_stored_as_it_is",
 }
-
-
-async def _nothing(*_: object, **__: object) -> None:
-    """End nothing."""
 
 
 def names_in(suite: type[PluginContract]) -> set[str]:
