@@ -279,7 +279,7 @@ async def test_refusals_are_told_to_the_audit_without_what_strangers_typed(house
     ],
 )
 async def test_a_key_that_cannot_be_is_not_made(house: House, change: dict[str, Any], part: str) -> None:
-    wish = {
+    wish: dict[str, Any] = {
         "user": "ann", "who": "ann", "label": "desk", "scopes": frozenset({Permission.READ_ORDERS}),
         "expires_at": house.watch.now() + SECOND,
     }  # fmt: skip

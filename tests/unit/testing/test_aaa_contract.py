@@ -99,7 +99,7 @@ class Lingering(LocalAaa):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         async for _ in super().lifespan():
             self.store.users.permissions = lambda _: frozenset(Permission)  # type: ignore[method-assign, assignment]
-            self.store.ending = lambda *_, **__: NOTHING  # type: ignore[method-assign, assignment]
+            self.store.ending = lambda *_, **__: NOTHING  # type: ignore[method-assign]
             yield
 
 
