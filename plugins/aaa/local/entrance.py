@@ -70,7 +70,8 @@ class Entrance:
         store, now = self._store, self._store.now()
         shown = store.security.digest(wanted.refresh_token.value)
         if stolen := store.sessions.family(shown):
-            store.refusals.count("refresh", network_of(wanted.address))
+            living = store.sessions.find(stolen, now)
+            store.refusals.count("refresh", network_of(wanted.address), living.user if living else "")
             await store.end("system", (stolen,))
             return NO
         session = store.sessions.holder(shown, now)

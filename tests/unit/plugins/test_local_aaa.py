@@ -42,7 +42,7 @@ from lts.sdk import (
 )
 from lts.security.totp import code_at
 from lts.testing import AaaContract, Bench, Shelf, Watch, aaa_assignment
-from lts.testing.aaa import ELSEWHERE, HOME, RIGHT, WRONG, House
+from lts.testing.house import ELSEWHERE, HOME, RIGHT, WRONG, House
 from plugins.aaa.local.plugin import LocalAaa
 from plugins.aaa.local.sessions import MOST
 
