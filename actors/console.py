@@ -12,12 +12,15 @@ from lts.domain.recording import FinishRecording
 from lts.domain.risk import JournalTradingState, SetTradingState
 from lts.domain.storage import GetStorage, RotateKeys
 from lts.domain.units import Perform
+from lts.domain.users import AddUser, ChangeUser, ListUsers, SetPassword
 
 
 class Console(Actor[None]):
     """Asks, and hears nothing."""
 
     asks = (
+        AddUser,
+        ChangeUser,
         FinishRecording,
         GetAccount,
         GetApi,
@@ -28,9 +31,11 @@ class Console(Actor[None]):
         GetStorage,
         JournalTradingState,
         ListPlugins,
+        ListUsers,
         Perform,
         RecallOrders,
         RotateKeys,
+        SetPassword,
         SetTradingState,
         StartPlugin,
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,13 +16,16 @@ from actors.backups import Backups, Schedule
 from actors.billing import Billing, Subscription
 from actors.console import Console
 from actors.door import PATIENCE, Door
+from actors.host import Host
 from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
 from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
 from actors.statistics import Sampled, Statistics
-from bus import Bus, LiveDriver
-from lts.config.schema import ApiPlan, SystemPlan
+from bus import AskError, Bus, LiveDriver, Request, SystemClock
+from lts.admission.catalogue import Catalogue
+from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
+from lts.domain.plugins import PluginRefused
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -32,8 +35,11 @@ from lts.domain.risk import (
 )
 from lts.domain.storage import RotateKeys
 from lts.domain.units import PutInstrument
-from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places, registration
+from lts.main import ONCE, Keeper, Resident, aaa_plugin, live_feeds, protected_places, registration
 from lts.refusal import Refused
+from lts.security.port import NodeSecurity
+
+R = TypeVar("R")
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 """The command line, as a process of its own."""
@@ -60,7 +66,13 @@ def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
     """Return who keeps everything there, and who works with what is kept."""
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
-    return Keeper(Resident(Persistence, storage, "persistence", ONCE), tuple(_others(plan, storage)))
+    persistence = Resident(Persistence, storage, "persistence", ONCE)
+    return Keeper(persistence, tuple(_others(plan, storage)), security_of(storage))
+
+
+def security_of(storage: Storage) -> NodeSecurity:
+    """Return what an AAA plugin works with: its keys are there as soon as the storage is open."""
+    return NodeSecurity(storage.tokens, SystemClock().now)
 
 
 def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
@@ -139,9 +151,25 @@ async def set_offline(
         return answer
 
 
+async def asked_of_aaa(storage: Storage, plugins: Catalogue, access: AccessPlan, request: Request[R]) -> R:
+    """Return what the AAA plugin of a node that is not running answers.
+
+    Raises:
+        Refused: there is no database, it cannot be opened, or the plugin is not let in.
+    """
+    async with _offline(storage, Resident(Host, plugins, "host", ONCE)) as console:
+        started = await console.ask(aaa_plugin(access, security_of(storage), "access, params"))
+        if isinstance(started, PluginRefused):
+            raise Refused(started.reason)
+        try:
+            return await console.ask(request, within=PATIENCE)
+        except AskError as error:
+            raise Refused(f"the AAA plugin {access.plugin!r} does not answer: {error}") from None
+
+
 @asynccontextmanager
-async def _offline(storage: Storage) -> AsyncIterator[Console]:
-    """A storage without its node, and what asks it.
+async def _offline(storage: Storage, *others: Resident) -> AsyncIterator[Console]:
+    """A storage without its node, with who else is needed, and what asks them.
 
     Raises:
         Refused: there is no database, or it cannot be opened.
@@ -155,6 +183,8 @@ async def _offline(storage: Storage) -> AsyncIterator[Console]:
         await bus.started()
         if cell.reason:
             raise Refused(cell.reason)
+        for each in others:
+            bus.spawn(each.actor_class, each.params, name=each.name, supervision=each.supervision)
         yield console
     finally:
         await bus.stop()

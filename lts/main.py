@@ -23,7 +23,7 @@ from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervis
 from bus.cell import AT_WORK, State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
-from lts.config.schema import FeedPlan, SystemPlan
+from lts.config.schema import AccessPlan, FeedPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
@@ -49,6 +49,7 @@ from lts.domain.units import (
     PutUser,
 )
 from lts.kinds import KINDS, SDK_VERSION
+from lts.kinds.aaa import AaaAssignment, Security
 from lts.kinds.core import CoreAssignment
 from lts.kinds.feed import ReplayFeed
 from lts.refusal import Refused
@@ -66,6 +67,12 @@ DOWN = {
 def catalogue(directories: Sequence[Path] = ()) -> Catalogue:
     """Return every plugin that can be asked for: built in, installed, and in these directories."""
     return Catalogue.discover(KINDS, SDK_VERSION, Path(plugins.__file__).parent, directories)
+
+
+def aaa_plugin(access: AccessPlan, security: Security, where: str) -> StartPlugin:
+    """Return what has the host start who knows the users."""
+    assignment = AaaAssignment(access, security)
+    return StartPlugin("aaa", access.plugin, "aaa", access.params, where, assignment)
 
 
 def live_feeds(plan: SystemPlan) -> list[FeedPlan]:
@@ -120,6 +127,8 @@ class Keeper:
 
     persistence: Resident
     others: tuple[Resident, ...] = ()
+    security: Security | None = None
+    """What the AAA plugin works with; None: nobody is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,7 @@ class System:
         try:
             await self._open_journal()
             self._spawn_residents()
+            await self._start_aaa()
             await self.bus.started()  # what the desk found out about its orders, brokers are to know
             await self._start_core()
             await self.bus.started()
@@ -290,6 +300,15 @@ class System:
         for resident in extras.keeper.others if extras.keeper else ():
             self._take_in(resident)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
+
+    async def _start_aaa(self) -> None:
+        """Have the host start who knows the users, before anybody can ask for them."""
+        keeper, plan = self.extras.keeper, self.plan
+        if keeper is not None and keeper.security is not None:
+            wanted = aaa_plugin(plan.access, keeper.security, f"{plan.file}: access, params")
+            answer = await self.console.ask(wanted)
+            if isinstance(answer, PluginRefused):
+                raise Refused(answer.reason)
 
     async def _start_core(self) -> None:
         """Have the host start the core, which has it start all other plugins."""

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from actors.persistence.access import recall_access
 from actors.persistence.charges import recall_charges
 from actors.persistence.entry import News
 from actors.persistence.insertion import Stored
@@ -30,6 +31,7 @@ from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
 from bus import SECOND, Accepted, Later, Time, every, on, pause
 from lts.domain.billing import ChargesRecalled, RecallCharges
+from lts.domain.credentials import AccessRecalled, RecallAccess
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
@@ -119,6 +121,7 @@ class Persistence(Lister):
 
     async def _take_up(self, storage: Opened) -> None:
         self.keys: DataKeys = storage.keys
+        self.keys.hand_over(self.params.tokens)
         self.engine = storage.engine
         self.begin_listing()
         self.troubled_since = 0
@@ -290,6 +293,11 @@ class Persistence(Lister):
         return self._recall(lambda: recall_mark(self.engine, mark), lambda found: MarkRecalled(mark, found))
 
     @on
+    def recall_access(self, _: RecallAccess) -> Later[AccessRecalled]:
+        """Answer who may come in."""
+        return self._recall(lambda: recall_access(self.engine, self.keys.sealing), lambda found: found)
+
+    @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
         """Answer how far a feed had come when the node began."""
         return self.odometer.done_at_start(wanted.source)
@@ -322,6 +330,7 @@ class Persistence(Lister):
                 new = await asyncio.to_thread(self.params.renewed_node_keys)
                 await self._carry_out(Rewrapping(self.keys, new))
             await self._carry_out(Rotation(self.keys))
+            self.keys.hand_over(self.params.tokens)
         except (Impossible, Refused) as reason:
             later.answer(KeysNotRotated(str(reason)))
         else:

@@ -7,6 +7,17 @@ from typing import Annotated, Any
 import msgspec
 
 from bus.message import Event, Request
+from lts.domain.credentials import (
+    DropApiKeys,
+    DropNonces,
+    DropSessions,
+    MarkUse,
+    NoteRefusals,
+    PutApiKey,
+    PutLogin,
+    PutSession,
+    SpendNonce,
+)
 from lts.domain.market import Instrument
 
 
@@ -98,7 +109,24 @@ class RecordRead(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=Tr
     """The primary key of the one row that is read; empty: all of it."""
 
 
-Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples | RollUp | RecordRead
+Command = (
+    PutInstrument
+    | PutUser
+    | PutPortfolio
+    | RecordCharge
+    | KeepSamples
+    | RollUp
+    | RecordRead
+    | PutLogin
+    | PutSession
+    | DropSessions
+    | PutApiKey
+    | DropApiKeys
+    | MarkUse
+    | SpendNonce
+    | DropNonces
+    | NoteRefusals
+)
 
 
 class Performed(Event):

@@ -1,5 +1,12 @@
 """The rows of every table, and the metadata that describes them all."""
 
+from actors.persistence.rows.access import (
+    ApiKeyRow,
+    LoginRow,
+    NonceRow,
+    SessionRow,
+    SpentRefreshRow,
+)
 from actors.persistence.rows.audit import AuditRow, AuditSealRow
 from actors.persistence.rows.audit_rule import AUDITED, AuditRule, Exempt
 from actors.persistence.rows.balance_snapshot import BalanceSnapshotRow
@@ -32,6 +39,7 @@ metadata = Row.metadata
 
 __all__ = [
     "AUDITED",
+    "ApiKeyRow",
     "AssetRow",
     "AuditRow",
     "AuditRule",
@@ -51,8 +59,10 @@ __all__ = [
     "IdempotencyKeyRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "LoginRow",
     "LossMarksRow",
     "NodeLeaseRow",
+    "NonceRow",
     "OrderConditionRow",
     "OrderEventRow",
     "OrderRow",
@@ -61,6 +71,8 @@ __all__ = [
     "PositionAdjustmentRow",
     "PositionRow",
     "Row",
+    "SessionRow",
+    "SpentRefreshRow",
     "StatisticRow",
     "TradingStateRow",
     "UserRow",

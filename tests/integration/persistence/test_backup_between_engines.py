@@ -51,13 +51,18 @@ BY_TYPE: dict[type, st.SearchStrategy[Any]] = {
 }
 WORDS = {  # what the checks allow
     "purpose": "seal", "action": "insert", "side": "buy", "type": "limit", "time_in_force": "gtc",
-    "status": "filled", "state": "halted",
+    "status": "filled", "state": "halted", "role": "trader",
 }  # fmt: skip
 KINDS = {"audit_seal": "segment", "billing_records": "trade", "idempotency_keys": "order"}
+HASHES = st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}")
+ONE_OF_A_KIND = ("name", "refresh", "secret")
+"""Columns beside the primary key that no two rows share."""
 
 
 def value_of(column: Column[Any]) -> st.SearchStrategy[Any]:
     """Values of a column, up to its limits."""
+    if column.table.name == "spent_refresh_tokens" and column.name == "refresh":
+        return HASHES
     values = next(values for base, values in BY_TYPE.items() if isinstance(column.type, base))
     return st.none() | values if column.nullable else values
 
@@ -77,7 +82,8 @@ def rows_of_all_tables(draw: st.DrawFn) -> Rows:
                 referred = draw(st.sampled_from(rows[constraint.referred_table.name]))
                 row |= {key.parent.name: referred[key.column.name] for key in constraint.elements}
             unique[tuple(row[column.name] for column in table.primary_key)] = row
-        rows[table.name] = [*{row.get("name", key): row for key, row in unique.items()}.values()]
+        kinds = [name for name in ONE_OF_A_KIND if name in table.columns]
+        rows[table.name] = [*{row[kinds[0]] if kinds else key: row for key, row in unique.items()}.values()]
     return rows
 
 

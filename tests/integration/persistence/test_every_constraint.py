@@ -93,6 +93,17 @@ KEY = {
     "created_at": 1,
     "retired_at": 2,
 }
+LOGIN = {
+    "role": "trader", "password": b"sealed", "second_factor": None, "last_step": 0, "failures": 0,
+    "failed_at": 0, "revision": 1,
+}  # fmt: skip
+SESSION = {
+    "user_id": 1, "begun_at": 1, "used_at": 1, "expires_at": 2, "address": "192.0.2.1", "agent": "",
+}  # fmt: skip
+API_KEY = {
+    "user_id": 1, "label": "desk", "scopes": "orders:read", "public_key": bytes(32), "made_at": 1,
+    "expires_at": 2, "used_at": 0,
+}  # fmt: skip
 
 # Of each table a row that is stored, and another that could be: what is wrong with a row is then the change.
 ROWS: dict[str, tuple[Values, Values]] = {
@@ -102,6 +113,17 @@ ROWS: dict[str, tuple[Values, Values]] = {
     "users": (
         {"id": 1, "name": "ann", "active": True, "created_at": 1},
         {"id": 2, "name": "bob", "active": False, "created_at": 1},
+    ),
+    "logins": (LOGIN | {"user_id": 1}, LOGIN | {"user_id": 2}),
+    "sessions": (SESSION | {"id": "a", "refresh": bytes(32)}, SESSION | {"id": "b", "refresh": b"b" * 32}),
+    "spent_refresh_tokens": (
+        {"refresh": "0" * 64, "session_id": "a", "spent_at": 1},
+        {"refresh": "1" * 64, "session_id": "a", "spent_at": 1},
+    ),
+    "api_keys": (API_KEY | {"id": "a", "secret": bytes(32)}, API_KEY | {"id": "b", "secret": b"b" * 32}),
+    "nonces": (
+        {"key_id": "a", "nonce": "1", "expires_at": 1},
+        {"key_id": "a", "nonce": "2", "expires_at": 1},
     ),
     "instruments": (CONTRACT | {"symbol": "BTC/USD"}, CONTRACT | {"symbol": "ETH/USD"}),
     "portfolios": (PORTFOLIO | {"id": 1, "name": "main"}, PORTFOLIO | {"id": 2, "name": "side"}),
@@ -149,6 +171,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
     "billing_records": (CHARGE | {"reference": "1"}, CHARGE | {"reference": "2"}),
 }
 BEFOREHAND: dict[str, tuple[str, Values]] = {
+    "logins": ("users", {"id": 2, "name": "bob", "active": True, "created_at": 1}),
     "assets": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
     "positions": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
     "order_conditions": ("orders", ORDER | {"client_order_id": "main-btc-2"}),
@@ -165,6 +188,13 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_audit_seal_number": [{"number": 0}],
     "ck_audit_seal_kind": [{"kind": "guess"}],
     "ck_audit_seal_previous": [{"previous": bytes(33)}],
+    "ck_logins_role": [{"role": "guest"}],
+    "ck_logins_failures": [{"failures": -1}],
+    "ck_logins_revision": [{"revision": 0}],
+    "ck_sessions_refresh": [{"refresh": b"c" * 31}],
+    "ck_spent_refresh_tokens_refresh": [{"refresh": "2" * 63}],
+    "ck_api_keys_secret": [{"secret": b"c" * 33}],
+    "ck_api_keys_public_key": [{"public_key": bytes(31)}],
     "ck_instruments_tick_size": [{"tick_size": Decimal(0)}, {"tick_size": Decimal("-0.5")}],
     "ck_instruments_lot_size": [{"lot_size": Decimal(0)}],
     "ck_instruments_multiplier": [{"multiplier": Decimal(-1)}],
@@ -206,6 +236,8 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_billing_records_kind": [{"kind": "gift"}],
 }
 NOBODY: Values = {
+    "sessions.id": "?",
+    "api_keys.id": "?",
     "users.id": 99,
     "portfolios.id": 99,
     "instruments.symbol": "?",
@@ -319,6 +351,16 @@ async def test_the_assets_of_a_portfolio_go_with_it(writing: AsyncConnection) ->
     async with writing.begin():
         await writing.execute(portfolios.delete())
         assert (await writing.execute(assets.select())).all() == []
+
+
+async def test_all_that_lets_a_user_in_goes_with_them(writing: AsyncConnection) -> None:
+    await fill_tables(writing)
+    own = ("logins", "sessions", "spent_refresh_tokens", "api_keys", "nonces")
+    await remove_all_but(writing, {"users", *own})
+    async with writing.begin():
+        await writing.execute(metadata.tables["users"].delete())
+        for name in own:
+            assert (await writing.execute(metadata.tables[name].select())).all() == [], name
 
 
 def test_every_table_and_every_check_has_its_example() -> None:
