@@ -7,6 +7,7 @@ from lts.domain.health import GetHealth
 from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
+from lts.domain.portfolio_settings import RecallPortfolios
 from lts.domain.recording import FinishRecording
 from lts.domain.risk import JournalTradingState, SetTradingState
 from lts.domain.storage import GetStorage, RotateKeys
@@ -28,6 +29,7 @@ class Console(Actor[None]):
         ListPlugins,
         Perform,
         RecallOrders,
+        RecallPortfolios,
         RotateKeys,
         SetTradingState,
         StartPlugin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import isasyncgenfunction
 from typing import Any
 
@@ -70,6 +70,23 @@ class Wiring:
         for hearing, keys in self._subscriptions(cell):
             self._router.of(hearing.message_type).remove(cell, keys)
 
+    def widen(self, cell: Cell, more: Mapping[str, Iterable[Any]]) -> None:
+        """Subscribe a cell to more keys of the fields that its scope limits.
+
+        Raises:
+            KeyError: its scope does not limit such a field.
+            OwnerConflict: it hears a request that has an owner for such a key already.
+        """
+        actor = cell.actor
+        known = {field: _keys(actor.scope[field]) for field in more}
+        new = {field: frozenset(keys) - known[field] for field, keys in more.items()}
+        for hearing in hearings(type(actor)):
+            field = hearing.message_type.key_name
+            if field is not None and new.get(field):
+                target = (cell, self._bound(cell, hearing))
+                self._router.of(hearing.message_type).add(target, new[field])
+        actor.scope = {**actor.scope, **{field: known[field] | new[field] for field in more}}
+
     def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:
         """Return the actor's own handler of a type, None if it has none."""
         known = cell.handlers
@@ -101,8 +118,7 @@ class Wiring:
             if field is None or field not in scope:
                 yield hearing, None
             else:
-                wanted = scope[field]
-                yield hearing, wanted if isinstance(wanted, frozenset) else frozenset((wanted,))
+                yield hearing, _keys(scope[field])
 
     def _outlets(self, cell: Cell, granted: tuple[type[Event], ...]) -> Outlets:
         """The port of a cell: a look-up in it is route table and capability check in one.
@@ -141,6 +157,11 @@ class Wiring:
             enter((entry[0], entry[1], ERRAND.get().cause))
 
         return stamp
+
+
+def _keys(wanted: Any) -> frozenset[Any]:
+    """The keys that a scope names for a field: several, or the only one."""
+    return wanted if isinstance(wanted, frozenset) else frozenset((wanted,))
 
 
 def _refuse_nonsense(kind: type[Actor[Any]], publishes: tuple[type, ...], asks: tuple[type, ...]) -> None:

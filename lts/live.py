@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from lts.domain.risk import (
     TradingStateNotJournalled,
 )
 from lts.domain.storage import RotateKeys
-from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places
+from lts.main import ONCE, Keeper, Resident, Roll, live_feeds
 from lts.refusal import Refused
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
@@ -57,17 +58,15 @@ def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
     """Return who keeps everything there, and who works with what is kept."""
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
-    return Keeper(Resident(Persistence, storage, "persistence", ONCE), tuple(_others(plan, storage)))
+    return Keeper(Resident(Persistence, storage, "persistence", ONCE), partial(_others, storage))
 
 
-def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
+def _others(storage: Storage, roll: Roll) -> Iterator[Resident]:
+    plan, register = roll.plan, roll.register
     yield Resident(Door, storage.state_dir, "door", ONCE)
-    protected = tuple(dict.fromkeys(place.portfolio for place in protected_places(plan)))
-    sampled = Sampled(tuple(portfolio.name for portfolio in plan.portfolios), protected)
-    yield Resident(Statistics, sampled, "statistics")
+    yield Resident(Statistics, Sampled(register.owners, roll.protected), "statistics")
     if plan.billing is not None and plan.billing.per_month:
-        owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
-        billed = Subscription(tuple(owners), plan.billing.currency, plan.billing.per_month)
+        billed = Subscription(register.owners, plan.billing.currency, plan.billing.per_month)
         yield Resident(Billing, billed, "billing")
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")

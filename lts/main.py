@@ -1,6 +1,6 @@
 """The composition root: the one place that constructs and names actors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.kill_switch import KillSwitch
+from actors.portfolios import Node, Portfolios
 from actors.protection import Protection
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
@@ -27,26 +28,19 @@ from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
-from lts.domain.legs import legs
 from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
+from lts.domain.portfolio_changes import with_made
+from lts.domain.portfolio_settings import RecallPortfolios, entry_of, protected_places, stored
 from lts.domain.protection import Place
 from lts.domain.recording import FinishRecording
 from lts.domain.register import Register
 from lts.domain.sessions import Sessions
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.trading_day import TradingDay
-from lts.domain.units import (
-    AssetSettings,
-    Command,
-    NotPerformed,
-    Perform,
-    PutInstrument,
-    PutPortfolio,
-    PutUser,
-)
+from lts.domain.units import Command, NotPerformed, Perform, PutInstrument, PutUser
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.core import CoreAssignment
 from lts.kinds.feed import ReplayFeed
@@ -113,11 +107,20 @@ class Resident:
 
 
 @dataclass(frozen=True, slots=True)
+class Roll:
+    """What there is of portfolios, those made at run time included; all of it grows with them."""
+
+    plan: SystemPlan
+    register: Register
+    protected: dict[Place, float | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Keeper:
     """Who keeps everything, and who works with what is kept: a backtest need not even import them."""
 
     persistence: Resident
-    others: tuple[Resident, ...] = ()
+    others: Callable[[Roll], Iterable[Resident]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class System:
         self.extras = extras
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
+        self.register = Register()
         self.stored: StorageReported | None = None
         """The storage as it was found."""
         self.elapsed_s = 0.0
@@ -215,7 +219,7 @@ class System:
 
     async def accounts(self) -> list[AccountReported]:
         """Return what each portfolio has, in the order of the plan; one that is down is left out."""
-        names = [plan.name for plan in self.plan.portfolios if self._runs(f"portfolio/{plan.name}")]
+        names = [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
         return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
 
     async def stop(self, within: float = 10.0) -> None:
@@ -256,15 +260,19 @@ class System:
                 f"{self.stored.database} goes on from before; record with a new state directory"
             )
         self.bus.driver.resume(self.stored.at)
+        made = (await self.console.ask(RecallPortfolios(), within=PATIENCE)).portfolios
+        whole = with_made(self.plan, made)
         answer = await self.console.ask(Perform(registration(self.plan), "system"), within=PATIENCE)
         if isinstance(answer, NotPerformed):
             raise Refused(f"{self.plan.file}: {answer.reason}")
+        self.plan = whole
 
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
-        register = _register(plan)
+        register = self.register = _register(plan)
+        self.core = CoreAssignment(plan, register.instruments, register.conversions)
         try:
             TradingDay(plan.risk.day_begins)
         except ValueError as error:
@@ -274,7 +282,8 @@ class System:
         self._spawn(KillSwitch, None, "kill-switch", assignment=register)
         self._spawn(RiskGate, plan.risk, "risk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
-        if protected := protected_places(plan):
+        protected = protected_places(*plan.portfolios)
+        if protected or extras.keeper is not None:
             scope = {"portfolio": frozenset(place.portfolio for place in protected)}
             self._spawn(Protection, protected, "protection", scope=scope)
         if watched := _streams(plan):
@@ -283,15 +292,18 @@ class System:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
-        for resident in extras.keeper.others if extras.keeper else ():
-            self._take_in(resident)
+        if extras.keeper is not None:
+            for resident in extras.keeper.others(Roll(plan, register, protected)):
+                self._take_in(resident)
+            node = Node(register, self.core, protected)
+            self._spawn(Portfolios, None, "portfolios", assignment=node)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
 
     async def _start_core(self) -> None:
         """Have the host start the core, which has it start all other plugins."""
         plan = self.plan
         if self.extras.tape is not None:
-            plan = plan.model_copy(update={"feeds": ()})
+            self.core.plan = plan.model_copy(update={"feeds": ()})
         answer = await self.console.ask(
             StartPlugin(
                 kind="core",
@@ -299,7 +311,7 @@ class System:
                 actor="core",
                 params={},
                 where=f"{plan.file}: node.core",
-                assignment=CoreAssignment(plan, _instruments(plan), _conversions(plan)),
+                assignment=self.core,
             )
         )
         if isinstance(answer, PluginRefused):
@@ -353,21 +365,13 @@ def _conversions(plan: SystemPlan) -> Conversions:
 
 def _register(plan: SystemPlan) -> Register:
     """What the residents have to know of the plan."""
-    traders: dict[tuple[str, str], tuple[str, ...]] = {}
-    for portfolio in plan.portfolios:
-        for asset in portfolio.assets:
-            there = (asset.broker, asset.instrument)
-            if portfolio.name not in (those := traders.get(there, ())):
-                traders[there] = (*those, portfolio.name)
-    return Register(
+    register = Register(
         _instruments(plan),
-        {each.name: each.owner for each in plan.portfolios},
-        traders,
-        {each.name: each.cash for each in plan.portfolios},
-        frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
-        {each.name: each.currency for each in plan.portfolios},
-        _conversions(plan),
+        hedging=frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
+        conversions=_conversions(plan),
     )
+    register.enter(*map(entry_of, plan.portfolios))
+    return register
 
 
 def _streams(plan: SystemPlan) -> dict[str, Stream]:
@@ -384,38 +388,10 @@ def _streams(plan: SystemPlan) -> dict[str, Stream]:
     return found
 
 
-def protected_places(plan: SystemPlan) -> dict[Place, float | None]:
-    """Where positions are to have a stop, and after how many seconds without it they have to go."""
-    return {
-        Place(portfolio.name, asset.instrument, position): None if after_s is None else float(after_s)
-        for portfolio in plan.portfolios
-        for asset in portfolio.assets
-        if asset.protection is not None and asset.protection.has_stop
-        for after_s in (asset.protection.emergency_exit_after_s,)
-        for position in ([leg.id for leg in legs(asset.name, asset.instrument)] if asset.name else [""])
-    }
-
-
 def registration(plan: SystemPlan) -> tuple[Command, ...]:
     """Return the commands that make the plan's instruments, owners and portfolios known."""
     return (
         *(PutInstrument(instrument) for instrument in _instruments(plan).values()),
         *(PutUser(owner) for owner in dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)),
-        *(
-            PutPortfolio(
-                portfolio.name,
-                portfolio.owner,
-                portfolio.currency,
-                portfolio.cash,
-                portfolio.plugin,
-                portfolio.params,
-                tuple(
-                    AssetSettings(
-                        asset.instrument, asset.broker, asset.strategy, asset.params, asset.name or ""
-                    )
-                    for asset in portfolio.assets
-                ),
-            )
-            for portfolio in plan.portfolios
-        ),
+        *map(stored, plan.portfolios),
     )

@@ -98,7 +98,7 @@ from lts.kinds.access import AccessParams
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
-from lts.kinds.pipeline import Pipeline, PipelineAssignment
+from lts.kinds.pipeline import Pipeline, PipelineAssignment, conducting
 from lts.kinds.plugin import Params
 from lts.kinds.portfolio import AllBooked, Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
@@ -218,6 +218,7 @@ __all__ = [
     "WebAnswer",
     "WebService",
     "WithdrawOrder",
+    "conducting",
     "every",
     "exact",
     "from_rfc3339",

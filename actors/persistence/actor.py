@@ -20,6 +20,7 @@ from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
 from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
+from actors.persistence.run_time_portfolios import recall_portfolios
 from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, Storage, opened
 from actors.persistence.troubles import sentence
@@ -52,6 +53,7 @@ from lts.domain.order_flow import (
     SyncJournal,
 )
 from lts.domain.plugins import SystemReady
+from lts.domain.portfolio_settings import PortfoliosRecalled, RecallPortfolios
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
@@ -276,6 +278,11 @@ class Persistence(Actor[Storage]):
     def recall_charges(self, wanted: RecallCharges) -> Later[ChargesRecalled]:
         """Answer what a user was charged."""
         return self._recall(lambda: recall_charges(self.engine, wanted), ChargesRecalled)
+
+    @on
+    def recall_portfolios(self, _: RecallPortfolios) -> Later[PortfoliosRecalled]:
+        """Answer which portfolios were made at run time."""
+        return self._recall(lambda: recall_portfolios(self.engine, self.keys.sealing), PortfoliosRecalled)
 
     @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:

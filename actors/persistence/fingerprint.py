@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "7fcefa18f37c84f97dc0f3cc627abf113044fbec94dd902e51b0908e2d4a7637",
-        "3d0c3c3fb7a8bd0e8a185b8c5c6a0bf9f1398b0231b000493e74318629855034",
+        "4f3be4319fa441d2f8abd5ec4b40b95e21e7725118dc020bb6d095ec3bab23d7",
+        "7e46e97e5c433e0457029a2d6fd8fbda35023748cb95e90fe13d5e230e2df238",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bus.message import Event, Request
+from lts.domain.market import Instrument
 
 
 class PluginStarted(Event, key="actor"):
@@ -38,6 +39,34 @@ class PluginRefused(Event, key="actor"):
     kind: str
     plugin: str
     reason: str
+    field: str = ""
+    """Which of its parameters is wrong, steps joined by dots; empty if it is something else."""
+
+
+class PluginFits(Event, key="actor"):
+    """A plugin would be let in, with these parameters."""
+
+    actor: str
+
+
+class CheckPlugin(Request[PluginFits | PluginRefused]):
+    """Asks the host whether a plugin would be let in, and its parameters taken; nothing is started."""
+
+    wanted: StartPlugin
+
+
+class PluginStopped(Event, key="actor"):
+    """No plugin runs under this name any more."""
+
+    actor: str
+    ended: bool = True
+    """Whether it ended in time; one that did not hears nothing any more."""
+
+
+class StopPlugin(Request[PluginStopped]):
+    """Asks the host to end a plugin that it runs; what waits for it is handled first."""
+
+    actor: str
 
 
 class DebugInfo(Event, key="actor"):
@@ -55,6 +84,28 @@ class GetDebugInfo(Request[DebugInfo], key="guest"):
 
 class ListPlugins(Request[tuple[PluginStarted, ...]]):
     """Asks the host for the plugins that run."""
+
+
+class InstrumentTaken(Event, key="broker"):
+    """An instrument can be traded through a broker."""
+
+    broker: str
+    instrument: str
+
+
+class InstrumentNotTaken(Event, key="broker"):
+    """An instrument cannot be traded through a broker, for this reason."""
+
+    broker: str
+    instrument: str
+    reason: str
+
+
+class TakeInstrument(Request[InstrumentTaken | InstrumentNotTaken], key="broker"):
+    """Asks a broker to trade one more instrument; the market data of it reach it from then on."""
+
+    broker: str
+    instrument: Instrument
 
 
 class SystemReady(Event):

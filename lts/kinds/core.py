@@ -16,9 +16,9 @@ from lts.kinds.starter import Starter
 P = TypeVar("P", bound=Params)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CoreAssignment:
-    """What the core is to bring up."""
+    """What the core is to bring up: it may have changed when a core is born again."""
 
     plan: SystemPlan
     instruments: Mapping[str, Instrument]

@@ -32,9 +32,36 @@ class PipelineAssignment:
     plan: PortfolioPlan
     instruments: Mapping[str, Instrument]
     where: str
-    """The file that describes the portfolio, for sentences about it."""
+    """The file that describes the portfolio, for sentences about it; empty if none does."""
     conversions: Conversions = NO_CONVERSIONS
     """How the currencies of its instruments are converted into its own."""
+
+
+def conducting(
+    portfolio: PortfolioPlan, instruments: Mapping[str, Instrument], conversions: Conversions, where: str = ""
+) -> StartPlugin:
+    """Return what asks the host for a portfolio's pipeline.
+
+    Args:
+        portfolio: which one.
+        instruments: all that there are.
+        conversions: all that there are.
+        where: the file that describes the portfolio; empty for one that was made at run time.
+    """
+    traded = {asset.instrument: instruments[asset.instrument] for asset in portfolio.assets}
+    currencies = (each.currency for each in traded.values())
+    place = f"{where}: {portfolio.place}" if where else portfolio.place
+    return StartPlugin(
+        kind="pipeline",
+        plugin=portfolio.pipeline,
+        actor=f"pipeline/{portfolio.name}",
+        params=portfolio.pipeline_params,
+        where=f"{place}, pipeline_params",
+        assignment=PipelineAssignment(
+            portfolio, traded, where, conversions.into(portfolio.currency, currencies)
+        ),
+        scope={"portfolio": portfolio.name},
+    )
 
 
 class Pipeline(Starter[P], Generic[P]):
@@ -63,3 +90,9 @@ class Pipeline(Starter[P], Generic[P]):
         """The portfolio that this pipeline conducts."""
         plan: PortfolioPlan = self.assignment.plan
         return plan
+
+    @property
+    def place(self) -> str:
+        """Where the portfolio is described, for sentences about it."""
+        where = self.assignment.where
+        return f"{where}: {self.plan.place}" if where else self.plan.place

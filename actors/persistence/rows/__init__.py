@@ -20,6 +20,7 @@ from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
+from actors.persistence.rows.portfolio_setting import AssetSettingRow, PortfolioSettingRow
 from actors.persistence.rows.position import PositionRow
 from actors.persistence.rows.row import Row
 from actors.persistence.rows.statistic import StatisticRow
@@ -32,6 +33,7 @@ metadata = Row.metadata
 __all__ = [
     "AUDITED",
     "AssetRow",
+    "AssetSettingRow",
     "AuditRow",
     "AuditRule",
     "AuditSealRow",
@@ -56,6 +58,7 @@ __all__ = [
     "OrderRow",
     "OrderTermsRow",
     "PortfolioRow",
+    "PortfolioSettingRow",
     "PositionAdjustmentRow",
     "PositionRow",
     "Row",

@@ -10,9 +10,9 @@ from lts.sdk import (
     FeedAssignment,
     FeedPlan,
     Params,
-    PipelineAssignment,
     StartPlugin,
     SystemReady,
+    conducting,
 )
 
 
@@ -68,25 +68,9 @@ class DefaultCore(Core[Params]):
     async def start_pipelines(self) -> None:
         """Start a pipeline for each portfolio; it starts the rest."""
         for portfolio in self.plan.portfolios:
-            traded = {
-                each.instrument: self.assignment.instruments[each.instrument] for each in portfolio.assets
-            }
-            currencies = (each.currency for each in traded.values())
+            known = self.assignment
             await self.let_in(
-                StartPlugin(
-                    kind="pipeline",
-                    plugin=portfolio.pipeline,
-                    actor=f"pipeline/{portfolio.name}",
-                    params=portfolio.pipeline_params,
-                    where=f"{self.plan.file}: {portfolio.place}, pipeline_params",
-                    assignment=PipelineAssignment(
-                        portfolio,
-                        traded,
-                        str(self.plan.file),
-                        self.assignment.conversions.into(portfolio.currency, currencies),
-                    ),
-                    scope={"portfolio": portfolio.name},
-                )
+                conducting(portfolio, known.instruments, known.conversions, str(self.plan.file))
             )
 
     async def let_in(self, wanted: StartPlugin) -> None:

@@ -58,7 +58,7 @@ def ledger() -> Ledger:
 def bench(ledger: Ledger, begin: str, *users: str, after_days: int = 14) -> Bench[Billing]:
     return Bench(
         Billing,
-        Subscription(users or ("ann",), "USD", PRICE),
+        Subscription({f"of {user}": user for user in users or ("ann",)}, "USD", PRICE),
         answers={Perform: ledger.perform, RecallCharges: ledger.recall},
         start_at=beginning_of(begin) + after_days * DAY * 1_000_000_000 if begin else 0,
     )
