@@ -10,6 +10,7 @@ from lts.config.params import Misfit
 from lts.config.schema import AssetPlan, PortfolioPlan
 from lts.config.sentence import with_others
 from lts.domain.journal import RecallDeposits
+from lts.domain.known import Known
 from lts.domain.order_flow import CancelOrder, GetOrdersUnderWay
 from lts.domain.plugins import (
     CheckPlugin,
@@ -304,7 +305,7 @@ class Portfolios(Actor[None]):
         for actor in actors_of(plan):
             self.quarantined.pop(actor, None)
         self.troubles.pop(name, None)
-        wanted = conducting(plan, register.instruments, register.conversions)
+        wanted = conducting(plan, Known(register.instruments, register.conversions))
         answer = await self.ask(wanted, within=PATIENCE)
         try:
             if isinstance(answer, PluginRefused):

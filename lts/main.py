@@ -150,6 +150,8 @@ class System:
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
         self.register = Register()
+        self.core: CoreAssignment
+        """What the core is to run: its plan has the portfolios that were made at run time as well."""
         self.stored: StorageReported | None = None
         """The storage as it was found."""
         self.elapsed_s = 0.0

@@ -37,6 +37,7 @@ from lts.domain.journal import (
     RecallOrders,
     RecallProgress,
 )
+from lts.domain.known import Known
 from lts.domain.market import (
     Bar,
     BarOpened,
@@ -158,6 +159,7 @@ __all__ = [
     "HealthStatus",
     "History",
     "Instrument",
+    "Known",
     "Moment",
     "Order",
     "OrderApproved",

@@ -61,8 +61,9 @@ def demo(
     """
     plan = read_system(SYSTEM)
     storage = storage_of(plan, state_dir)
+    system = System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage)))
     ended = Session(
-        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage))),
+        system,
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         System.outcome,
         None if json else _watch(f"lts demo  {speed:g} × real time"),
@@ -70,7 +71,7 @@ def demo(
         json=json,
     ).conduct()
     outcome = ended.result
-    say(_result(outcome, storage.place), summary(outcome, plan), json=json)
+    say(_result(outcome, storage.place), summary(outcome, system.core.plan), json=json)
     if not json:
         echo(f" log           {state_dir / FILE_NAME}")
     if ended.trouble:

@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 from bus import ActorFailed, ActorQuarantined, ActorStarted
 from lts.config.schema import PortfolioPlan
 from lts.domain.conversion import NO_CONVERSIONS, Conversions
+from lts.domain.known import NOTHING_KNOWN, Known
 from lts.domain.market import Instrument
 from lts.domain.order_flow import (
     CancelAll,
@@ -35,21 +36,21 @@ class PipelineAssignment:
     """The file that describes the portfolio, for sentences about it; empty if none does."""
     conversions: Conversions = NO_CONVERSIONS
     """How the currencies of its instruments are converted into its own."""
+    known: Known = NOTHING_KNOWN
+    """All that the system knows of instruments and currencies."""
 
 
-def conducting(
-    portfolio: PortfolioPlan, instruments: Mapping[str, Instrument], conversions: Conversions, where: str = ""
-) -> StartPlugin:
+def conducting(portfolio: PortfolioPlan, known: Known, where: str = "") -> StartPlugin:
     """Return what asks the host for a portfolio's pipeline.
 
     Args:
         portfolio: which one.
-        instruments: all that there are.
-        conversions: all that there are.
+        known: what there is to trade.
         where: the file that describes the portfolio; empty for one that was made at run time.
     """
-    traded = {asset.instrument: instruments[asset.instrument] for asset in portfolio.assets}
+    traded = {asset.instrument: known.instruments[asset.instrument] for asset in portfolio.assets}
     currencies = (each.currency for each in traded.values())
+    conversions = known.conversions.into(portfolio.currency, currencies)
     place = f"{where}: {portfolio.place}" if where else portfolio.place
     return StartPlugin(
         kind="pipeline",
@@ -57,9 +58,7 @@ def conducting(
         actor=f"pipeline/{portfolio.name}",
         params=portfolio.pipeline_params,
         where=f"{place}, pipeline_params",
-        assignment=PipelineAssignment(
-            portfolio, traded, where, conversions.into(portfolio.currency, currencies)
-        ),
+        assignment=PipelineAssignment(portfolio, traded, where, conversions, known),
         scope={"portfolio": portfolio.name},
     )
 

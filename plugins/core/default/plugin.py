@@ -9,6 +9,7 @@ from lts.sdk import (
     Core,
     FeedAssignment,
     FeedPlan,
+    Known,
     Params,
     StartPlugin,
     SystemReady,
@@ -68,10 +69,8 @@ class DefaultCore(Core[Params]):
     async def start_pipelines(self) -> None:
         """Start a pipeline for each portfolio; it starts the rest."""
         for portfolio in self.plan.portfolios:
-            known = self.assignment
-            await self.let_in(
-                conducting(portfolio, known.instruments, known.conversions, str(self.plan.file))
-            )
+            known = Known(self.assignment.instruments, self.assignment.conversions)
+            await self.let_in(conducting(portfolio, known, str(self.plan.file)))
 
     async def let_in(self, wanted: StartPlugin) -> None:
         """Start a plugin and remember it."""

@@ -88,6 +88,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
             {asset.label: asset.protection for asset in plan.assets if asset.protection},
             {asset.name: asset.instrument for asset in plan.assets if asset.name},
             assignment.conversions,
+            assignment.known,
         )
         await self.start(
             StartPlugin(
