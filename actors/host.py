@@ -132,7 +132,7 @@ class Host(Actor[Catalogue]):
         return refused
 
 
-def _refused(wanted: StartPlugin, reason: str, field: str = "") -> PluginRefused:
+def _refused(wanted: StartPlugin, reason: str, field: str | None = None) -> PluginRefused:
     return PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason, field)
 
 

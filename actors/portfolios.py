@@ -23,7 +23,8 @@ from lts.domain.plugins import (
     TakeInstrument,
 )
 from lts.domain.portfolio_actors import actors_of, checks_of
-from lts.domain.portfolio_changes import Change, changed, created, entering, left_alone, not_flat
+from lts.domain.portfolio_changes import changed, created, entering, left_alone, not_flat
+from lts.domain.portfolio_refusals import as_given, misfitting, objection_to, unknown
 from lts.domain.portfolio_settings import (
     AddAsset,
     ChangeAsset,
@@ -66,7 +67,9 @@ class Node:
     core: CoreAssignment
     protected: dict[Place, float | None]
     unfinished: set[str] = field(default_factory=set)
-    """The portfolios whose actors are being stopped and started: a failure in between is made good."""
+    """The portfolios whose actors are to be started still: a failure in between is made good."""
+    ready: bool = False
+    """Whether the system is up, so that there is somebody to start them."""
 
 
 class Portfolios(Actor[None]):
@@ -108,7 +111,10 @@ class Portfolios(Actor[None]):
         for command in (await self.ask(RecallPortfolios(), within=PATIENCE)).portfolios:
             before, after = self.plans.get(command.name), recalled(command)
             self.revisions[command.name] = command.revision
-            if before != after or command.name in node.unfinished:
+            node.core.made.add(command.name)
+            if not node.ready:
+                node.unfinished.add(command.name)
+            elif before != after or command.name in node.unfinished:
                 await self._lead_to_brokers(after)
                 await self._take_over(before, after, command.revision)
         yield
@@ -119,7 +125,7 @@ class Portfolios(Actor[None]):
     def report(self, wanted: GetPortfolio) -> PortfolioAnswer:
         """Answer how a portfolio stands."""
         plan = self.plans.get(wanted.portfolio)
-        return _unknown(wanted.portfolio) if plan is None else self._reported(plan)
+        return unknown(wanted.portfolio) if plan is None else self._reported(plan)
 
     @on
     def list_portfolios(self, wanted: ListPortfolios) -> PortfoliosListed:
@@ -136,7 +142,7 @@ class Portfolios(Actor[None]):
         try:
             plan = created(command.settings)
         except Misfit as misfit:
-            return _misfit("", misfit)
+            return misfitting("", misfit)
         taken = plan.name in self.plans
         if taken or (await self.ask(RecallDeposits(plan.name), within=PATIENCE)).deposits:
             reason = f"there is or was a portfolio '{plan.name}' already; give this one another name"
@@ -150,25 +156,32 @@ class Portfolios(Actor[None]):
         """Give a portfolio other settings, and start it anew with them."""
         plan = self.plans.get(command.portfolio)
         if plan is None:
-            return _unknown(command.portfolio)
-        if objection := self._objection_to(command, plan):
+            return unknown(command.portfolio)
+        if objection := objection_to(command, plan, self.revisions.get(plan.name)):
             return objection
         try:
             new = changed(plan, command)
         except Misfit as misfit:
-            return _misfit(plan.name, misfit)
+            return misfitting(plan.name, misfit)
         if new == plan:
             return self._reported(plan)
         answer = await self._carry_out(plan, new, command.who)
-        return answer if isinstance(command, ChangePortfolio) else _as_given(answer)
+        return answer if isinstance(command, ChangePortfolio) else as_given(answer)
 
     # What happens by itself
 
     @on
     async def begin(self, _: SystemReady) -> None:
-        """Cancel the entries of strategies that rest: whoever put them to rest may not have come to that."""
+        """Start what was made at run time before: what is wrong with one of these stops nobody else.
+
+        Entries of strategies that rest are cancelled: whoever put them to rest may not have come to that.
+        """
+        node = self.assignment
+        node.ready = True
         for plan in tuple(self.plans.values()):
             await self._withdraw(plan)
+            if plan.name in node.unfinished:
+                await self._start(plan)
 
     @on
     def note(self, quarantined: ActorQuarantined) -> None:
@@ -176,24 +189,6 @@ class Portfolios(Actor[None]):
         self.quarantined[quarantined.actor] = quarantined.reason
 
     # How it is checked
-
-    def _objection_to(self, command: Change, plan: PortfolioPlan) -> PortfolioNotChanged | None:
-        name = plan.name
-        revision = self.revisions.get(name)
-        if revision is None:
-            reason = (
-                f"{plan.place} is described in the node's file; change it there, and start the node again"
-            )
-            return PortfolioNotChanged(name, Objection.FROM_THE_FILE, reason)
-        if command.revision not in {None, revision}:
-            reason = f"{plan.place} has revision {revision} by now, not {command.revision}; look at it again"
-            return PortfolioNotChanged(name, Objection.CONFLICT, reason)
-        label = "" if isinstance(command, ChangePortfolio | AddAsset) else command.asset
-        if label and all(asset.label != label for asset in plan.assets):
-            return PortfolioNotChanged(
-                name, Objection.UNKNOWN, f"{plan.place} has no asset '{label}'", "asset"
-            )
-        return None
 
     async def _objection(
         self, before: PortfolioPlan | None, after: PortfolioPlan
@@ -212,7 +207,8 @@ class Portfolios(Actor[None]):
                 continue
             answer = await self.ask(CheckPlugin(check.wanted), within=PATIENCE)
             if isinstance(answer, PluginRefused):
-                place = f"{check.params}.{answer.field}" if answer.field else check.key
+                within = None if answer.field is None else f"{check.params}.{answer.field}".rstrip(".")
+                place = check.key if within is None else within
                 return PortfolioNotChanged(after.name, Objection.INVALID, answer.reason, place)
         return await self._lead_to_brokers(after)
 
@@ -279,6 +275,7 @@ class Portfolios(Actor[None]):
         """Have everybody know what a portfolio is now, and its own actors born again with it."""
         name, node = after.name, self.assignment
         node.unfinished.add(name)
+        node.core.made.add(name)
         self.revisions[name], self.plans[name] = revision, after
         node.core.plan = node.core.plan.model_copy(update={"portfolios": tuple(self.plans.values())})
         node.register.enter(entry_of(after))
@@ -340,19 +337,3 @@ class Portfolios(Actor[None]):
             table_of(plan),
             next(filter(None, amiss), self.troubles.get(plan.name, "")),
         )
-
-
-def _unknown(portfolio: str) -> PortfolioNotChanged:
-    return PortfolioNotChanged(portfolio, Objection.UNKNOWN, f"there is no portfolio '{portfolio}'")
-
-
-def _misfit(portfolio: str, misfit: Misfit) -> PortfolioNotChanged:
-    return PortfolioNotChanged(portfolio, Objection.INVALID, str(misfit), misfit.field)
-
-
-def _as_given(answer: PortfolioAnswer) -> PortfolioAnswer:
-    """Name a field as it was given: the command is about one asset only."""
-    if isinstance(answer, PortfolioNotChanged) and answer.field.startswith("asset."):
-        *_, field = answer.field.split(".", 2)
-        return PortfolioNotChanged(answer.portfolio, answer.objection, answer.reason, field)
-    return answer

@@ -23,7 +23,7 @@ from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervis
 from bus.cell import State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
-from lts.config.schema import FeedPlan, SystemPlan
+from lts.config.schema import FeedPlan, PortfolioPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
@@ -32,6 +32,7 @@ from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.plugins import PluginRefused, StartPlugin
+from lts.domain.portfolio_actors import actors_of
 from lts.domain.portfolio_changes import with_made
 from lts.domain.portfolio_settings import RecallPortfolios, entry_of, protected_places, stored
 from lts.domain.protection import Place
@@ -150,6 +151,8 @@ class System:
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
         self.register = Register()
+        self.made: set[str] = set()
+        """The portfolios that were made at run time, as far as that was before the start."""
         self.core: CoreAssignment
         """What the core is to run: its plan has the portfolios that were made at run time as well."""
         self.stored: StorageReported | None = None
@@ -267,14 +270,14 @@ class System:
         answer = await self.console.ask(Perform(registration(self.plan), "system"), within=PATIENCE)
         if isinstance(answer, NotPerformed):
             raise Refused(f"{self.plan.file}: {answer.reason}")
-        self.plan = whole
+        self.plan, self.made = whole, {command.name for command in made}
 
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
         register = self.register = _register(plan)
-        self.core = CoreAssignment(plan, register.instruments, register.conversions)
+        self.core = CoreAssignment(plan, register.instruments, register.conversions, set(self.made))
         try:
             TradingDay(plan.risk.day_begins)
         except ValueError as error:
@@ -325,13 +328,18 @@ class System:
                 raise Refused(f"{self.plan.file}: {feed.place} never ends, so that there is no end to run to")
 
     def _check_start(self) -> None:
-        amiss = [cell for cell in self.bus.cells.values() if cell.reason]
+        own = {actor for plan in self._made() for actor in actors_of(plan)}
+        amiss = [cell for cell in self.bus.cells.values() if cell.reason and cell.name not in own]
         for cell in amiss:
             if not cell.failures:  # whoever depends on it will have failed as well
                 told = "/" not in cell.name or cell.reason.startswith(str(self.plan.file))
                 raise Refused(cell.reason if told else f"{self.plan.file}: {cell.name}: {cell.reason}")
         for cell in amiss:
             raise NotStarted(f"{cell.name} did not start: {cell.reason}")
+
+    def _made(self) -> list[PortfolioPlan]:
+        """The portfolios that were made at run time: what is wrong with one of them stops nobody else."""
+        return [plan for plan in self.plan.portfolios if plan.name in self.made]
 
     def _take_in(self, resident: Resident) -> None:
         self._spawn(resident.actor_class, resident.params, resident.name, supervision=resident.supervision)

@@ -39,8 +39,8 @@ class PluginRefused(Event, key="actor"):
     kind: str
     plugin: str
     reason: str
-    field: str = ""
-    """Which of its parameters is wrong, steps joined by dots; empty if it is something else."""
+    field: str | None = None
+    """Which of its parameters is wrong, steps joined by dots, empty for all; None if it is something else."""
 
 
 class PluginFits(Event, key="actor"):

@@ -1,7 +1,7 @@
 """The core: brings the system up in order, and keeps an eye on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from bus import ActorFailed, ActorQuarantined, ActorStarted
@@ -23,6 +23,8 @@ class CoreAssignment:
     plan: SystemPlan
     instruments: Mapping[str, Instrument]
     conversions: Conversions = NO_CONVERSIONS
+    made: set[str] = field(default_factory=set)
+    """The portfolios that were made at run time: brokers trade for them, and somebody else starts them."""
 
 
 class Core(Starter[P], Generic[P]):

@@ -370,7 +370,7 @@ class Portfolio(Plugin[P], Generic[P]):
         for held in self.book.held():
             if held.instrument not in kept.instruments:
                 raise Refused(
-                    f"portfolio '{kept.portfolio}' holds {held.instrument}, and none of its assets trades it; "
+                    f"portfolio '{kept.portfolio}' holds {held.instrument}, which none of its assets trades; "
                     "add such an asset again, and close it first"
                 )
 

@@ -67,8 +67,10 @@ class DefaultCore(Core[Params]):
             )
 
     async def start_pipelines(self) -> None:
-        """Start a pipeline for each portfolio; it starts the rest."""
+        """Start a pipeline for each portfolio of the file; it starts the rest."""
         for portfolio in self.plan.portfolios:
+            if portfolio.name in self.assignment.made:
+                continue
             known = Known(self.assignment.instruments, self.assignment.conversions)
             await self.let_in(conducting(portfolio, known, str(self.plan.file)))
 
