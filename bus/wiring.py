@@ -14,7 +14,7 @@ from bus.handlers import Hearing, beats, hearings
 from bus.mailbox import Mailbox
 from bus.message import Event, Message, Request
 from bus.queue import Entry
-from bus.router import Handler, Router, Routes, Targets
+from bus.router import Handler, OwnerConflict, Router, Routes, Targets
 
 Keys = frozenset[Any] | None
 Enter = Callable[[Entry], None]
@@ -80,11 +80,18 @@ class Wiring:
         actor = cell.actor
         known = {field: _keys(actor.scope[field]) for field in more}
         new = {field: frozenset(keys) - known[field] for field, keys in more.items()}
-        for hearing in hearings(type(actor)):
-            field = hearing.message_type.key_name
-            if field is not None and new.get(field):
-                target = (cell, self._bound(cell, hearing))
-                self._router.of(hearing.message_type).add(target, new[field])
+        added: list[tuple[Routes, frozenset[Any]]] = []
+        try:
+            for hearing in hearings(type(actor)):
+                field = hearing.message_type.key_name
+                if field is not None and (keys := new.get(field)):
+                    routes = self._router.of(hearing.message_type)
+                    routes.add((cell, self._bound(cell, hearing)), keys)
+                    added.append((routes, keys))
+        except OwnerConflict:
+            for routes, keys in added:
+                routes.remove(cell, keys)
+            raise
         actor.scope = {**actor.scope, **{field: known[field] | new[field] for field in more}}
 
     def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:

@@ -74,10 +74,13 @@ from lts.domain.plugins import (
     Beat,
     DebugInfo,
     GetDebugInfo,
+    InstrumentNotTaken,
+    InstrumentTaken,
     PluginRefused,
     PluginStarted,
     StartPlugin,
     SystemReady,
+    TakeInstrument,
 )
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit
@@ -159,6 +162,8 @@ __all__ = [
     "HealthStatus",
     "History",
     "Instrument",
+    "InstrumentNotTaken",
+    "InstrumentTaken",
     "Known",
     "Moment",
     "Order",
@@ -203,6 +208,7 @@ __all__ = [
     "StrategyAssignment",
     "SystemPlan",
     "SystemReady",
+    "TakeInstrument",
     "TargetStood",
     "Terms",
     "Time",

@@ -1,7 +1,7 @@
 """A pipeline: conducts one portfolio."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from bus import ActorFailed, ActorQuarantined, ActorStarted
@@ -36,7 +36,7 @@ class PipelineAssignment:
     """The file that describes the portfolio, for sentences about it; empty if none does."""
     conversions: Conversions = NO_CONVERSIONS
     """How the currencies of its instruments are converted into its own."""
-    known: Known = NOTHING_KNOWN
+    known: Known = field(default=NOTHING_KNOWN, compare=False)
     """All that the system knows of instruments and currencies."""
 
 
