@@ -40,6 +40,7 @@ from lts.domain.order_flow import (
     OrderJournalled,
     OrderNotJournalled,
 )
+from lts.domain.portfolio_settings import RecallPortfolios
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
 from lts.domain.units import Command, Perform, Performed, PutInstrument, PutPortfolio, PutUser
@@ -231,6 +232,7 @@ class Client(Actor[None]):
         RecallDeposits,
         RecallLossMarks,
         RecallOrders,
+        RecallPortfolios,
         RecallTradingStates,
         RotateKeys,
     )
