@@ -34,6 +34,7 @@ from lts.domain.portfolio_settings import (
     SetActive,
     stored,
 )
+from lts.domain.protection import GetProtection
 from lts.domain.risk import SetTradingState, TradingState
 from lts.domain.statistics import HOUR, RecallStatistics
 from lts.domain.units import Perform, Performed, PutUser
@@ -98,6 +99,7 @@ class Commander(Actor[Script]):
         CreatePortfolio,
         GetAccount,
         GetPortfolio,
+        GetProtection,
         ListPortfolios,
         Perform,
         RecallStatistics,
@@ -236,6 +238,24 @@ async def test_entries_of_who_rests_are_cancelled_and_what_is_held_stays(running
         (*_, last) = orders = await orders_of(system)
         assert last.status is OrderStatus.FILLED  # it only closes
         assert not any(each.quantity for each in (await commander.ask(GetAccount("mine"))).positions)
+
+
+async def test_what_protects_a_position_works_on_while_its_strategy_rests(running: Running) -> None:
+    protected = {**ASSET, "protection": {"stop_loss_bps": "500", "take_profit_bps": "900"}}
+    make = CreatePortfolio({**MINE, "asset": [protected]}, "carol")
+    async with running({30: make}, until=120, state="look") as (system, _):
+        entries = [each for each in await orders_of(system) if not each.order.reduce_only]
+    rest = SetActive("mine", active=False, who="carol", asset="ETH/USD")
+    async with running({30: make, minute_of(entries[1]) + 2: rest}, until=120) as (system, commander):
+        (covered,) = (await commander.ask(GetProtection("mine"))).instruments
+        assert covered.held == covered.covered == Decimal("0.1")
+        before = {each.order.client_order_id for each in await orders_of(system) if each.status.is_open}
+        assert len(before) == 2
+    async with running(until=160) as (system, commander):
+        open_orders = {each.order.client_order_id for each in await orders_of(system) if each.status.is_open}
+        assert open_orders == before
+        change = ChangeAsset("mine", "ETH/USD", {"protection": None}, "carol")
+        assert (await commander.ask(change)).objection is Objection.NOT_FLAT
 
 
 async def test_limits_and_halts_hold_for_a_portfolio_that_was_made_at_run_time(running: Running) -> None:
