@@ -24,7 +24,7 @@ from lts.domain.plugins import (
 )
 from lts.domain.portfolio_actors import actors_of, checks_of
 from lts.domain.portfolio_changes import changed, created, entering, left_alone, not_flat
-from lts.domain.portfolio_refusals import as_given, misfitting, objection_to, unknown
+from lts.domain.portfolio_refusals import as_given, misfitting, objection_to, too_early, unknown
 from lts.domain.portfolio_settings import (
     AddAsset,
     ChangeAsset,
@@ -139,6 +139,8 @@ class Portfolios(Actor[None]):
     @on
     async def create(self, command: CreatePortfolio) -> PortfolioAnswer:
         """Open a portfolio and start it."""
+        if not self.assignment.ready:
+            return too_early("")
         try:
             plan = created(command.settings)
         except Misfit as misfit:
@@ -154,6 +156,8 @@ class Portfolios(Actor[None]):
         self, command: ChangePortfolio | AddAsset | ChangeAsset | RemoveAsset | SetActive
     ) -> PortfolioAnswer:
         """Give a portfolio other settings, and start it anew with them."""
+        if not self.assignment.ready:
+            return too_early(command.portfolio)
         plan = self.plans.get(command.portfolio)
         if plan is None:
             return unknown(command.portfolio)
@@ -303,8 +307,8 @@ class Portfolios(Actor[None]):
             self.quarantined.pop(actor, None)
         self.troubles.pop(name, None)
         wanted = conducting(plan, Known(register.instruments, register.conversions))
-        answer = await self.ask(wanted, within=PATIENCE)
         try:
+            answer = await self.ask(wanted, within=PATIENCE)
             if isinstance(answer, PluginRefused):
                 self.troubles[name] = answer.reason
             else:

@@ -38,6 +38,13 @@ def unknown(portfolio: str) -> PortfolioNotChanged:
     return PortfolioNotChanged(portfolio, Objection.UNKNOWN, f"there is no portfolio '{portfolio}'")
 
 
+def too_early(portfolio: str) -> PortfolioNotChanged:
+    """Return that there is nobody yet to start anything."""
+    return PortfolioNotChanged(
+        portfolio, Objection.NOT_KEPT, "the node is still starting; try again in a moment"
+    )
+
+
 def misfitting(portfolio: str, misfit: Misfit) -> PortfolioNotChanged:
     """Return that settings cannot be read, and which of them."""
     return PortfolioNotChanged(portfolio, Objection.INVALID, str(misfit), misfit.field)

@@ -86,6 +86,8 @@ MINE = {
 
 Script = Mapping[int, Request[Any]]
 NOTHING: Script = {}
+BUG = ListPortfolios("?")
+"""Makes who owns the settings fail, when he has stopped a portfolio and not started it again."""
 DAY = 1440
 
 
@@ -117,7 +119,13 @@ class Commander(Actor[Script]):
         minute = (bar.closed_at - BEGIN) // MINUTE
         if bar.instrument != "ETH/USD":  # the last of each minute
             return
-        if command := self.params.get(minute):
+        command = self.params.get(minute)
+        if command is BUG:
+            failing = self._bus.cells["portfolios"]
+            failing.actor.assignment.unfinished.add("mine")
+            await self._bus.dismiss("portfolio/mine")
+            self._bus.supervisor.failed(failing, RuntimeError("a bug"))
+        elif command:
             self.answers.append(await self.ask(command))
         if minute >= self.assignment:
             self._bus.driver.stop()
@@ -446,13 +454,27 @@ async def test_a_file_cannot_have_the_name_of_a_portfolio_that_was_made_at_run_t
             pass
 
 
-async def test_who_owns_the_settings_fails_and_goes_on(running: Running) -> None:
-    async with running({5: CreatePortfolio(MINE, "carol")}, until=10) as (system, commander):
-        before = await commander.ask(GetPortfolio("mine"))
-        system.bus.supervisor.failed(system.bus.cells["portfolios"], RuntimeError("a bug"))
-        await system.bus.driver.quiet()
+async def test_who_owns_the_settings_fails_in_the_middle_of_a_change_and_makes_it_good(
+    running: Running,
+) -> None:
+    script = {
+        5: CreatePortfolio(MINE, "carol"),
+        10: BUG,
+        20: SetActive("mine", active=False, who="carol"),
+    }
+    async with running(script, until=30) as (system, commander):
         assert system.bus.cells["portfolios"].restarts == 1
-        assert before.revision == 1
+        first, last = commander.answers
+        assert (first.revision, last.revision, last.active, last.trouble) == (1, 2, False, "")
+        assert "portfolio/mine" in system.bus.cells
+        assert not system.bus.cells["portfolios"].actor.assignment.unfinished
+
+
+async def test_nothing_is_commanded_before_the_node_is_up(running: Running) -> None:
+    async with running({5: CreatePortfolio(MINE, "carol")}, until=6) as (system, commander):
+        system.bus.cells["portfolios"].actor.assignment.ready = False
+        for command in (CreatePortfolio({**MINE, "name": "p"}, "eve"), RemoveAsset("mine", "ETH/USD", "eve")):
+            assert "still starting" in (await commander.ask(command)).reason
 
 
 def rename(file: Path, old: str, new: str) -> None:
