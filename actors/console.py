@@ -8,6 +8,7 @@ from lts.domain.health import GetHealth
 from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress
 from lts.domain.plugins import GetDebugInfo, ListPlugins, StartPlugin
+from lts.domain.portfolio_settings import RecallPortfolios
 from lts.domain.recording import FinishRecording
 from lts.domain.risk import JournalTradingState, SetTradingState
 from lts.domain.storage import GetStorage, RotateKeys
@@ -34,6 +35,7 @@ class Console(Actor[None]):
         ListUsers,
         Perform,
         RecallOrders,
+        RecallPortfolios,
         RotateKeys,
         SetPassword,
         SetTradingState,

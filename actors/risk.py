@@ -33,6 +33,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Entered, Order, OrderType, Terms, TimeInForce, objection_to
+from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.prices import Prices, price_of
 from lts.domain.proposal import Proposal
 from lts.domain.reconciliation import PositionAdjusted
@@ -199,6 +200,12 @@ class RiskGate(Actor[RiskPlan]):
     def report(self, wanted: GetExposure) -> ExposureReported:
         """Answer what the portfolios of a scope hold."""
         return ExposureReported(wanted.scope, self.book.held(wanted.scope))
+
+    @on
+    def grow(self, _: PortfolioRegistered) -> None:
+        """Measure the losses of users, accounts and the system with the capital of another portfolio."""
+        for guard in self.guards.grow():
+            self._keep_marks(guard)
 
     # The trading state
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -48,7 +48,7 @@ class Actor(Generic[P]):
     """Whether what it publishes comes from outside the process, and so is numbered and witnessed."""
 
     spawns: ClassVar[bool] = False
-    """Whether this class may start other actors."""
+    """Whether this class may start, widen and end other actors."""
 
     __slots__ = (
         "_bus",
@@ -215,6 +215,27 @@ class Actor(Generic[P]):
         if not self.spawns:
             raise Undeclared(f"{self.name} may not spawn actors")
         return self._bus.spawn(actor_class, params, **how).name
+
+    async def dismiss(self, name: str, within: float = PATIENCE) -> bool:
+        """End another actor, for those whose class says that it `spawns`; see `Bus.dismiss`.
+
+        Raises:
+            Undeclared: the class does not say so.
+        """
+        if not self.spawns:
+            raise Undeclared(f"{self.name} may not end actors")
+        return await self._bus.dismiss(name, within)
+
+    def widen(self, name: str, scope: Mapping[str, Iterable[Any]]) -> None:
+        """Have another actor hear more keys, for those whose class says that it `spawns`; see `Bus.widen`.
+
+        Raises:
+            Undeclared: the class does not say so.
+            KeyError: as `Bus.widen`.
+        """
+        if not self.spawns:
+            raise Undeclared(f"{self.name} may not widen what others hear")
+        self._bus.widen(name, scope)
 
     async def room(self) -> None:
         """Wait while mailboxes are too full: what a live feed awaits before it publishes more."""

@@ -10,6 +10,7 @@ from bus.actor import Actor
 from bus.calls import Undeclared
 from bus.cell import ENDED, Cell, State
 from bus.clock import MarketClock, SystemClock
+from bus.dismissal import Dismissal
 from bus.dispatcher import Dispatcher
 from bus.drivers import Driver
 from bus.message import Event, Message, Request
@@ -151,6 +152,32 @@ class Bus:
             group.members.append(cell)
         self.supervisor.start(cell)
         return cell
+
+    def widen(self, name: str, scope: Mapping[str, Iterable[Any]]) -> None:
+        """Have an actor hear more keys of what its scope limits, from the next message on.
+
+        Raises:
+            KeyError: no actor has this name, or its scope does not limit such a field.
+        """
+        self.wiring.widen(self.cells[name], scope)
+
+    async def dismiss(self, name: str, within: float = 5.0) -> bool:
+        """End one actor while the others go on, and free its name; one that is not there is no trouble.
+
+        Args:
+            name: of the actor.
+            within: seconds of system time, half of them for what waits for it.
+
+        Returns:
+            Whether it ended in time. One that did not hears nothing any more.
+        """
+        cell = self.cells.get(name)
+        if cell is None:
+            return True
+        ended = await Dismissal(self.dispatcher, self.wiring, self.supervisor, cell, within).carry_out()
+        if self.cells.get(name) is cell:
+            del self.cells[name]
+        return ended
 
     def vitals(self) -> Vitals:
         """Return what is counted."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ from lts.domain.risk import (
 )
 from lts.domain.storage import RotateKeys
 from lts.domain.units import PutInstrument
-from lts.main import ONCE, Keeper, Resident, aaa_plugin, live_feeds, protected_places, registration
+from lts.main import ONCE, Keeper, Resident, Roll, aaa_plugin, live_feeds, registration
 from lts.refusal import Refused
 from lts.security.port import NodeSecurity
 
@@ -67,7 +68,7 @@ def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
     persistence = Resident(Persistence, storage, "persistence", ONCE)
-    return Keeper(persistence, tuple(_others(plan, storage)), security_of(storage))
+    return Keeper(persistence, partial(_others, storage), security_of(storage))
 
 
 def security_of(storage: Storage) -> NodeSecurity:
@@ -75,14 +76,12 @@ def security_of(storage: Storage) -> NodeSecurity:
     return NodeSecurity(storage.tokens, SystemClock().now)
 
 
-def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
+def _others(storage: Storage, roll: Roll) -> Iterator[Resident]:
+    plan, register = roll.plan, roll.register
     yield Resident(Door, storage.state_dir, "door", ONCE)
-    protected = tuple(dict.fromkeys(place.portfolio for place in protected_places(plan)))
-    sampled = Sampled(tuple(portfolio.name for portfolio in plan.portfolios), protected)
-    yield Resident(Statistics, sampled, "statistics")
+    yield Resident(Statistics, Sampled(register.owners, roll.protected), "statistics")
     if plan.billing is not None and plan.billing.per_month:
-        owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
-        billed = Subscription(tuple(owners), plan.billing.currency, plan.billing.per_month)
+        billed = Subscription(register.owners, plan.billing.currency, plan.billing.per_month)
         yield Resident(Billing, billed, "billing")
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")

@@ -70,6 +70,7 @@ from lts.domain.journal import (
     RecallOrders,
     RecallProgress,
 )
+from lts.domain.known import Known
 from lts.domain.market import (
     Bar,
     BarOpened,
@@ -108,10 +109,13 @@ from lts.domain.plugins import (
     Beat,
     DebugInfo,
     GetDebugInfo,
+    InstrumentNotTaken,
+    InstrumentTaken,
     PluginRefused,
     PluginStarted,
     StartPlugin,
     SystemReady,
+    TakeInstrument,
 )
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit
@@ -160,7 +164,7 @@ from lts.kinds.access import AccessParams
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
-from lts.kinds.pipeline import Pipeline, PipelineAssignment
+from lts.kinds.pipeline import Pipeline, PipelineAssignment, conducting
 from lts.kinds.plugin import Params
 from lts.kinds.portfolio import AllBooked, Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
@@ -226,8 +230,8 @@ __all__ = [
     "DropSecondFactor",
     "DropSessions",
     "EmergencyExit",
-    "EntryAnswered",
     "EndCredential",
+    "EntryAnswered",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -251,6 +255,9 @@ __all__ = [
     "IdentifySigned",
     "Identity",
     "Instrument",
+    "InstrumentNotTaken",
+    "InstrumentTaken",
+    "Known",
     "Later",
     "ListApiKeys",
     "ListSessions",
@@ -329,6 +336,7 @@ __all__ = [
     "StrategyAssignment",
     "SystemPlan",
     "SystemReady",
+    "TakeInstrument",
     "TargetStood",
     "Terms",
     "Time",
@@ -350,6 +358,7 @@ __all__ = [
     "WebService",
     "WithdrawOrder",
     "breach",
+    "conducting",
     "every",
     "exact",
     "from_rfc3339",

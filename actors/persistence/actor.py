@@ -23,6 +23,7 @@ from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
 from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
+from actors.persistence.run_time_portfolios import recall_portfolios
 from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, opened
 from actors.persistence.troubles import sentence
@@ -56,6 +57,7 @@ from lts.domain.order_flow import (
     SyncJournal,
 )
 from lts.domain.plugins import SystemReady
+from lts.domain.portfolio_settings import PortfoliosRecalled, RecallPortfolios
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
 from lts.domain.request_mark import MarkRecalled, RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
@@ -296,6 +298,11 @@ class Persistence(Lister):
     def recall_access(self, _: RecallAccess) -> Later[AccessRecalled]:
         """Answer who may come in."""
         return self._recall(lambda: recall_access(self.engine, self.keys.sealing), lambda found: found)
+
+    @on
+    def recall_portfolios(self, _: RecallPortfolios) -> Later[PortfoliosRecalled]:
+        """Answer which portfolios were made at run time."""
+        return self._recall(lambda: recall_portfolios(self.engine, self.keys.sealing), PortfoliosRecalled)
 
     @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:

@@ -34,12 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "f42a557957f92c83a6a45e09fa597e3d022174dda4c0d2d740927f0708e8f77f",
-        "282ef61fdce0315d547de6b9ccff44917b9e00e638576fbf82867e1b65ba27fc",
-        "042c9730d564ac81add1a6e9f8f63b72d5630e1153df226ca3a188a9f6d14d01",
-        "117a1ff2624c4103cd2a296fcc4c678baf324fc351f6d06628423c6d36b75251",
-        "ac108c81db0be496887afe5246ff7bf285821cbaad171c05e362b98194b6d575",
-        "6e4e628cea7fc99fb54f6d22f1cab0e00bc44d58fd8b253afdf66dbcadf3548e",
+        "e362e4f2f568cae99bc323cc2321f537e011e2fcb12b90633e20f2dd4393a690",
+        "6297ea450ab23c842ee97b0cebd40c489368229d8e762868369778efd5f6c035",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

@@ -44,13 +44,14 @@ def run(
     plan = read_system(config)
     storage = storage_of(plan, state_dir)
     extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage))
+    system = System(plan, driver_for(plan, pace(speed)), extras)
     ended = Session(
-        System(plan, driver_for(plan, pace(speed)), extras),
+        system,
         SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),
         System.outcome,
         stays=not until_end,
         json=json,
     ).conduct()
-    say(ended.result, summary(ended.result, plan), json=json)
+    say(ended.result, summary(ended.result, system.core.plan), json=json)
     if ended.trouble and until_end:
         raise Failed(ended.trouble)

@@ -206,6 +206,7 @@ class AssetPlan(Table):
     """One instrument in a portfolio: who decides about it, who executes, and what protects it.
 
     Where the account hedges, several may have one instrument: each has a name, and positions of its own.
+    The strategy of one that is not `active` rests; what is held and protects it stays.
     """
 
     instrument: Name
@@ -213,6 +214,7 @@ class AssetPlan(Table):
     strategy: PluginName
     params: Params = {}
     protection: ProtectionPlan | None = None
+    active: bool = True
     name: Annotated[Name, Field(max_length=_LONGEST_LEG)] | None = None
 
     @property
@@ -237,7 +239,18 @@ class PortfolioPlan(Table):
     params: Params = {}
     pipeline: PluginName = "default"
     pipeline_params: Params = {}
+    active: bool = True
     assets: tuple[AssetPlan, ...] = Field((), alias="asset")
+
+    @property
+    def at_work(self) -> tuple[AssetPlan, ...]:
+        """The assets whose strategies run: none of a portfolio that is not active itself."""
+        return tuple(asset for asset in self.assets if asset.active) if self.active else ()
+
+    @property
+    def at_rest(self) -> tuple[AssetPlan, ...]:
+        """The others."""
+        return tuple(asset for asset in self.assets if not (self.active and asset.active))
 
     @property
     def place(self) -> str:

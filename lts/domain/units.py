@@ -42,6 +42,9 @@ class AssetSettings(msgspec.Struct, frozen=True):
     params: Mapping[str, Any] = {}
     name: str = ""
     """What tells it from others of the instrument in an account that hedges; empty where they are netted."""
+    protection: Mapping[str, Any] | None = None
+    """Kept only of a portfolio that was made at run time, as are the fields below."""
+    active: bool = True
 
 
 class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
@@ -49,6 +52,9 @@ class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
 
     Owner, currency and cash apply when it is opened. For one that is open already, another owner
     or currency is refused, and the cash is left as it has become.
+
+    One that the node's file describes has revision 0. One that is made at run time begins with 1 and has to
+    be new then; each later revision has to be the next one, so that nobody writes over what he has not seen.
     """
 
     name: str
@@ -58,6 +64,10 @@ class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
     plugin: str
     params: Mapping[str, Any] = {}
     assets: tuple[AssetSettings, ...] = ()
+    pipeline: str = "default"
+    pipeline_params: Mapping[str, Any] = {}
+    active: bool = True
+    revision: int = 0
 
 
 class RecordCharge(msgspec.Struct, frozen=True, tag=True):

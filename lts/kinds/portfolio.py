@@ -19,7 +19,8 @@ from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
-from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
+from lts.domain.journal import Deposit, OrdersRecalled, RecallDeposits, RecallOrders
+from lts.domain.known import NOTHING_KNOWN, Known
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
@@ -68,6 +69,8 @@ class PortfolioAssignment:
     """The instrument of each asset that keeps positions of its own, in accounts that hedge, by its name."""
     conversions: Conversions = NO_CONVERSIONS
     """How the currencies of instruments are converted into the portfolio's."""
+    known: Known = NOTHING_KNOWN
+    """All that the system knows: what it has traded once is in its books for ever."""
 
     @property
     def heard(self) -> frozenset[str]:
@@ -112,13 +115,14 @@ class Portfolio(Plugin[P], Generic[P]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
         kept: PortfolioAssignment = self.assignment
-        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values(), kept.conversions)
         recalled = await self.ask(RecallDeposits(kept.portfolio))
-        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
-            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
         under_way = (await self.ask(GetOrdersUnderWay(kept.portfolio))).orders
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
-        self.sequences = dict.fromkeys(kept.instruments, 0)
+        instruments, conversions = self._ever_traded(journal)
+        self.book = Book(kept.portfolio, kept.currency, instruments.values(), conversions)
+        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
+            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
+        self.sequences = dict.fromkeys(instruments, 0)
         for snapshot in journal.snapshots:
             self.book.bring_forward(snapshot.position, snapshot.at, snapshot.converted)
             self.sequences[snapshot.position.instrument] += snapshot.orders
@@ -147,8 +151,9 @@ class Portfolio(Plugin[P], Generic[P]):
                 self._book(booked)
             else:
                 self.book.adjust(booked)
+        self._refuse_orphans()
         self._refuse_other_positions(journal.records)
-        await self._recall_marks()
+        await self._recall_marks(conversions)
         self._lift(*self.brackets)
         yield
 
@@ -371,10 +376,38 @@ class Portfolio(Plugin[P], Generic[P]):
                     f"when broker '{broker}' had positions = \"{was}\"; say that again and close them first"
                 )
 
-    async def _recall_marks(self) -> None:
+    def _ever_traded(self, journal: OrdersRecalled) -> tuple[Mapping[str, Instrument], Conversions]:
+        """The instruments that it trades or has traded once, and how their currencies are converted."""
+        kept: PortfolioAssignment = self.assignment
+        symbols = {record.order.instrument for record in journal.records}
+        symbols.update(snapshot.position.instrument for snapshot in journal.snapshots)
+        symbols.update(booked.instrument for booked in journal.booked)
+        former = sorted(symbols - kept.instruments.keys())
+        if not former:
+            return kept.instruments, kept.conversions
+        if unknown := [symbol for symbol in former if symbol not in kept.known.instruments]:
+            raise Refused(
+                f"portfolio '{kept.portfolio}' has traded {unknown[0]}, which is in its books for ever; "
+                "describe that [[instrument]] again"
+            )
+        instruments = {**kept.instruments, **{symbol: kept.known.instruments[symbol] for symbol in former}}
+        currencies = (instrument.currency for instrument in instruments.values())
+        return instruments, kept.known.conversions.into(kept.currency, currencies)
+
+    def _refuse_orphans(self) -> None:
+        """Refuse to go on holding what no asset trades any more: nobody would close it."""
+        kept: PortfolioAssignment = self.assignment
+        for held in self.book.held():
+            if held.instrument not in kept.instruments:
+                raise Refused(
+                    f"portfolio '{kept.portfolio}' holds {held.instrument}, which none of its assets trades; "
+                    "add such an asset again, and close it first"
+                )
+
+    async def _recall_marks(self, conversions: Conversions) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
         held = (position.instrument for position in self.book.held())
-        for symbol in dict.fromkeys((*held, *sorted(self.assignment.conversions.symbols))):
+        for symbol in dict.fromkeys((*held, *sorted(conversions.symbols))):
             with suppress(AskError):
                 self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 

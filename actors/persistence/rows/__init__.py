@@ -28,6 +28,7 @@ from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
+from actors.persistence.rows.portfolio_setting import AssetSettingRow, PortfolioSettingRow
 from actors.persistence.rows.position import PositionRow
 from actors.persistence.rows.row import Row
 from actors.persistence.rows.statistic import StatisticRow
@@ -41,6 +42,7 @@ __all__ = [
     "AUDITED",
     "ApiKeyRow",
     "AssetRow",
+    "AssetSettingRow",
     "AuditRow",
     "AuditRule",
     "AuditSealRow",
@@ -68,6 +70,7 @@ __all__ = [
     "OrderRow",
     "OrderTermsRow",
     "PortfolioRow",
+    "PortfolioSettingRow",
     "PositionAdjustmentRow",
     "PositionRow",
     "Row",

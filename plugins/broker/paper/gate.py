@@ -31,6 +31,13 @@ class Gate:
         if self.margin is not None:
             self.marks = self.margin.marks
 
+    def objection_to_instrument(self, instrument: Instrument) -> str:
+        """Return why an instrument cannot be traded beside the others; empty if it can."""
+        others = {each.currency for each in self._instruments.values()} - {instrument.currency}
+        if self.margin is None or not others:
+            return ""
+        return f"margin counts one currency, not {instrument.currency} and {', '.join(sorted(others))}"
+
     def objection(self, ticket: Ticket, tickets: Mapping[str, Ticket], now: int) -> str:
         """Return why an order that comes in is not taken, beside the others; empty if it is."""
         order = ticket.order

@@ -47,6 +47,7 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
 )
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
+from lts.domain.portfolio_settings import RecallPortfolios
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.request_mark import RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
@@ -266,6 +267,7 @@ class Client(Actor[None]):
         RecallLossMarks,
         RecallMark,
         RecallOrders,
+        RecallPortfolios,
         RecallTradingStates,
         RotateKeys,
     )

@@ -85,6 +85,8 @@ CHARGE = {
 }  # fmt: skip
 PORTFOLIO = {"owner_id": 1, "currency": "USD", "plugin": "fixed", "params": b"sealed", "opened_at": 1}
 ASSET = {"portfolio_id": 1, "broker": "paper", "strategy": "cross", "params": b"sealed"}
+SETTING = {"revision": 1, "active": True, "cash": ONE, "pipeline": "default", "pipeline_params": b"sealed"}
+ASSET_SETTING = {"portfolio_id": 1, "place": 0, "active": True, "protection": ""}
 KEY = {
     "purpose": "mac",
     "wrapped": b"wrapped",
@@ -127,6 +129,8 @@ ROWS: dict[str, tuple[Values, Values]] = {
     ),
     "instruments": (CONTRACT | {"symbol": "BTC/USD"}, CONTRACT | {"symbol": "ETH/USD"}),
     "portfolios": (PORTFOLIO | {"id": 1, "name": "main"}, PORTFOLIO | {"id": 2, "name": "side"}),
+    "portfolio_settings": (SETTING | {"portfolio_id": 1}, SETTING | {"portfolio_id": 2}),
+    "asset_settings": (ASSET_SETTING | {"label": "BTC/USD"}, ASSET_SETTING | {"label": "ETH/USD"}),
     "assets": (ASSET | {"instrument": "BTC/USD"}, ASSET | {"instrument": "ETH/USD"}),
     "orders": (ORDER | {"client_order_id": "main-btc-1"}, ORDER | {"client_order_id": "main-btc-2"}),
     "order_events": (EVENT | {"seq": 1}, EVENT | {"seq": 2}),
@@ -173,6 +177,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
 BEFOREHAND: dict[str, tuple[str, Values]] = {
     "logins": ("users", {"id": 2, "name": "bob", "active": True, "created_at": 1}),
     "assets": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
+    "portfolio_settings": ("portfolios", PORTFOLIO | {"id": 2, "name": "side"}),
     "positions": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
     "order_conditions": ("orders", ORDER | {"client_order_id": "main-btc-2"}),
     "order_terms": ("order_events", EVENT | {"seq": 2}),
@@ -195,6 +200,9 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_spent_refresh_tokens_refresh": [{"refresh": "2" * 63}],
     "ck_api_keys_secret": [{"secret": b"c" * 33}],
     "ck_api_keys_public_key": [{"public_key": bytes(31)}],
+    "ck_portfolio_settings_revision": [{"revision": 0}],
+    "ck_portfolio_settings_cash": [{"cash": Decimal("-0.01")}],
+    "ck_asset_settings_place": [{"place": -1}],
     "ck_instruments_tick_size": [{"tick_size": Decimal(0)}, {"tick_size": Decimal("-0.5")}],
     "ck_instruments_lot_size": [{"lot_size": Decimal(0)}],
     "ck_instruments_multiplier": [{"multiplier": Decimal(-1)}],
@@ -240,6 +248,7 @@ NOBODY: Values = {
     "api_keys.id": "?",
     "users.id": 99,
     "portfolios.id": 99,
+    "portfolio_settings.portfolio_id": 99,
     "instruments.symbol": "?",
     "orders.client_order_id": "?",
     "order_events.seq": 99,

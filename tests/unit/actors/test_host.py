@@ -13,7 +13,16 @@ from actors.host import Host
 from actors.journal import MemoryJournal
 from lts.admission.catalogue import Catalogue
 from lts.admission.guest import Guest
-from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
+from lts.domain.plugins import (
+    CheckPlugin,
+    ListPlugins,
+    PluginFits,
+    PluginRefused,
+    PluginStarted,
+    PluginStopped,
+    StartPlugin,
+    StopPlugin,
+)
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.feed import FeedAssignment
 from lts.kinds.strategy import StrategyAssignment
@@ -215,3 +224,40 @@ async def test_a_guest_that_fails_is_restarted_and_then_out_of_service(
         assert "ZeroDivisionError" in cell.reason
         assert bench.state == "running"
         assert isinstance(await bench.ask(wanted()), PluginStarted)
+
+
+async def test_a_plugin_that_is_stopped_leaves_its_name_to_another(
+    write: Write, host: Callable[[], Any]
+) -> None:
+    write(WELL)
+    async with host() as bench:
+        await bench.ask(wanted())
+        assert await bench.ask(StopPlugin("strategy/test")) == PluginStopped("strategy/test")
+        assert await bench.ask(ListPlugins()) == ()
+        assert "strategy/test" not in bench.bus.cells
+        assert await bench.ask(StopPlugin("strategy/test")) == PluginStopped("strategy/test")
+        started = await bench.ask(wanted("sma_cross", params={"fast": 5, "slow": 9}))
+        assert isinstance(started, PluginStarted)
+        assert started.plugin == "sma_cross"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "params", "field", "said"),
+    [
+        ("sma_cross", {"fast": 5, "slow": "x"}, "slow", "params.slow must be a whole number"),
+        ("sma_cross", {"fast": 9, "slow": 5}, "", "must be smaller than slow"),
+        ("nobody", {}, None, "asset 'TEST': "),
+    ],
+)
+async def test_a_plugin_is_checked_without_being_started(
+    host: Callable[[], Any], plugin: str, params: dict[str, Any], field: str | None, said: str
+) -> None:
+    async with host() as bench:
+        fits = CheckPlugin(wanted("sma_cross", params={"fast": 5, "slow": 9}))
+        assert await bench.ask(fits) == PluginFits("strategy/test")
+        answer = await bench.ask(CheckPlugin(wanted(plugin, params=params)))
+        assert isinstance(answer, PluginRefused)
+        assert answer.field == field
+        assert said in answer.reason
+        assert bench.published(PluginRefused) == bench.published(PluginStarted) == []
+        assert await bench.ask(ListPlugins()) == ()

@@ -71,6 +71,7 @@ async def test_every_table_with_a_sealed_column_is_known() -> None:
         ("billing_records", ["detail"]),
         ("hedged_assets", ["params"]),
         ("logins", ["password", "second_factor"]),
+        ("portfolio_settings", ["pipeline_params"]),
         ("portfolios", ["params"]),
     ]
 
