@@ -31,7 +31,6 @@ from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.billing import Charge, ChargesRecalled, RecallCharges
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.market import Bar, History, Instrument, RecentBars
-from lts.domain.performance import EquityCurve
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.plugins import (
     DebugInfo,
@@ -254,7 +253,6 @@ class House(Actor[None]):
             NOW,
             *(Decimal(each) for each in ("1000", "900.50", "1010.5", "1E1", "0", "-3")),
             (held,),
-            EquityCurve(),
         )
 
     @on
