@@ -43,7 +43,7 @@ def bare(positions: int) -> ASGIApp:
     """Return an application that answers with a portfolio of so many positions, to anybody."""
     app = FastAPI(openapi_url=None)
 
-    @app.get(PATH, response_model=BarePortfolio)
+    @app.get(PATH)
     async def read(portfolio: str) -> BarePortfolio:
         held = [
             BarePosition(

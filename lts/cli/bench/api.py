@@ -1,4 +1,4 @@
-"""What a read over HTTP costs: a portfolio, by somebody whose token is known, from a client in another process.
+"""What a read over HTTP costs: a portfolio, by a token that is known, from a client in another process.
 
 Beside it, in the same run and served by the same server, stands the least that FastAPI takes for the same
 answer: a route with a response model, without anybody being asked who they are.

@@ -4,11 +4,13 @@ import asyncio
 import sys
 from statistics import quantiles
 from time import perf_counter_ns
+from typing import Any
 
 import msgspec
 from uvloop import new_event_loop
 
 _LENGTH = b"content-length: "
+LONGEST_S = 120.0
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -40,9 +42,8 @@ class Caller(asyncio.Protocol):
         self._heard = b""
         self._began = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Ask for the first time."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of TCP
         self._transport = transport
         self._ask()
 
@@ -67,6 +68,11 @@ class Caller(asyncio.Protocol):
             self._transport.close()
             self._done.set_result(None)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that there will be no more answers."""
+        if not self._done.done():
+            self._done.set_exception(exc or ConnectionError("the server hung up"))
+
     def _ask(self) -> None:
         self._heard = b""
         self._began = perf_counter_ns()
@@ -87,7 +93,8 @@ async def call(told: Told) -> Took:
         (await loop.create_connection(lambda one=one: Caller(request, each, one), told.host, told.port))[1]  # type: ignore[misc]
         for one in done
     ]
-    await asyncio.gather(*done)
+    async with asyncio.timeout(LONGEST_S):
+        await asyncio.gather(*done)
     seconds = (perf_counter_ns() - began) / 1e9
     took = [nanoseconds for caller in callers for nanoseconds in caller.took]
     return Took(len(took) / seconds, quantiles(took, n=100)[98] / 1e6)
