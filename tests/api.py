@@ -317,10 +317,11 @@ class Scene:
 
     def __init__(self, bus: Bus, client: httpx.AsyncClient) -> None:
         self.bus = bus
-        self.api: Any = bus.cells["api"].actor
+        api: Any = bus.cells["api"].actor
+        self.api = api
         self.client = client
         self.inner = httpx.AsyncClient(
-            base_url="http://localhost", transport=httpx.ASGITransport(self.api.service.app)
+            base_url="http://localhost", transport=httpx.ASGITransport(api.service.app)
         )
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor

@@ -48,8 +48,10 @@ class Owner(Actor[None]):
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Buy."""
-        held = {"quantity": Decimal(30), "cost": Decimal(100)}
-        self.positions = tuple(Position("main", f"I{each}", **held) for each in range(POSITIONS))
+        quantity, cost = Decimal(30), Decimal(100)
+        self.positions = tuple(
+            Position("main", f"I{each}", quantity=quantity, cost=cost) for each in range(POSITIONS)
+        )
         yield
 
     @on
