@@ -13,7 +13,7 @@ from actors.host import Host
 from actors.journal import MemoryJournal
 from lts.admission.catalogue import Catalogue
 from lts.admission.guest import Guest
-from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
+from lts.domain.plugins import DescribePlugins, ListPlugins, PluginRefused, PluginStarted, StartPlugin
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.feed import FeedAssignment
 from lts.kinds.strategy import StrategyAssignment
