@@ -87,6 +87,8 @@ OWNERS = {"main": "alice", "other": "bob", "adas": "ada", "veras": "vera", "sams
 PREMISES = Premises((SP500, BTC), OWNERS)
 WIDE = ApiLimits(address=Rate(1_000_000), user=Rate(1_000_000), key=Rate(1_000_000), login=Rate(1_000_000))
 
+PARAMS = ApiParams(limits=WIDE)
+
 PEOPLE = {
     "ada": Role.ADMIN,
     "alice": Role.TRADER,
@@ -246,13 +248,15 @@ class House(Actor[None]):
     @on
     def account(self, wanted: GetAccount) -> AccountReported:
         held = Position("main", "SP500", quantity=Decimal("3E1"), cost=Decimal(100))
+        amounts = {"capital": "1000", "cash": "900.50", "equity": "1010.5", "fees": "1E1"}
+        more = {"financing": "0", "realised": "-3"}
         return AccountReported(
-            wanted.portfolio,
-            OWNERS[wanted.portfolio],
-            "USD",
-            NOW,
-            *(Decimal(each) for each in ("1000", "900.50", "1010.5", "1E1", "0", "-3")),
-            (held,),
+            portfolio=wanted.portfolio,
+            owner=OWNERS[wanted.portfolio],
+            currency="USD",
+            at=NOW,
+            positions=(held,),
+            **{name: Decimal(value) for name, value in (amounts | more).items()},
         )
 
     @on
@@ -311,10 +315,11 @@ class Scene:
 
     def __init__(self, bus: Bus, client: httpx.AsyncClient) -> None:
         self.bus = bus
-        self.api: Any = bus.cells["api"].actor
+        api: Any = bus.cells["api"].actor
+        self.api = api
         self.client = client
         self.inner = httpx.AsyncClient(
-            base_url="http://localhost", transport=httpx.ASGITransport(self.api.service.app)
+            base_url="http://localhost", transport=httpx.ASGITransport(api.service.app)
         )
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor
@@ -359,7 +364,7 @@ def signature(key: str, body: bytes, headers: Mapping[str, str], nonce: str = ""
 
 
 @asynccontextmanager
-async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Scene, None]:
+async def scene(params: ApiParams = PARAMS) -> AsyncGenerator[Scene, None]:
     """Serve the API over its house on loopback."""
     bus = Bus(LiveDriver(), hopeless=())
     bus.spawn(Registry, None, name="registry")
@@ -369,9 +374,8 @@ async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Sc
         "guest": frozenset({"broker/paper", "strategy/main/SP500"}),
     }
     bus.spawn(House, None, name="house", scope=scope)
-    bus.spawn(Api, params, name="api", assignment=PREMISES)
+    api: Any = bus.spawn(Api, params, name="api", assignment=PREMISES).actor
     await bus.started()
-    api: Any = bus.cells["api"].actor
     try:
         async with httpx.AsyncClient(base_url=api.service.url, verify=False) as client:  # noqa: S501 - its own certificate
             yield Scene(bus, client)

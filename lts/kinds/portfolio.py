@@ -326,7 +326,7 @@ class Portfolio(Plugin[P], Generic[P]):
         )
 
     @on
-    def draw(self, wanted: GetEquityCurve) -> EquityCurveReported:
+    def report_curve(self, wanted: GetEquityCurve) -> EquityCurveReported:
         """Answer how this portfolio's equity has moved."""
         return EquityCurveReported(wanted.portfolio, self.valuation.curve)
 
