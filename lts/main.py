@@ -20,7 +20,7 @@ from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.stream_watch import Stream, StreamWatch
 from actors.tape import Tape
-from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
+from bus import Accepted, Actor, Bus, ChildProcess, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import AT_WORK, State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
@@ -115,6 +115,8 @@ class Resident:
     name: str
     supervision: Supervision = field(default_factory=Supervision)
     assignment: Any = None
+    home: ChildProcess | None = None
+    """Where its body lives; None: in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +383,7 @@ class System:
             resident.name,
             supervision=resident.supervision,
             assignment=resident.assignment,
+            home=resident.home,
         )
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
