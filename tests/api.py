@@ -47,12 +47,14 @@ from lts.domain.risk import (
     SetTradingState,
     TradingState,
     TradingStateChanged,
+    TradingStateNotSet,
     TradingStateSet,
     TradingStatesReported,
 )
 from lts.domain.secret import Secret
 from lts.domain.statistics import Measured, RecallStatistics, StatisticsRecalled
 from lts.domain.storage import GetStorage, StorageReported, Tally
+from lts.domain.trading_states import TradingStates
 from lts.domain.units import NotPerformed, Perform, Performed
 from lts.domain.users import (
     AddUser,
@@ -300,7 +302,9 @@ class House(Actor[None]):
         return TradingStatesReported(self.states)
 
     @on
-    def set_state(self, wanted: SetTradingState) -> TradingStateSet:
+    def set_state(self, wanted: SetTradingState) -> TradingStateSet | TradingStateNotSet:
+        if forbidden := TradingStates(self.states).is_for_others(wanted):
+            return TradingStateNotSet(wanted.scope, forbidden, forbidden=True)
         self.set.append(wanted)
         return TradingStateSet(wanted.scope, wanted.state, wanted.reason, wanted.who, NOW, durable=True)
 
