@@ -84,7 +84,7 @@ def _answered(declared: Declared) -> dict[str, Any]:
     if declared.answers is None:
         return {"description": "Done"}
     if declared.answers is str:
-        return {"description": "The text", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        return {"description": "The text", "content": {declared.media_type: {"schema": {"type": "string"}}}}
     (schema,), _ = msgspec.json.schema_components([declared.answers], ref_template=REF)
     return {"description": "The answer", "content": {"application/json": {"schema": schema}}}
 

@@ -54,6 +54,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     problems: tuple[Kind, ...]
     example: Any
+    media_type: str
+    """Of an answer that is text."""
 
 
 class Table:
@@ -95,6 +97,7 @@ class Table:
         status: int = 200,
         problems: tuple[Kind, ...] = (),
         example: Any = None,
+        media_type: str = "text/plain",
     ) -> Callable[[F], F]:
         def enter(endpoint: F) -> F:
             self.routes.append(
@@ -108,6 +111,7 @@ class Table:
                     status=204 if answers is None and status == 200 else status,  # noqa: PLR2004 - OK
                     problems=problems,
                     example=example,
+                    media_type=media_type,
                 )
             )
             return endpoint

@@ -11,7 +11,8 @@ from actors.api.call import Call
 from actors.api.listings import Listing, interval, portfolios_of
 from actors.api.pages import USUAL, Page
 from actors.api.problems import Kind, not_found
-from actors.api.routes.order_events import OrderEventView, TermsView, optional, terms_view, view_of
+from actors.api.routes.order_events import OrderEventView, TermsView, optional, terms_view
+from actors.api.routes.order_events import view_of as event_view
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, InstantQuery, Limit, NameQuery
 from lts.domain.money import plain
@@ -103,13 +104,13 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - by what it can be filtered
             limit,
         )
     )
-    return call.answer(Page(tuple(map(_view, listed.orders)), page.cursor(listed.next)))
+    return call.answer(Page(tuple(map(view_of, listed.orders)), page.cursor(listed.next)))
 
 
 @routes.get("/orders/{order:name}", ONE, answers=OrderView, problems=(Kind.NOT_FOUND,))
 async def read_order(call: Call, order: OrderInPath) -> Response:
     """Read how an order stands."""
-    return call.answer(_view(await _found(call, order)))
+    return call.answer(view_of(await _found(call, order)))
 
 
 @routes.get("/orders/{order:name}/events", ONE, answers=Page[OrderEventView], problems=(Kind.NOT_FOUND,))
@@ -120,7 +121,7 @@ async def list_events_of_order(
     portfolio = (await _found(call, order)).order.portfolio
     page = Listing(call, ("events of order", order), cursor)
     listed = await page.ask(ListOrderEvents((portfolio,), order, page.after, limit))
-    return call.answer(Page(tuple(map(view_of, listed.events)), page.cursor(listed.next)))
+    return call.answer(Page(tuple(map(event_view, listed.events)), page.cursor(listed.next)))
 
 
 async def _found(call: Call, order: str) -> ListedOrder:
@@ -134,7 +135,8 @@ async def _found(call: Call, order: str) -> ListedOrder:
     return told.listed
 
 
-def _view(listed: ListedOrder) -> OrderView:
+def view_of(listed: ListedOrder) -> OrderView:
+    """Return an order as it is shown."""
     order = listed.order
     return OrderView(
         order.client_order_id,

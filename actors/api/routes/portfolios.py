@@ -81,22 +81,7 @@ async def list_portfolios(call: Call, cursor: CursorQuery = None, limit: Limit =
 @routes.get("/portfolios/{portfolio:name}", READ, answers=PortfolioView, problems=(Kind.NOT_FOUND,))
 async def read_portfolio(call: Call, portfolio: InPath) -> Response:
     """Read what a portfolio has and holds."""
-    account = await _account(call, portfolio)
-    return call.answer(
-        PortfolioView(
-            account.portfolio,
-            account.owner,
-            account.currency,
-            to_rfc3339(account.at),
-            plain(account.capital),
-            plain(account.cash),
-            plain(account.equity),
-            plain(account.realised),
-            plain(account.fees),
-            plain(account.financing),
-            tuple(map(_view, account.positions)),
-        )
-    )
+    return call.answer(account_view(await _account(call, portfolio)))
 
 
 @routes.get(
@@ -104,7 +89,7 @@ async def read_portfolio(call: Call, portfolio: InPath) -> Response:
 )
 async def list_positions(call: Call, portfolio: InPath) -> Response:
     """List what a portfolio holds, and held."""
-    return call.listed([*map(_view, (await _account(call, portfolio)).positions)])
+    return call.listed([*map(position_view, (await _account(call, portfolio)).positions)])
 
 
 async def _account(call: Call, portfolio: str) -> AccountReported:
@@ -114,7 +99,25 @@ async def _account(call: Call, portfolio: str) -> AccountReported:
     return account
 
 
-def _view(position: Position) -> PositionView:
+def account_view(account: AccountReported) -> PortfolioView:
+    """Return what a portfolio has and holds as it is shown."""
+    return PortfolioView(
+        account.portfolio,
+        account.owner,
+        account.currency,
+        to_rfc3339(account.at),
+        plain(account.capital),
+        plain(account.cash),
+        plain(account.equity),
+        plain(account.realised),
+        plain(account.fees),
+        plain(account.financing),
+        tuple(map(position_view, account.positions)),
+    )
+
+
+def position_view(position: Position) -> PositionView:
+    """Return a position as it is shown."""
     return PositionView(
         position.instrument,
         plain(position.quantity),

@@ -1,5 +1,6 @@
 """Trading states: what a scope may do, and the switch that changes it."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from actors.api.problems import Kind, Problem, not_found
 from actors.api.scopes import in_reach, owner_of
 from actors.api.table import Rule, Table
 from actors.api.texts import Body, Text
+from lts.domain.access import Identity
 from lts.domain.permissions import Permission
 from lts.domain.risk import (
     GetTradingStates,
@@ -169,7 +171,12 @@ def _concerns(call: Call, scope: str) -> bool:
 
 
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:
-    if not call.identity.may(Permission.READ_PORTFOLIOS, _owner(call, each.scope)):
+    return state_view(call.identity, call.port.premises.owners, each)
+
+
+def state_view(identity: Identity, owners: Mapping[str, str], each: TradingStateChanged) -> TradingStateView:
+    """Return a trading state as somebody may see it."""
+    if not identity.may(Permission.READ_PORTFOLIOS, owner_of(each.scope, owners)):
         return TradingStateView(each.scope, each.state, "", None, "", flattening=each.flattening)
     return TradingStateView(
         each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening
