@@ -1,6 +1,5 @@
 """Trading states: what a scope may do, and the switch that changes it."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -14,7 +13,7 @@ from actors.api.problems import Kind, Problem, not_found
 from actors.api.scopes import in_reach, owner_of
 from actors.api.table import Rule, Table
 from actors.api.texts import Body, Text
-from lts.domain.access import Identity
+from actors.api.views.trading_states import TradingStateView, state_view
 from lts.domain.permissions import Permission
 from lts.domain.risk import (
     GetTradingStates,
@@ -50,18 +49,6 @@ class TradingStateWanted(Body):
     """Whether a halt is to close what is held as well."""
     within_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S, allow_inf_nan=False, strict=False)] = 5.0
     """How long to wait for a halt to come to rest; it goes on after that."""
-
-
-class TradingStateView(msgspec.Struct, frozen=True):
-    """What holds for a scope. Why, and since when, is for those whose it is."""
-
-    scope: str
-    state: TradingState
-    reason: str
-    at: str | None
-    who: str
-    """Who wanted it so; empty: the system itself."""
-    flattening: bool
 
 
 class HoldingView(msgspec.Struct, frozen=True):
@@ -172,15 +159,6 @@ def _concerns(call: Call, scope: str) -> bool:
 
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:
     return state_view(call.identity, call.port.premises.owners, each)
-
-
-def state_view(identity: Identity, owners: Mapping[str, str], each: TradingStateChanged) -> TradingStateView:
-    """Return a trading state as somebody may see it."""
-    if not identity.may(Permission.READ_PORTFOLIOS, owner_of(each.scope, owners)):
-        return TradingStateView(each.scope, each.state, "", None, "", flattening=each.flattening)
-    return TradingStateView(
-        each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening
-    )
 
 
 def _set_view(done: TradingStateSet) -> TradingStateSetView:

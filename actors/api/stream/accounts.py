@@ -4,7 +4,7 @@ import msgspec
 
 from actors.api.port import Port
 from actors.api.problems import Problem
-from actors.api.routes.portfolios import PortfolioView, account_view
+from actors.api.views.accounts import PortfolioView, account_view
 from bus import pause
 from lts.domain.accounts import GetAccount
 

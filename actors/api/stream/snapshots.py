@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from actors.api.port import Port
-from actors.api.routes.orders import view_of as order_view
-from actors.api.routes.portfolios import account_view, position_view
-from actors.api.routes.trading_states import state_view
 from actors.api.scopes import in_reach
 from actors.api.stream.market import bar_data, quote_data
 from actors.api.stream.reader import Channel, Reader
 from actors.api.stream.told import News, Told
+from actors.api.views.accounts import account_view, position_view
+from actors.api.views.orders import order_view
+from actors.api.views.trading_states import state_view
 from lts.domain.accounts import GetAccount
 from lts.domain.listings import MOST
 from lts.domain.order_listings import ListOrders, OrdersListed

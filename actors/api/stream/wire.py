@@ -13,7 +13,7 @@ from actors.api.stream.reader import last_words
 EXTENSION = "lts.wire"
 BUFFER = 65_536
 """Bytes that are on their way to a reader here, and as many in the system, before it counts as slow."""
-LINGER_S = 5.0
+LINGER_S = 10.0
 """For a reader to take the last words, once the stream is over."""
 
 
