@@ -23,9 +23,9 @@ from bus import SECOND
 PATH = f"{ROOT}/stream"
 STALL_S = 5.0
 """Within which a reader has to take something, if there is anything."""
-PING_S = 2.4
+PING_S = 2.0
 MISSED = 3
-"""Pings without an answer after which nobody is there: all of it takes less than ten seconds."""
+"""Pings without an answer after which nobody is there: all of it takes eight seconds at most."""
 
 
 class Unsubscribe(
