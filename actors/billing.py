@@ -1,10 +1,9 @@
 """Billing: charges each calendar month of a subscription once; trades are charged by the journal."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain, islice
-
-import msgspec
+from typing import NamedTuple
 
 from bus import Actor, AskError, Event, Time, every, on
 from lts.domain.billing import SUBSCRIPTION, RecallCharges, beginning_of, month_at, months_after
@@ -16,12 +15,18 @@ MONTHS_AT_ONCE = 12
 """Charges in one unit of work."""
 
 
-class Subscription(msgspec.Struct, frozen=True):
-    """Who pays how much a month."""
+class Subscription(NamedTuple):
+    """Who pays how much a month: the owners are looked up each time, so that there may be more of them."""
 
-    users: tuple[str, ...]
+    owners: Mapping[str, str]
+    """The user of each portfolio."""
     currency: str
     per_month: Decimal
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Who pays."""
+        return tuple(dict.fromkeys(self.owners.values()))
 
 
 class TimeBegan(Event):
@@ -40,12 +45,12 @@ class Billing(Actor[Subscription]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Take up where the last charge was made; at the end, charge what has begun since the last look."""
         self.refused = False
-        self.first = ""
+        self.first: dict[str, str] = {}
+        """The month in which it first looked at each user."""
         self.charged: dict[str, str] = {}
+        """The last month of each user; empty for one who was never charged."""
         for user in self.params.users:
-            recalled = await self.ask(RecallCharges(user, SUBSCRIPTION))
-            if recalled.charges:
-                self.charged[user] = max(charge.reference for charge in recalled.charges)
+            await self._recall(user)
         if self.clock.now():
             await self.charge()
         else:
@@ -64,17 +69,24 @@ class Billing(Actor[Subscription]):
         if not (now := self.clock.now()):
             return
         month = month_at(now)
-        self.first = self.first or month
         for user in self.params.users:
+            if user not in self.charged:
+                await self._recall(user)
+            self.first.setdefault(user, month)
             owed = self._owed(user, month)
             while months := tuple(islice(owed, MONTHS_AT_ONCE)):
                 if not await self._record(user, months):
                     return
 
+    async def _recall(self, user: str) -> None:
+        recalled = await self.ask(RecallCharges(user, SUBSCRIPTION))
+        self.charged[user] = max((charge.reference for charge in recalled.charges), default="")
+
     def _owed(self, user: str, month: str) -> Iterator[str]:
-        if user in self.charged:
+        if self.charged[user]:
             return months_after(self.charged[user], month)
-        return chain((self.first,), months_after(self.first, month))
+        first = self.first[user]
+        return chain((first,), months_after(first, month))
 
     async def _record(self, user: str, months: tuple[str, ...]) -> bool:
         """Charge these months; whether that was done."""

@@ -12,6 +12,7 @@ from lts.domain.financing import FinancingCharged, FinancingReport, divided
 from lts.domain.journal import RecallOrders, RecallTradingStates
 from lts.domain.market import Bar, History, Quote, RecentBars, Trade
 from lts.domain.money import ONE
+from lts.domain.order_entry import EntryAnswered, EntryCode, RetractionEntered, RevisionEntered
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -21,6 +22,7 @@ from lts.domain.order_flow import (
     JournalOrder,
     JournalSynced,
     ModificationApproved,
+    ModificationProposed,
     OrderAlarmed,
     OrderApproved,
     OrderChanged,
@@ -36,7 +38,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import PENDING, OrderStatus
-from lts.domain.orders import ApprovedOrder, Order
+from lts.domain.orders import ApprovedOrder, Entered, Order, objection_to
 from lts.domain.plugins import SystemReady
 from lts.domain.prices import price_of
 from lts.domain.reconciliation import (
@@ -56,6 +58,8 @@ from lts.domain.reconciliation import (
 from lts.domain.register import Register
 from lts.domain.reports import path
 from lts.domain.risk import TradingState, TradingStateChanged, TradingStatesReported
+from lts.domain.rulebook import breach
+from lts.domain.wish import Wish
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
@@ -105,6 +109,8 @@ class Desk(Actor[None]):
         CursorMoved,
         PositionAdjusted,
         FinancingCharged,
+        ModificationProposed,
+        EntryAnswered,
     )
     asks = (
         JournalOrder,
@@ -137,6 +143,8 @@ class Desk(Actor[None]):
         self.charged = {each.uid for each in recalled.financing}
         self.unwanted: set[str] = set()
         """Orders to be cancelled as soon as their venue can be asked to."""
+        self.wishes: list[Wish] = []
+        """Cancels that were entered by hand, and of which it is not durable yet that they are wanted."""
         self.early: set[str] = set()
         """Orders whose cancel went out before they were known to be there: it may come first."""
         self.held: set[str] = set()
@@ -186,6 +194,9 @@ class Desk(Actor[None]):
                 self.held.add(record.order.client_order_id)
             else:
                 self._submit(record)
+        entered = journalled.order.entered
+        if entered is not None and record is not None and record.status is not _DENIED:
+            self._answer(entered, record)
 
     @on
     def drop(self, refused: OrderNotJournalled) -> None:
@@ -224,7 +235,7 @@ class Desk(Actor[None]):
             self._book(record, report)
         else:
             self._follow(record, report)
-        if self.lists or self.unwanted or self.standing_down:
+        if self.lists or self.unwanted or self.standing_down or self.wishes:
             self._settle(record)
 
     @on
@@ -354,6 +365,38 @@ class Desk(Actor[None]):
             self._withdraw(record)
 
     @on
+    def revise(self, entry: RevisionEntered) -> None:
+        """Propose other terms for an order to risk, as somebody has entered them."""
+        record = self._meant(entry)
+        if record is None:
+            return
+        instrument = self.assignment.instruments[record.order.instrument]
+        objection = objection_to(record.order.type, entry.terms) or breach(entry.terms, instrument, None)
+        if objection:
+            self._answer(entry.entered, record, objection, EntryCode.INVALID)
+        else:
+            self.publish(
+                ModificationProposed(entry.portfolio, entry.client_order_id, entry.terms, entry.entered)
+            )
+
+    @on
+    def retract(self, entry: RetractionEntered) -> None:
+        """Cancel what somebody wants cancelled, and answer when it is durable that it is wanted."""
+        if entry.client_order_id:
+            record = self._meant(entry)
+            meant = [] if record is None else [record]
+        else:
+            open_there = self._open(f"portfolio:{entry.portfolio}")
+            meant = [each for each in open_there if entry.instrument in {"", each.order.instrument}]
+            if not meant:
+                self.publish(EntryAnswered(entry.portfolio, entry.entered.number, orders=0))
+        if meant:
+            self.wishes.append(Wish(entry.entered, meant))
+            for record in meant:
+                self._withdraw(record)
+            self._grant_wishes()
+
+    @on
     def stand_down(self, command: StandDown) -> Later[StoodDown]:
         """Let no order of a scope go on the wire, cancel all, and answer when none is on its way there."""
         later: Later[StoodDown] = self.later(holds=False)
@@ -387,8 +430,12 @@ class Desk(Actor[None]):
                     terms=record.terms,
                 )
                 self.publish(stays)
-        elif self._advance(record, _PENDING_UPDATE):
+            if record is not None and approved.entered is not None:
+                self._answer(approved.entered, record, f"it {stands}", _code_of(record))
+        elif self._advance(record, _PENDING_UPDATE, _by(approved.entered)):
             self.send(AmendOrder(record.order.broker, approved.client_order_id, approved.terms))
+            if approved.entered is not None:
+                self._answer(approved.entered, record)
 
     @on
     def heed(self, changed: TradingStateChanged) -> None:
@@ -559,15 +606,16 @@ class Desk(Actor[None]):
     def _withdraw(self, record: OrderRecord) -> None:
         """Have an order cancelled: now, or as soon as its venue can be asked to."""
         order, status = record.order, record.status
+        reason = next((wish.reason for wish in self.wishes if record in wish.records), "")
         if status is _INITIALIZED and order.parent:
-            self._deny(record, "cancelled before it was sent")
+            self._deny(record, reason or "cancelled before it was sent")
         elif status is _SUBMITTED and order.client_order_id in self.released:
             self.unwanted.add(order.client_order_id)
         elif status in _CANCELABLE:
             self.unwanted.discard(order.client_order_id)
             if status is _SUBMITTED:
                 self.early.add(order.client_order_id)
-            self._advance(record, _PENDING_CANCEL)
+            self._advance(record, _PENDING_CANCEL, reason)
             self.send(WithdrawOrder(order.broker, order.client_order_id))
         elif status.is_open and status is not _PENDING_CANCEL:
             self.unwanted.add(order.client_order_id)
@@ -612,8 +660,45 @@ class Desk(Actor[None]):
                 for child in self.lists.children(record):
                     if child.order.client_order_id in self.held:
                         self._submit(child)
+        if self.standing_down or self.wishes:
+            self._answer_those_who_wait()
+
+    def _answer_those_who_wait(self) -> None:
+        """Answer whoever has waited for orders to come to where this one stands now."""
         for scope in tuple(self.standing_down):
             self._answer_if_quiet(scope)
+        self._grant_wishes()
+
+    def _meant(self, entry: RevisionEntered | RetractionEntered) -> OrderRecord | None:
+        """Return the open order that an entry is about, or answer that there is none."""
+        record = self.records.get(entry.client_order_id)
+        if record is None or record.order.portfolio != entry.portfolio:
+            unknown = f"portfolio {entry.portfolio} has no order {entry.client_order_id}"
+            number, code = entry.entered.number, EntryCode.UNKNOWN_ORDER
+            self.publish(EntryAnswered(entry.portfolio, number, reason=unknown, code=code))
+            return None
+        if record.status.is_closed:
+            self._answer(entry.entered, record, f"it is {record.status}", EntryCode.CLOSED_ORDER)
+            return None
+        return record
+
+    def _answer(
+        self, entered: Entered, record: OrderRecord, reason: str = "", code: EntryCode | None = None
+    ) -> None:
+        """Say what became of an entry about one order."""
+        order = record.order
+        self.publish(
+            EntryAnswered(order.portfolio, entered.number, order.client_order_id, record.status, reason, code)
+        )
+
+    def _grant_wishes(self) -> None:
+        """Answer those whose cancels stand in the journal now, and would be repeated after a restart."""
+        granted = [wish for wish in self.wishes if wish.is_kept]
+        self.wishes = [wish for wish in self.wishes if not wish.is_kept]
+        for wish in granted:
+            order, status = wish.last.order, wish.last.status
+            number, orders = wish.entered.number, len(wish.records)
+            self.publish(EntryAnswered(order.portfolio, number, order.client_order_id, status, orders=orders))
 
     def _answer_if_quiet(self, scope: str, *, overdue: bool = False) -> None:
         """Answer whoever waits for a scope, if none of its orders is on its way or it was long enough."""
@@ -642,6 +727,8 @@ class Desk(Actor[None]):
             self.held.discard(record.order.client_order_id)
             self.unwanted.discard(record.order.client_order_id)
             self._advance(record, _DENIED, reason)
+            if record.order.entered is not None:
+                self._answer(record.order.entered, record, reason, EntryCode.DENIED)
             self._settle(record)
 
     def _ask_after(self, record: OrderRecord, seconds: float) -> None:
@@ -763,6 +850,16 @@ def _is_on_its_way(record: OrderRecord) -> bool:
     if record.status is _PENDING_CANCEL:
         return record.state_before is _SUBMITTED
     return record.status is _SUBMITTED
+
+
+def _by(entered: Entered | None) -> str:
+    """By whom something was entered, as a reason; empty if it was not."""
+    return "" if entered is None else f"modification entered by {entered.who}"
+
+
+def _code_of(record: OrderRecord) -> EntryCode:
+    """Why an order cannot be modified that risk would have let."""
+    return EntryCode.CLOSED_ORDER if record.status.is_closed else EntryCode.DENIED
 
 
 def _objection_to_charge(report: FinancingReport, traders: tuple[str, ...], register: Register) -> str:

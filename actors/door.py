@@ -22,6 +22,7 @@ from lts.domain.reconciliation import ApproveAccount
 from lts.domain.risk import SetTradingState
 from lts.domain.storage import RotateKeys
 from lts.domain.units import Perform, RecordRead
+from lts.domain.users import AddUser, ChangeUser, ListUsers, SetPassword
 from lts.refusal import Refused
 
 SOCKET = "door.sock"
@@ -29,6 +30,7 @@ PATIENCE = 600.0
 """Seconds that a command may take: keys of a large database are rotated row by row."""
 LONGEST = 65_536
 """Bytes of a command, at most."""
+USERS = (AddUser, ListUsers, ChangeUser, SetPassword)
 _PEER = struct.Struct("3i")
 
 COMMANDS: Mapping[str, type[Request[Any] | RecordRead]] = {
@@ -36,6 +38,10 @@ COMMANDS: Mapping[str, type[Request[Any] | RecordRead]] = {
     "record-read": RecordRead,
     "set-trading-state": SetTradingState,
     "approve-account": ApproveAccount,
+    "add-user": AddUser,
+    "list-users": ListUsers,
+    "change-user": ChangeUser,
+    "set-password": SetPassword,
 }
 """What can be commanded, by name; its fields are the arguments. What is no request is a unit of its own.
 
@@ -53,7 +59,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Door(Actor[Path]):
     """Lets commands in; `params` is the state directory."""
 
-    asks = (RotateKeys, Perform, SetTradingState, ApproveAccount)
+    asks = (*USERS, RotateKeys, Perform, SetTradingState, ApproveAccount)
 
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the door, and take it away at the end."""

@@ -4,18 +4,22 @@ from collections.abc import AsyncGenerator
 from inspect import cleandoc
 from typing import Any
 
-from bus import Actor, NameTaken, OwnerConflict, Supervision, Undeclared, on
+from bus import Actor, Later, NameTaken, OwnerConflict, Supervision, Undeclared, on
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, Refusal, admit
-from lts.config.params import parse_params
+from lts.config.params import Misfit, parse_params
 from lts.domain.plugins import (
+    CheckPlugin,
     DescribePlugins,
     ListPlugins,
     PluginDescribed,
+    PluginFits,
     PluginRefused,
     PluginsDescribed,
     PluginStarted,
+    PluginStopped,
     StartPlugin,
+    StopPlugin,
 )
 from lts.kinds import KINDS
 from lts.kinds.plugin import Plugin
@@ -57,6 +61,36 @@ class Host(Actor[Catalogue]):
         except (Exception, SystemExit) as error:  # noqa: BLE001 - what a guest raises is no fault of its host
             return self._refuse(wanted, _told(error, wanted))
         return self._let_in(wanted, admitted)
+
+    @on
+    def check(self, question: CheckPlugin) -> PluginFits | PluginRefused:
+        """Answer whether a plugin would be let in, with the sentence of its refusal if not."""
+        wanted = question.wanted
+        admitted = self._admit(wanted.kind, wanted.plugin)
+        place = wanted.where.removesuffix(", params")
+        if isinstance(admitted, Refusal):
+            return _refused(wanted, f"{place}: {admitted.reason}")
+        plugin: type[Plugin[Any]] = admitted.plugin
+        try:
+            parse_params(plugin.params_model(), wanted.params, wanted.where)
+        except Misfit as misfit:
+            return _refused(wanted, str(misfit), misfit.field)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - what a guest raises is no fault of its host
+            return _refused(wanted, _told(error, wanted))
+        return PluginFits(wanted.actor)
+
+    @on
+    def stop(self, wanted: StopPlugin) -> Later[PluginStopped]:
+        """End a plugin that runs, and answer when its name is free."""
+        later: Later[PluginStopped] = self.later()
+        self.background(self._stop(wanted.actor, later))
+        return later
+
+    async def _stop(self, actor: str, later: Later[PluginStopped]) -> None:
+        self.started.pop(actor, None)
+        ended = await self.dismiss(actor)
+        self.log.debug("plugin stopped", runs_as=actor, in_time=ended)
+        later.answer(PluginStopped(actor, ended))
 
     @on
     def list_plugins(self, _: ListPlugins) -> tuple[PluginStarted, ...]:
@@ -110,7 +144,7 @@ class Host(Actor[Catalogue]):
         return started
 
     def _refuse(self, wanted: StartPlugin, reason: str) -> PluginRefused:
-        refused = PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason)
+        refused = _refused(wanted, reason)
         self.publish(refused)
         return refused
 
@@ -118,6 +152,10 @@ class Host(Actor[Catalogue]):
 def _described(name: str, release: str, plugin: type[Plugin[Any]]) -> PluginDescribed:
     about, _, _ = cleandoc(plugin.__doc__ or "").partition("\n")
     return PluginDescribed(name, release, about, plugin.params_model().model_json_schema())
+
+
+def _refused(wanted: StartPlugin, reason: str, field: str | None = None) -> PluginRefused:
+    return PluginRefused(wanted.actor, wanted.kind, wanted.plugin, reason, field)
 
 
 def _told(error: BaseException, wanted: StartPlugin) -> str:

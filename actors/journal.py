@@ -23,12 +23,14 @@ from lts.domain.order_flow import (
     OrderDenied,
     OrderFilled,
     OrderJournalled,
+    OrderNotJournalled,
     SyncJournal,
 )
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.request_mark import Marked, MarkRecalled, RecallMark, RequestMark
 from lts.domain.risk import JournalTradingState, TradingStateChanged, TradingStateJournalled
 
 _DENIED = OrderStatus.DENIED
@@ -45,13 +47,18 @@ class MemoryJournal(Actor[None]):
         self.states: dict[str, TradingStateChanged] = {}
         self.cursors: dict[str, str] = {}
         self.marks: dict[str, LossMarks] = {}
+        self.marked: dict[tuple[str, str], tuple[RequestMark, str]] = {}
+        """The mark and the id of each order that was entered by hand under one, by the mark's name."""
         yield
 
     @on
-    def keep(self, journal: JournalOrder) -> OrderJournalled:
-        """Keep an intent, before it goes on the wire."""
-        self.facts.append(journal.order)
-        return OrderJournalled(journal.order)
+    def keep(self, journal: JournalOrder) -> OrderJournalled | OrderNotJournalled:
+        """Keep an intent, before it goes on the wire; a mark leads to one order."""
+        order = journal.order
+        if order.entered is not None and not self._mark(order):
+            return OrderNotJournalled(order, "its mark has led to another order")
+        self.facts.append(order)
+        return OrderJournalled(order)
 
     @on
     def sync(self, wanted: SyncJournal) -> JournalSynced:
@@ -63,6 +70,8 @@ class MemoryJournal(Actor[None]):
         self, fact: OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | FinancingCharged
     ) -> None:
         """Keep what became of an order, was adjusted, or was charged."""
+        if isinstance(fact, OrderDenied) and fact.order.entered is not None:
+            self._mark(fact.order)
         self.facts.append(fact)
 
     @on
@@ -111,6 +120,22 @@ class MemoryJournal(Actor[None]):
         )
 
     @on
+    def recall_mark(self, wanted: RecallMark) -> MarkRecalled:
+        """Answer what a command with a mark has led to."""
+        known = self.marked.get(wanted.mark.name)
+        if known is None:
+            return MarkRecalled(wanted.mark)
+        mark, name = known
+        records: dict[str, OrderRecord] = {}
+        reason = ""
+        for fact in self.facts:
+            if _order_of(fact) == name:
+                _fold(records, fact)
+                reason = getattr(fact, "reason", reason)
+        status = records[name].status
+        return MarkRecalled(wanted.mark, Marked(mark, name, status, reason if status is _DENIED else ""))
+
+    @on
     def recall_states(self, _: RecallTradingStates) -> TradingStatesRecalled:
         """Answer with the trading state of every scope that has ever had one."""
         return TradingStatesRecalled(tuple(self.states.values()))
@@ -134,6 +159,25 @@ class MemoryJournal(Actor[None]):
     def recall_progress(self, _: RecallProgress) -> ProgressRecalled:
         """Answer that every feed begins at its beginning."""
         return ProgressRecalled()
+
+    def _mark(self, order: Order) -> bool:
+        """Remember what the mark of an order leads to; False if that is another order."""
+        mark = order.entered.mark if order.entered else None
+        if mark is None:
+            return True
+        return self.marked.setdefault(mark.name, (mark, order.client_order_id))[1] == order.client_order_id
+
+
+def _order_of(fact: Fact) -> str:
+    """The id of the order that a fact is about; empty if it is about none."""
+    match fact:
+        case Order() | OrderChanged():
+            return fact.client_order_id
+        case OrderDenied():
+            return fact.order.client_order_id
+        case OrderFilled():
+            return fact.fill.client_order_id
+    return ""
 
 
 def _booked(fact: Fact) -> Fill | PositionAdjusted | None:

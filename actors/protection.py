@@ -16,6 +16,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.orders import Order
+from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.positions import PositionChanged
 from lts.domain.protection import (
     Cover,
@@ -60,6 +61,15 @@ class Protection(Actor[Mapping[Place, float | None]]):
         for cover in self.covers.values():
             self._look(cover)
         yield
+
+    @on
+    def look_after(self, registered: PortfolioRegistered) -> None:
+        """Watch the places of a portfolio that are to be protected from now on; they are flat."""
+        own = {place for place in self.params if place.portfolio == registered.portfolio}
+        for place in [each for each in self.covers if each.portfolio == registered.portfolio]:
+            if place not in own:
+                del self.covers[place]
+        self.covers |= {place: Cover(place) for place in self.params if place in own - self.covers.keys()}
 
     @on
     def take(self, approved: OrderApproved) -> None:
@@ -114,8 +124,8 @@ class Protection(Actor[Mapping[Place, float | None]]):
     @on
     def call(self, due: TooLong) -> None:
         """Call for an exit where nothing has covered what is held for too long."""
-        cover = self.covers[due.place]
-        if cover.due is not due or cover.since is None or cover.is_being_left:
+        cover = self.covers.get(due.place)
+        if cover is None or cover.due is not due or cover.since is None or cover.is_being_left:
             return  # it was covered meanwhile; or the end of the way out is awaited
         now = self.clock.now()
         lasted = (now - cover.since) / SECOND
@@ -187,7 +197,7 @@ class Protection(Actor[Mapping[Place, float | None]]):
 
     def _wait(self, cover: Cover) -> None:
         """Arrange for the time at which what is held has to go."""
-        limit = self.params[cover.place]
+        limit = self.params.get(cover.place)
         if limit is not None and cover.since is not None:
             cover.due = due = TooLong(cover.place)
             earliest = cover.since + round(limit * SECOND)

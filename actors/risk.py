@@ -21,6 +21,7 @@ from lts.domain.order_flow import (
     GetOrdersUnderWay,
     ModificationApproved,
     ModificationDenied,
+    ModificationProposed,
     ModifyOrder,
     OrderAlarmed,
     OrderApproved,
@@ -31,7 +32,8 @@ from lts.domain.order_flow import (
     OrdersUnderWay,
 )
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import ApprovedOrder, Order, OrderType, Terms, TimeInForce, objection_to
+from lts.domain.orders import ApprovedOrder, Entered, Order, OrderType, Terms, TimeInForce, objection_to
+from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.prices import Prices, price_of
 from lts.domain.proposal import Proposal
 from lts.domain.reconciliation import PositionAdjusted
@@ -140,19 +142,14 @@ class RiskGate(Actor[RiskPlan]):
     @on
     def modify(self, command: ModifyOrder) -> ModificationApproved | ModificationDenied:
         """Let an order have other terms, or say why not."""
-        name, terms = command.client_order_id, command.terms
-        answer: ModificationApproved | ModificationDenied
-        reservation = self.book.reservations.get(name)
-        portfolio = reservation.order.portfolio if reservation else ""
-        if reservation is None:
-            answer = ModificationDenied(portfolio, name, f"there is no open order {name}")
-        elif objection := self._objection_to_terms(reservation, terms):
-            answer = ModificationDenied(portfolio, name, objection)
-        else:
-            reservation.want(terms)
-            answer = ModificationApproved(portfolio, name, terms)
+        answer = self._judge(command.client_order_id, command.terms)
         self.publish(answer)
         return answer
+
+    @on
+    def screen_terms(self, proposed: ModificationProposed) -> None:
+        """Let an order have the terms that somebody entered by hand, or say why not."""
+        self.publish(self._judge(proposed.client_order_id, proposed.terms, proposed.entered))
 
     @on
     def report_under_way(self, wanted: GetOrdersUnderWay) -> OrdersUnderWay:
@@ -203,6 +200,12 @@ class RiskGate(Actor[RiskPlan]):
     def report(self, wanted: GetExposure) -> ExposureReported:
         """Answer what the portfolios of a scope hold."""
         return ExposureReported(wanted.scope, self.book.held(wanted.scope))
+
+    @on
+    def grow(self, _: PortfolioRegistered) -> None:
+        """Measure the losses of users, accounts and the system with the capital of another portfolio."""
+        for guard in self.guards.grow():
+            self._keep_marks(guard)
 
     # The trading state
 
@@ -281,6 +284,19 @@ class RiskGate(Actor[RiskPlan]):
                 return objection
         stale = self.prices.stale
         return stale[symbol] if stale and symbol in stale and not exposure.reduces(order) else ""
+
+    def _judge(
+        self, name: str, terms: Terms, entered: Entered | None = None
+    ) -> ModificationApproved | ModificationDenied:
+        """Reserve what an order needs on other terms, or say why it may not have them."""
+        reservation = self.book.reservations.get(name)
+        if reservation is None:
+            return ModificationDenied("", name, f"there is no open order {name}", entered)
+        portfolio = reservation.order.portfolio
+        if objection := self._objection_to_terms(reservation, terms):
+            return ModificationDenied(portfolio, name, objection, entered)
+        reservation.want(terms)
+        return ModificationApproved(portfolio, name, terms, entered)
 
     def _objection_to_terms(self, reservation: Reservation, terms: Terms) -> str:
         """Why an order may not have other terms; empty if it may."""

@@ -1,13 +1,13 @@
 """Statistics: samples what portfolios have and how the system is, and has it rolled up with age."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any, NamedTuple
 
 from bus import SECOND, Actor, Event, Request, Time, Undeliverable, every, on
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.health import GetHealth, HealthReported
-from lts.domain.protection import GetProtection, ProtectionReported
+from lts.domain.protection import GetProtection, Place, ProtectionReported
 from lts.domain.statistics import AT_ONCE
 from lts.domain.storage import GetStorage, StorageReported
 from lts.domain.units import Command, KeepSamples, NotPerformed, Perform, Performed, RollUp
@@ -23,11 +23,11 @@ class SampleDue(Event):
 
 
 class Sampled(NamedTuple):
-    """Whom the statistics are about."""
+    """Whom the statistics are about: looked up at each sample, so that both may grow."""
 
-    portfolios: tuple[str, ...]
-    protected: tuple[str, ...] = ()
-    """Those of them whose protection is watched."""
+    portfolios: Collection[str]
+    protected: Collection[Place] = ()
+    """What of them is watched over."""
 
 
 class Statistics(Actor[Sampled]):
@@ -63,7 +63,7 @@ class Statistics(Actor[Sampled]):
         self.due, self.at = False, self.clock.now()
         questions: list[Request[Any]] = [GetHealth(), GetStorage()]
         questions += map(GetAccount, self.params.portfolios)
-        questions += map(GetProtection, self.params.protected)
+        questions += map(GetProtection, dict.fromkeys(place.portfolio for place in self.params.protected))
         self.awaited.update(questions)
         for question in questions:
             self.send(question)

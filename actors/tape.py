@@ -1,4 +1,4 @@
-"""A tape: plays the inputs of a recording in the place of the feeds that were recorded."""
+"""A tape: plays the inputs of a recording in the place of the feeds and users that were recorded."""
 
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -14,6 +14,7 @@ from lts.domain.market import (
     RecentBars,
     Trade,
 )
+from lts.domain.order_entry import OrderEntered, RetractionEntered, RevisionEntered
 
 REMEMBERED = 10_000
 """Bars of each instrument that a strategy born again can ask for."""
@@ -22,7 +23,7 @@ REMEMBERED = 10_000
 class Tape(Actor[Sequence[Accepted]]):
     """Replays what was accepted, each at the market time of its acceptance. `params` is the inputs."""
 
-    publishes = (BarOpened, Bar, Quote, Trade)
+    publishes = (BarOpened, Bar, Quote, Trade, OrderEntered, RevisionEntered, RetractionEntered)
     external = True
 
     async def lifespan(self) -> AsyncGenerator[None, None]:

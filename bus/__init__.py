@@ -23,7 +23,9 @@ from bus.facts import (
 from bus.handlers import Time, every, on
 from bus.later import Later
 from bus.message import Delivery, Event, Message, Request
+from bus.packing import Untransportable
 from bus.pressure import WaterMarks
+from bus.remote import ChildProcess
 from bus.replay import ReplayDriver
 from bus.router import OwnerConflict
 from bus.supervision import Group, Supervision, Together
@@ -42,6 +44,7 @@ __all__ = [
     "AskError",
     "AskTimeout",
     "Bus",
+    "ChildProcess",
     "DeadLetter",
     "Delivery",
     "Driver",
@@ -69,6 +72,7 @@ __all__ = [
     "Undeclared",
     "Undeliverable",
     "Unowned",
+    "Untransportable",
     "Vitals",
     "WaterMarks",
     "Wire",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import structlog
 
-from bus.calls import ERRAND, Ask, AskCycle, AskError, Send, Undeclared, Unowned, way_back
+from bus.calls import ERRAND, Ask, Send, Undeclared, objection_to, unowned
 from bus.clock import MarketClock, SystemClock, pause
 from bus.later import Later
 from bus.message import Event, Message, Request
@@ -48,7 +48,7 @@ class Actor(Generic[P]):
     """Whether what it publishes comes from outside the process, and so is numbered and witnessed."""
 
     spawns: ClassVar[bool] = False
-    """Whether this class may start other actors."""
+    """Whether this class may start, widen and end other actors."""
 
     __slots__ = (
         "_bus",
@@ -124,7 +124,7 @@ class Actor(Generic[P]):
         call = Send(request, self._cell, cause)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         if not targets:
-            self._bus.supervisor.refuse(call, Unowned(_unowned(request)))
+            self._bus.supervisor.refuse(call, unowned(request))
             return
         dispatcher = self._dispatcher
         enter((targets, call, cause))
@@ -148,7 +148,8 @@ class Actor(Generic[P]):
         call = Ask(request, self._cell)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         held = ERRAND.get().holds is self._cell
-        if refusal := self.__objection_to(request, targets, held=held):
+        owners = (targets[0][0],) if targets else ()
+        if refusal := objection_to(request, self._cell, owners, held=held):
             self._bus.supervisor.refuse(call, refusal)
         else:
             dispatcher = self._dispatcher
@@ -185,6 +186,19 @@ class Actor(Generic[P]):
         """Hand a finite series of moments to the driver, which publishes each in its turn."""
         self._bus.driver.replay(self._cell, self._outlets, moments)
 
+    def take_in(self, event: Event) -> None:
+        """Publish an input from outside when its turn has come: in a replay, when nothing is under way.
+
+        For those whose class says that it is `external`. What is to have the same consequences whenever
+        the session is replayed comes in like this.
+
+        Raises:
+            Undeclared: the event's type is not among those granted, or the class is not external.
+        """
+        if event.__class__ not in self._outlets or not self.external:
+            raise self.__undeclared(event, "publishes")
+        self._bus.driver.take_in(self._cell, event)
+
     def give_up(self, message: Message, reason: str) -> None:
         """Make a dead letter of a message that this actor can do nothing with, without having failed."""
         self._bus.supervisor.dead_letter(self._cell, message, reason)
@@ -202,6 +216,27 @@ class Actor(Generic[P]):
             raise Undeclared(f"{self.name} may not spawn actors")
         return self._bus.spawn(actor_class, params, **how).name
 
+    async def dismiss(self, name: str, within: float = PATIENCE) -> bool:
+        """End another actor, for those whose class says that it `spawns`; see `Bus.dismiss`.
+
+        Raises:
+            Undeclared: the class does not say so.
+        """
+        if not self.spawns:
+            raise Undeclared(f"{self.name} may not end actors")
+        return await self._bus.dismiss(name, within)
+
+    def widen(self, name: str, scope: Mapping[str, Iterable[Any]]) -> None:
+        """Have another actor hear more keys, for those whose class says that it `spawns`; see `Bus.widen`.
+
+        Raises:
+            Undeclared: the class does not say so.
+            KeyError: as `Bus.widen`.
+        """
+        if not self.spawns:
+            raise Undeclared(f"{self.name} may not widen what others hear")
+        self._bus.widen(name, scope)
+
     async def room(self) -> None:
         """Wait while mailboxes are too full: what a live feed awaits before it publishes more."""
         await self._bus.dispatcher.pressure.room()
@@ -209,16 +244,6 @@ class Actor(Generic[P]):
     def forget(self, unwanted: Callable[[Any], bool]) -> int:
         """Drop the events in this actor's mailbox that it knows already, and return how many they were."""
         return self._bus.supervisor.forget(self._cell, unwanted)
-
-    def __objection_to(self, request: Request[Any], targets: Targets, *, held: bool) -> AskError | None:
-        """Why a request cannot be answered: nobody owns it, or its owner waits for this actor's handler."""
-        if not targets:
-            return Unowned(_unowned(request))
-        owner = targets[0][0]
-        if held and (owner.awaits or owner is self._cell) and (path := way_back(owner, self._cell)):
-            cycle = " -> ".join(cell.name for cell in (self._cell, *path))
-            return AskCycle(f"{type(request).__name__} would wait for itself: {cycle}")
-        return None
 
     def __first_with_this_key(self, event: Event) -> tuple[Enter, Targets]:
         if event.__class__ not in self._outlets:
@@ -235,8 +260,3 @@ class Actor(Generic[P]):
     def __undeclared(self, message: Message, word: str) -> Undeclared:
         name = type(message).__name__
         return Undeclared(f"{self.name} may not use {name}: it is not in what its {word} grants")
-
-
-def _unowned(request: Request[Any]) -> str:
-    name = type(request).__name__
-    return f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,6 +71,9 @@ class Call:
         """The delivery of the request."""
         return self.request.delivery
 
+    def relax(self) -> None:
+        """Take the news that the answer will take its time, and that nobody has to wait for it."""
+
     def resolve(self, answer: Any) -> None:
         """Take the owner's answer."""
         raise NotImplementedError
@@ -119,6 +122,11 @@ class Ask(Call):
             name = self.request.__class__.__name__
             raise AskTimeout(f"{name} was not answered within {within} s") from None
 
+    def when_given_up(self, then: Callable[[], None]) -> None:
+        """Have `then` called if whoever awaits the answer stops to."""
+        if self._future is not None:
+            self._future.add_done_callback(lambda future: then() if future.cancelled() else None)
+
     def result(self) -> Any:
         """Return the answer.
 
@@ -156,6 +164,34 @@ class Send(Call):
     def _return(self, answer: Any) -> None:
         supervisor = self.asked_by.actor._bus.supervisor  # noqa: SLF001 - the way back into an actor is the bus's
         supervisor.deliver(self.asked_by, answer, self._cause)
+
+
+def objection_to(
+    request: Request[Any], asker: Cell, owners: Sequence[Cell], *, held: bool
+) -> AskError | None:
+    """Why a request cannot be answered: nobody owns it, or its owner waits for the asker's handler.
+
+    Args:
+        request: the request.
+        asker: who puts it.
+        owners: who owns it: one or none.
+        held: whether the asker can do nothing else until it is answered.
+    """
+    if not owners:
+        return unowned(request)
+    owner = owners[0]
+    if held and (owner.awaits or owner is asker) and (path := way_back(owner, asker)):
+        cycle = " -> ".join(cell.name for cell in (asker, *path))
+        return AskCycle(f"{type(request).__name__} would wait for itself: {cycle}")
+    return None
+
+
+def unowned(request: Request[Any]) -> Unowned:
+    """Return the error that says that nobody owns a request."""
+    name = type(request).__name__
+    return Unowned(
+        f"no actor owns {name}" if request.key is None else f"no actor owns {name} for {request.key!r}"
+    )
 
 
 def way_back(owner: Cell, asker: Cell) -> tuple[Cell, ...]:

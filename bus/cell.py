@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,12 +23,15 @@ class State(Enum):
 
     STARTING = "starting"
     RUNNING = "running"
+    HELD = "held"
+    """It has been given as much as it can take, and its messages wait until it has caught up."""
     RESTARTING = "restarting"
     QUARANTINED = "quarantined"
     STOPPED = "stopped"
 
 
-LIVING = frozenset({State.STARTING, State.RUNNING})
+LIVING = frozenset({State.STARTING, State.RUNNING, State.HELD})
+AT_WORK = frozenset({State.RUNNING, State.HELD})
 ENDED = frozenset({State.QUARANTINED, State.STOPPED})
 
 
@@ -46,6 +50,7 @@ class Cell:
         "awaits",
         "external",
         "failures",
+        "grace",
         "group",
         "handlers",
         "lane",
@@ -78,6 +83,8 @@ class Cell:
         """Why it failed last, or is quarantined."""
         self.failures: list[tuple[int, int]] = []
         self.restarts = 0
+        self.grace = inf
+        """Seconds that its end may take."""
         self.lane: Mailbox | None = None
         self.asynchronous = False
         self.awaits: tuple[Cell, ...] = ()

@@ -60,6 +60,11 @@ class Driver(ABC):
         asyncio.get_running_loop().call_soon(self._drain)
         self.dispatcher.awake = self.dispatcher.scheduled = True
 
+    def take_in(self, source: Cell, event: Event) -> None:
+        """Accept an input from outside: at once, or when its turn has come."""
+        dispatcher = self.dispatcher
+        dispatcher.accept(dispatcher.router.of(event.__class__), event, source.name)
+
     def stop(self) -> None:
         """End `run` after what is being handled."""
         self.stopping = True

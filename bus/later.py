@@ -38,7 +38,10 @@ class Later(Generic[R]):
             return
         self._call = call
         self._cell.owes[self] = None
-        self._dispatcher.open_work += self._holds
+        if self._holds:
+            self._dispatcher.open_work += 1
+        else:
+            call.relax()
 
     def answer(self, answer: R) -> None:
         """Give the answer; a second one goes nowhere."""
@@ -47,6 +50,24 @@ class Later(Generic[R]):
     def fail(self, reason: str) -> None:
         """Give the news that there will be no answer, though the owner has seen the request."""
         self._finish(lambda call: call.refuse(OwnerFailed(reason), delivered=True))
+
+    def release(self) -> None:
+        """Let nobody wait for it any more; it may still be answered some day."""
+        if self._call is not None and self._end is None and self._holds:
+            self._holds = False
+            self._call.relax()
+            self._dispatcher.finish_work()
+
+    def withdraw(self) -> Call | None:
+        """Take back the call, for which nothing was done; None if it has been answered."""
+        if self._end is not None:
+            return None
+        call, self._end = self._call, _nothing
+        if call is not None:
+            del self._cell.owes[self]
+            if self._holds:
+                self._dispatcher.finish_work()
+        return call
 
     def _finish(self, end: Callable[[Call], None]) -> None:
         if self._end is not None:
@@ -57,3 +78,7 @@ class Later(Generic[R]):
             end(self._call)
             if self._holds:
                 self._dispatcher.finish_work()
+
+
+def _nothing(call: Call) -> None:
+    """End nothing: the call has been taken back."""

@@ -26,6 +26,8 @@ class PressureGauge:
     def __init__(self, marks: WaterMarks, publish: Callable[[Event], None]) -> None:
         self.marks = marks
         self._publish = publish
+        self.drowning: Callable[[Cell], None] = lambda _: None
+        """Told of a mailbox that has come above the hard mark."""
         self._levels: dict[Cell, Pressure] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -41,6 +43,8 @@ class PressureGauge:
             self._levels[cell] = level
             cell.pressed = True
             self._publish(PressureChanged(cell.name, level, depth))
+            if level is Pressure.HARD:
+                self.drowning(cell)
 
     def fell(self, cell: Cell, depth: int) -> None:
         """Take note of a pressed mailbox that is now `depth` deep."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ class ReplayDriver(Driver):
 
     A feed's next moment comes only when nothing caused by the last one is under
     way. At one instant: timers first, then moments by their order, then feeds
-    in the order in which they were spawned. The moments of a feed that is about
+    in the order in which they were spawned. What else comes from outside waits
+    likewise, and comes before the next moment. The moments of a feed that is about
     to be born again wait for it; those of one that is out of service are dropped.
     Until the first moment it is the year 1970, and no time passes.
 
@@ -50,7 +52,9 @@ class ReplayDriver(Driver):
         super().__init__(livelock)
         self.speed = speed
         self._feeds: list[_Feed] = []
-        self._running = False
+        self._outside: deque[tuple[Cell, Event]] = deque()
+        """What has come from outside, and waits for its turn."""
+        self._running = self._over = False
         self._start: tuple[int, int] | None = None
         self._news = asyncio.Event()
 
@@ -71,7 +75,8 @@ class ReplayDriver(Driver):
     def rearm(self) -> None:
         """Look up when the next timer is due, and cut short the waiting for a later moment."""
         due = self.timers.next_at()
-        careful = self.speed is not None or self.stopping or any(map(_is_away, self._feeds))
+        paced = self.speed is not None or self.stopping
+        careful = paced or bool(self._outside) or any(map(_is_away, self._feeds))
         self.dispatcher.alarm = 0 if careful else NEVER if due is None else due
         self._news.set()
 
@@ -86,6 +91,17 @@ class ReplayDriver(Driver):
         if self._running:
             raise RuntimeError(f"{source.name} comes with its moments after the replay has begun")
         self._feeds.append(_Feed(source, outlets, moments))
+
+    def take_in(self, source: Cell, event: Event) -> None:
+        """Have an input from outside wait until nothing is under way, so that a replay finds the same.
+
+        When all feeds have ended, nobody waits: no moment comes any more that it could overtake.
+        """
+        if self._over:
+            super().take_in(source, event)
+            return
+        self._outside.append((source, event))
+        self.rearm()
 
     async def run(self) -> None:
         """Play all moments of all feeds, in order."""
@@ -118,6 +134,9 @@ class ReplayDriver(Driver):
                 breath = self.system.monotonic() + BREATH
             if not dispatcher.quiet:
                 await self._settle()
+        while self._outside and not self.stopping:
+            await self._let_in()
+        self._over = True
         if self.trouble:
             raise self.trouble
 
@@ -175,6 +194,9 @@ class ReplayDriver(Driver):
     async def _reach(self, at: int) -> None:
         """Let market time come to just before `at`: keep the timers on the way, and wait if paced."""
         while not self.stopping:
+            if self._outside:
+                await self._let_in()
+                continue
             due = self.timers.next_at()
             goal = at if due is None or due > at else due
             if not await self._waited(goal):
@@ -187,6 +209,18 @@ class ReplayDriver(Driver):
                 return
             self.clock.advance(timer.at)
             timer.fire()
+
+    async def _let_in(self) -> None:
+        """Accept what came from outside first, after all that is due at this instant: a tape plays it so."""
+        await self._settle()
+        if self.stopping:
+            return
+        if (timer := self.timers.pop_due(self.clock.now())) is not None:
+            timer.fire()
+            return
+        source, event = self._outside.popleft()
+        self.dispatcher.accept(self.dispatcher.router.of(event.__class__), event, source.name)
+        await self._settle()
 
     async def _waited(self, goal: int) -> bool:
         """Wait until a moment's turn has come by the pace; False if something made the plan out of date."""

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 
 import structlog
 
-from bus.cell import Cell
-from bus.clock import SECOND, SystemClock
+from bus.cell import Cell, State
+from bus.clock import SECOND, SystemClock, pause
 from bus.dispatcher import Dispatcher
 from bus.drivers import SLICE, Driver
 from bus.supervisor import Supervisor
 
 log = structlog.get_logger("bus")
+
+LOOK_EVERY = 0.002
 
 
 class Shutdown:
@@ -55,9 +57,16 @@ class Shutdown:
         self._drain()
         if cell.worker is not None:
             await asyncio.wait((cell.worker,), timeout=self._left() / 2)
+        await self._until_it_has_caught_up(cell)
         if not await self._supervisor.end(cell, self._left() / 2):
             log.error("actor did not end in time", actor=cell.name)
         self._drain()
+
+    async def _until_it_has_caught_up(self, cell: Cell) -> None:
+        long = self._system.monotonic() + round(self._left() / 2 * SECOND)
+        while cell.state is State.HELD and self._system.monotonic() < long:
+            await pause(LOOK_EVERY)
+            self._drain()
 
     def _drain(self) -> None:
         patience = 0 if self._driver.trouble else self._left() / 8

@@ -73,3 +73,15 @@ class Group:
         if self.together is Together.ONE_FOR_ONE:
             return []
         return self.members[self.members.index(cell) + 1 :]
+
+
+class Overwhelmed(Exception):
+    """An actor was given more than it could take, for too long."""
+
+
+def explained(error: BaseException) -> str:
+    """Return what went wrong, as one line."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an error that cannot say what it is
+        return type(error).__name__

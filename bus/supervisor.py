@@ -7,7 +7,7 @@ the rest of the mailbox waits, and the state is born again in `lifespan`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from random import Random
 from typing import Any
@@ -21,8 +21,10 @@ from bus.cell import ENDED, LIVING, Cell, State
 from bus.dispatcher import Dispatcher
 from bus.facts import ActorFailed, ActorQuarantined, ActorStarted, ActorStopped, DeadLetter
 from bus.handlers import beats
-from bus.mailbox import Mailbox
+from bus.mailbox import Mailbox, Waiting
 from bus.message import Event, Message
+from bus.router import Handler
+from bus.supervision import Overwhelmed, explained
 from bus.timers import Timers
 from bus.wiring import Wiring
 
@@ -41,14 +43,18 @@ class Supervisor:
     ) -> None:
         self.failures = 0
         self.dead_letters = 0
+        self.trespasses = 0
+        """How many messages outside of their ports the bodies in child processes have tried to use."""
         self.stopping = False
         self._dispatcher = dispatcher
         self._wiring = wiring
         self._timers = timers
-        self._hopeless = hopeless
+        self.hopeless = hopeless
+        """Exceptions in a lifespan that no restart can mend."""
         self._random = Random(0)  # noqa: S311 - jitter, not a secret; one seed, so that a replay rests as long
         dispatcher.failed = self.handler_failed
         dispatcher.undelivered = self.undelivered
+        dispatcher.pressure.drowning = self.drowned
         dispatcher.gave_out = partial(self.failed, final=True)
 
     # Birth
@@ -76,7 +82,7 @@ class Supervisor:
             _forget_state(cell)
             cell.lifespan = cell.actor.lifespan()
             await anext(cell.lifespan)
-        except self._hopeless as refusal:
+        except self.hopeless as refusal:
             self.quarantine(cell, str(refusal))
         except asyncio.CancelledError:
             if cell.state is State.STARTING:
@@ -92,16 +98,58 @@ class Supervisor:
 
     def _started(self, cell: Cell) -> None:
         cell.state = State.RUNNING
-        for beat in beats(type(cell.actor)):
-            Beating(cell, beat, self._dispatcher, self._timers)
+        self.wind_up(cell)
         self._dispatcher.keep_up(cell)
         self._dispatcher.publish(ActorStarted(cell.name, cell.restarts))
+
+    def wind_up(self, cell: Cell) -> None:
+        """Start the timers of an actor's class."""
+        for beat in beats(type(cell.actor)):
+            Beating(cell, beat, self._dispatcher, self._timers)
+
+    # Actors that cannot take more
+
+    def hold(self, cell: Cell) -> None:
+        """Let the messages of an actor wait that cannot take more for now, though its handlers would."""
+        if cell.state is State.RUNNING:
+            cell.state = State.HELD
+            cell.lane = Mailbox() if cell.lane is None else cell.lane
+            if len(cell.lane) >= self._dispatcher.pressure.marks.hard:
+                self.drowned(cell)
+
+    def go_on(self, cell: Cell) -> None:
+        """Let an actor that was held have what waits for it."""
+        if cell.state is State.HELD:
+            cell.state = State.RUNNING
+            self._dispatcher.keep_up(cell)
+
+    def drowned(self, cell: Cell) -> None:
+        """Fail an actor that is held while its mailbox fills beyond the hard mark, and empty the mailbox."""
+        if cell.state is not State.HELD:
+            return
+        reason = f"it does not keep up: {cell.depth:,} messages wait for it"
+        self.failed(cell, Overwhelmed(reason))
+        if cell.state not in ENDED:
+            left, cell.lane = cell.lane, Mailbox()
+            self._dispose(cell, left, reason)
+
+    def put_back(self, cell: Cell, messages: Iterable[Waiting]) -> None:
+        """Let an actor that is to be born again have messages that it has not seen, before all others."""
+        if cell.state is not State.RESTARTING:
+            for _, message, _ in messages:
+                self.undelivered(cell, message, f"{cell.name} is {cell.state.value}")
+            return
+        left, cell.lane = cell.lane, Mailbox()
+        for waiting in messages:
+            cell.lane.put(*waiting)
+        while left:
+            cell.lane.put(*left.take())
 
     # Failure
 
     def handler_failed(self, cell: Cell, message: Any, error: BaseException) -> None:
         """Take the news that a handler raised while it had this message."""
-        reason = _explained(error)
+        reason = explained(error)
         if isinstance(message, Call):
             message.refuse(OwnerFailed(f"{cell.name} failed: {reason}"), delivered=True)
         self.dead_letter(cell, message, reason, failed=True)
@@ -110,7 +158,7 @@ class Supervisor:
     def failed(self, cell: Cell, error: BaseException, *, final: bool = False) -> None:
         """Rest and restart an actor that raised, or quarantine it when its budget is used up."""
         self.failures += cell.state in LIVING
-        reason = _explained(error)
+        reason = explained(error)
         if self.stopping or cell.state not in LIVING:
             log.error("actor failed while it ended", actor=cell.name, error=reason, exc_info=error)
             return
@@ -190,6 +238,7 @@ class Supervisor:
     async def end(self, cell: Cell, within: float) -> bool:
         """Stop an actor, what it has going and then its lifespan; return whether it ended in time."""
         quarantined = cell.state in ENDED
+        cell.grace = within
         if not quarantined:
             self._retire(cell, State.STOPPED)
         if cell.tasks and (await asyncio.wait(tuple(cell.tasks), timeout=within))[1]:
@@ -204,15 +253,18 @@ class Supervisor:
         self._dispatcher.look_up()
         self._disarm(cell)
         left, cell.lane = cell.lane, Mailbox()
-        while left:
-            _, message, _ = left.take()
-            self.undelivered(cell, message, f"{cell.name} is {state.value}")
-        self._dispatcher.pressure.relieve(cell)
+        self._dispose(cell, left, f"{cell.name} is {state.value}")
         if cell.group is not None:
             cell.group.members.remove(cell)
             cell.group = None
         if cell.worker or cell.tasks or cell.lifespan:
             self._keep(cell, self._wind_down(cell))
+
+    def _dispose(self, cell: Cell, mailbox: Mailbox | None, reason: str) -> None:
+        while mailbox:
+            _, message, _ = mailbox.take()
+            self.undelivered(cell, message, reason)
+        self._dispatcher.pressure.relieve(cell)
 
     async def _wind_down(self, cell: Cell) -> None:
         """Wait until nothing of an actor runs any more, then let its lifespan clean up."""
@@ -257,6 +309,10 @@ class Supervisor:
         else:
             self._dispatcher.put_one(cell, handler, message, cause)
 
+    def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:
+        """Return an actor's handler of a type of message, None if it has none."""
+        return self._wiring.handler(cell, message_type)
+
     async def _watched(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:
         ERRAND.set(NO_ERRAND)
         try:
@@ -288,10 +344,3 @@ class Supervisor:
 def _forget_state(cell: Cell) -> None:
     if cell.restarts:  # a dictionary that was once asked for is slower than none
         vars(cell.actor).clear()
-
-
-def _explained(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - an error that cannot say what it is
-        return type(error).__name__

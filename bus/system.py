@@ -10,10 +10,13 @@ from bus.actor import Actor
 from bus.calls import Undeclared
 from bus.cell import ENDED, Cell, State
 from bus.clock import MarketClock, SystemClock
+from bus.dismissal import Dismissal
 from bus.dispatcher import Dispatcher
 from bus.drivers import Driver
 from bus.message import Event, Message, Request
+from bus.packing import Untransportable
 from bus.pressure import WaterMarks
+from bus.remote import ChildProcess
 from bus.router import OwnerConflict, Router
 from bus.shutdown import Shutdown
 from bus.supervision import Group, Supervision
@@ -37,6 +40,8 @@ class Vitals:
     conflated: int
     failures: int
     dead_letters: int
+    trespasses: int
+    """Messages outside of their ports that bodies in child processes tried to use."""
     actors: int
     quarantined: dict[str, str]
     """Why each of those is out of service."""
@@ -96,6 +101,7 @@ class Bus:
         hears: Iterable[type[Message]] | None = None,
         supervision: Supervision = DEFAULT_SUPERVISION,
         group: Group | None = None,
+        home: ChildProcess | None = None,
     ) -> Cell:
         """Make an actor, connect it, and start it. Messages for it wait until its lifespan yields.
 
@@ -110,16 +116,19 @@ class Bus:
             hears: the messages that it may hear; None: all.
             supervision: its restart budget and backoff.
             group: those it restarts with.
+            home: where its body lives; None: here.
 
         Raises:
             NameTaken: a living actor has this name.
             OwnerConflict: it hears a request that has an owner already.
             Undeclared: it hears what is not among `hears`.
+            Untransportable: what it is made of, or what it says or hears, cannot get to its home.
         """
         taken = self.cells.get(name)
         if taken is not None and taken.state not in ENDED:
             raise NameTaken(f"an actor named {name!r} is {taken.state.value}")
-        cell = Cell(name, self._spawned, actor_class(), supervision)
+        makes: type[Actor[P]] = actor_class if home is None else home.stand_in_for(actor_class)
+        cell = Cell(name, self._spawned, makes(), supervision)
         self._spawned += 1
         cell.actor.name, cell.actor.params = name, params
         cell.actor.assignment, cell.actor.scope = assignment, scope
@@ -132,7 +141,9 @@ class Bus:
                 actor_class.asks if asks is None else asks,
                 hears,
             )
-        except (OwnerConflict, Undeclared):
+            if home is not None:
+                home.furnish(cell)
+        except (OwnerConflict, Undeclared, Untransportable):
             self.wiring.disconnect(cell)
             raise
         self.cells[name] = cell
@@ -141,6 +152,32 @@ class Bus:
             group.members.append(cell)
         self.supervisor.start(cell)
         return cell
+
+    def widen(self, name: str, scope: Mapping[str, Iterable[Any]]) -> None:
+        """Have an actor hear more keys of what its scope limits, from the next message on.
+
+        Raises:
+            KeyError: no actor has this name, or its scope does not limit such a field.
+        """
+        self.wiring.widen(self.cells[name], scope)
+
+    async def dismiss(self, name: str, within: float = 5.0) -> bool:
+        """End one actor while the others go on, and free its name; one that is not there is no trouble.
+
+        Args:
+            name: of the actor.
+            within: seconds of system time, half of them for what waits for it.
+
+        Returns:
+            Whether it ended in time. One that did not hears nothing any more.
+        """
+        cell = self.cells.get(name)
+        if cell is None:
+            return True
+        ended = await Dismissal(self.dispatcher, self.wiring, self.supervisor, cell, within).carry_out()
+        if self.cells.get(name) is cell:
+            del self.cells[name]
+        return ended
 
     def vitals(self) -> Vitals:
         """Return what is counted."""
@@ -152,6 +189,7 @@ class Bus:
             conflated=self.dispatcher.conflated + self.dispatcher.queue.conflated,
             failures=self.supervisor.failures,
             dead_letters=self.supervisor.dead_letters,
+            trespasses=self.supervisor.trespasses,
             actors=len(cells),
             quarantined={cell.name: cell.reason for cell in cells if cell.state is State.QUARANTINED},
             mailboxes={cell.name: cell.depth for cell in cells if cell.depth},

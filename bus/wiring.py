@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import isasyncgenfunction
 from typing import Any
 
@@ -14,7 +14,7 @@ from bus.handlers import Hearing, beats, hearings
 from bus.mailbox import Mailbox
 from bus.message import Event, Message, Request
 from bus.queue import Entry
-from bus.router import Handler, Router, Routes, Targets
+from bus.router import Handler, OwnerConflict, Router, Routes, Targets
 
 Keys = frozenset[Any] | None
 Enter = Callable[[Entry], None]
@@ -70,6 +70,30 @@ class Wiring:
         for hearing, keys in self._subscriptions(cell):
             self._router.of(hearing.message_type).remove(cell, keys)
 
+    def widen(self, cell: Cell, more: Mapping[str, Iterable[Any]]) -> None:
+        """Subscribe a cell to more keys of the fields that its scope limits.
+
+        Raises:
+            KeyError: its scope does not limit such a field.
+            OwnerConflict: it hears a request that has an owner for such a key already.
+        """
+        actor = cell.actor
+        known = {field: _keys(actor.scope[field]) for field in more}
+        new = {field: frozenset(keys) - known[field] for field, keys in more.items()}
+        added: list[tuple[Routes, frozenset[Any]]] = []
+        try:
+            for hearing in hearings(type(actor)):
+                field = hearing.message_type.key_name
+                if field is not None and (keys := new.get(field)):
+                    routes = self._router.of(hearing.message_type)
+                    routes.add((cell, self._bound(cell, hearing)), keys)
+                    added.append((routes, keys))
+        except OwnerConflict:
+            for routes, keys in added:
+                routes.remove(cell, keys)
+            raise
+        actor.scope = {**actor.scope, **{field: known[field] | new[field] for field in more}}
+
     def handler(self, cell: Cell, message_type: type[Message]) -> Handler | None:
         """Return the actor's own handler of a type, None if it has none."""
         known = cell.handlers
@@ -101,8 +125,7 @@ class Wiring:
             if field is None or field not in scope:
                 yield hearing, None
             else:
-                wanted = scope[field]
-                yield hearing, wanted if isinstance(wanted, frozenset) else frozenset((wanted,))
+                yield hearing, _keys(scope[field])
 
     def _outlets(self, cell: Cell, granted: tuple[type[Event], ...]) -> Outlets:
         """The port of a cell: a look-up in it is route table and capability check in one.
@@ -141,6 +164,11 @@ class Wiring:
             enter((entry[0], entry[1], ERRAND.get().cause))
 
         return stamp
+
+
+def _keys(wanted: Any) -> frozenset[Any]:
+    """The keys that a scope names for a field: several, or the only one."""
+    return wanted if isinstance(wanted, frozenset) else frozenset((wanted,))
 
 
 def _refuse_nonsense(kind: type[Actor[Any]], publishes: tuple[type, ...], asks: tuple[type, ...]) -> None:

@@ -5,8 +5,9 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,13 +17,16 @@ from actors.backups import Backups, Schedule
 from actors.billing import Billing, Subscription
 from actors.console import Console
 from actors.door import PATIENCE, Door
+from actors.host import Host
 from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
 from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
 from actors.statistics import Sampled, Statistics
-from bus import Bus, LiveDriver
-from lts.config.schema import ApiPlan, SystemPlan
+from bus import AskError, Bus, ChildProcess, LiveDriver, Request, SystemClock
+from lts.admission.catalogue import Catalogue
+from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
+from lts.domain.plugins import PluginRefused
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -32,8 +36,11 @@ from lts.domain.risk import (
 )
 from lts.domain.storage import RotateKeys
 from lts.domain.units import PutInstrument
-from lts.main import ONCE, Keeper, Resident, live_feeds, protected_places, registration
+from lts.main import ONCE, Keeper, Resident, Roll, aaa_plugin, live_feeds, registration
 from lts.refusal import Refused
+from lts.security.port import NodeSecurity
+
+R = TypeVar("R")
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 """The command line, as a process of its own."""
@@ -56,26 +63,36 @@ def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
     )
 
 
-def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
-    """Return who keeps everything there, and who works with what is kept."""
+def keeper(plan: SystemPlan, storage: Storage, api_home: ChildProcess | None = None) -> Keeper:
+    """Return who keeps everything there, and who works with what is kept.
+
+    Args:
+        plan: what runs.
+        storage: where everything is kept.
+        api_home: the process in which the API answers, so that requests hold up no order; None: this one.
+    """
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
-    return Keeper(Resident(Persistence, storage, "persistence", ONCE), tuple(_others(plan, storage)))
+    persistence = Resident(Persistence, storage, "persistence", ONCE)
+    return Keeper(persistence, partial(_others, storage, api_home), security_of(storage))
 
 
-def _others(plan: SystemPlan, storage: Storage) -> Iterator[Resident]:
+def security_of(storage: Storage) -> NodeSecurity:
+    """Return what an AAA plugin works with: its keys are there as soon as the storage is open."""
+    return NodeSecurity(storage.tokens, SystemClock().now)
+
+
+def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iterator[Resident]:
+    plan, register = roll.plan, roll.register
     yield Resident(Door, storage.state_dir, "door", ONCE)
-    protected = tuple(dict.fromkeys(place.portfolio for place in protected_places(plan)))
-    sampled = Sampled(tuple(portfolio.name for portfolio in plan.portfolios), protected)
-    yield Resident(Statistics, sampled, "statistics")
+    yield Resident(Statistics, Sampled(register.owners, roll.protected), "statistics")
     if plan.billing is not None and plan.billing.per_month:
-        owners = dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)
-        billed = Subscription(tuple(owners), plan.billing.currency, plan.billing.per_month)
+        billed = Subscription(register.owners, plan.billing.currency, plan.billing.per_month)
         yield Resident(Billing, billed, "billing")
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")
     if plan.api is not None:
-        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan))
+        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan), home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -139,9 +156,25 @@ async def set_offline(
         return answer
 
 
+async def asked_of_aaa(storage: Storage, plugins: Catalogue, access: AccessPlan, request: Request[R]) -> R:
+    """Return what the AAA plugin of a node that is not running answers.
+
+    Raises:
+        Refused: there is no database, it cannot be opened, or the plugin is not let in.
+    """
+    async with _offline(storage, Resident(Host, plugins, "host", ONCE)) as console:
+        started = await console.ask(aaa_plugin(access, security_of(storage), "access, params"))
+        if isinstance(started, PluginRefused):
+            raise Refused(started.reason)
+        try:
+            return await console.ask(request, within=PATIENCE)
+        except AskError as error:
+            raise Refused(f"the AAA plugin {access.plugin!r} does not answer: {error}") from None
+
+
 @asynccontextmanager
-async def _offline(storage: Storage) -> AsyncIterator[Console]:
-    """A storage without its node, and what asks it.
+async def _offline(storage: Storage, *others: Resident) -> AsyncIterator[Console]:
+    """A storage without its node, with who else is needed, and what asks them.
 
     Raises:
         Refused: there is no database, or it cannot be opened.
@@ -155,6 +188,8 @@ async def _offline(storage: Storage) -> AsyncIterator[Console]:
         await bus.started()
         if cell.reason:
             raise Refused(cell.reason)
+        for each in others:
+            bus.spawn(each.actor_class, each.params, name=each.name, supervision=each.supervision)
         yield console
     finally:
         await bus.stop()

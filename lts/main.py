@@ -1,6 +1,6 @@
 """The composition root: the one place that constructs and names actors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,41 +13,39 @@ from actors.health import Health
 from actors.host import Host
 from actors.journal import MemoryJournal
 from actors.kill_switch import KillSwitch
+from actors.order_entry import OrderEntry
+from actors.portfolios import Node, Portfolios
 from actors.protection import Protection
 from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.stream_watch import Stream, StreamWatch
 from actors.tape import Tape
-from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
-from bus.cell import State
+from bus import Accepted, Actor, Bus, ChildProcess, Driver, LiveDriver, ReplayDriver, Supervision
+from bus.cell import AT_WORK, State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
-from lts.config.schema import FeedPlan, SystemPlan
-from lts.domain.accounts import AccountReported, GetAccount
+from lts.config.schema import AccessPlan, FeedPlan, PortfolioPlan, SystemPlan
+from lts.domain.accounts import AccountReported, GetAccount, GetEquityCurve
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
-from lts.domain.legs import legs
 from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
+from lts.domain.performance import EquityCurve
 from lts.domain.plugins import PluginRefused, StartPlugin
+from lts.domain.portfolio_actors import actors_of
+from lts.domain.portfolio_changes import with_made
+from lts.domain.portfolio_settings import RecallPortfolios, entry_of, protected_places, stored
 from lts.domain.protection import Place
 from lts.domain.recording import FinishRecording
 from lts.domain.register import Register
 from lts.domain.sessions import Sessions
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.trading_day import TradingDay
-from lts.domain.units import (
-    AssetSettings,
-    Command,
-    NotPerformed,
-    Perform,
-    PutInstrument,
-    PutPortfolio,
-    PutUser,
-)
+from lts.domain.units import Command, NotPerformed, Perform, PutInstrument, PutUser
 from lts.kinds import KINDS, SDK_VERSION
+from lts.kinds.aaa import AaaAssignment, Security
 from lts.kinds.core import CoreAssignment
 from lts.kinds.feed import ReplayFeed
 from lts.refusal import Refused
@@ -65,6 +63,12 @@ DOWN = {
 def catalogue(directories: Sequence[Path] = ()) -> Catalogue:
     """Return every plugin that can be asked for: built in, installed, and in these directories."""
     return Catalogue.discover(KINDS, SDK_VERSION, Path(plugins.__file__).parent, directories)
+
+
+def aaa_plugin(access: AccessPlan, security: Security, where: str) -> StartPlugin:
+    """Return what has the host start who knows the users."""
+    assignment = AaaAssignment(access, security)
+    return StartPlugin("aaa", access.plugin, "aaa", access.params, where, assignment)
 
 
 def live_feeds(plan: SystemPlan) -> list[FeedPlan]:
@@ -111,6 +115,17 @@ class Resident:
     name: str
     supervision: Supervision = field(default_factory=Supervision)
     assignment: Any = None
+    home: ChildProcess | None = None
+    """Where its body lives; None: in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """What there is of portfolios, those made at run time included; all of it grows with them."""
+
+    plan: SystemPlan
+    register: Register
+    protected: dict[Place, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +133,9 @@ class Keeper:
     """Who keeps everything, and who works with what is kept: a backtest need not even import them."""
 
     persistence: Resident
-    others: tuple[Resident, ...] = ()
+    others: Callable[[Roll], Iterable[Resident]] = lambda _: ()
+    security: Security | None = None
+    """What the AAA plugin works with; None: nobody is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,11 @@ class System:
         self.extras = extras
         self.bus = Bus(driver, seed=extras.seed, hopeless=(Refused,))
         self.console: Console
+        self.register = Register()
+        self.made: set[str] = set()
+        """The portfolios that were made at run time, as far as that was before the start."""
+        self.core: CoreAssignment
+        """What the core is to run: its plan has the portfolios that were made at run time as well."""
         self.stored: StorageReported | None = None
         """The storage as it was found."""
         self.elapsed_s = 0.0
@@ -163,6 +185,7 @@ class System:
         try:
             await self._open_journal()
             self._spawn_residents()
+            await self._start_aaa()
             await self.bus.started()  # what the desk found out about its orders, brokers are to know
             await self._start_core()
             await self.bus.started()
@@ -191,6 +214,7 @@ class System:
         return Outcome.of(
             await self.records(),
             await self.accounts(),
+            await self.curves(),
             bars=await self.bars(),
             events=self.bus.dispatcher.messages,
             elapsed_s=self.elapsed_s,
@@ -216,8 +240,12 @@ class System:
 
     async def accounts(self) -> list[AccountReported]:
         """Return what each portfolio has, in the order of the plan; one that is down is left out."""
-        names = [plan.name for plan in self.plan.portfolios if self._runs(f"portfolio/{plan.name}")]
-        return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
+        return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in self._running()]
+
+    async def curves(self) -> dict[str, EquityCurve]:
+        """Return how the equity of each of these portfolios has moved, by name."""
+        asked = [await self.console.ask(GetEquityCurve(name), within=PATIENCE) for name in self._running()]
+        return {told.portfolio: told.curve for told in asked}
 
     async def stop(self, within: float = 10.0) -> None:
         """Finish the recording, if there is one, and stop every actor in order, in so many seconds."""
@@ -237,8 +265,12 @@ class System:
                     return f"{cell.name} {words}: {cell.reason}"
         return None
 
+    def _running(self) -> list[str]:
+        """The portfolios that are not down."""
+        return [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
+
     def _runs(self, name: str) -> bool:
-        return name in self.bus.cells and self.bus.cells[name].state is State.RUNNING
+        return name in self.bus.cells and self.bus.cells[name].state in AT_WORK
 
     async def _open_journal(self) -> None:
         """Bring up who remembers: the others are born from what it knows."""
@@ -257,15 +289,19 @@ class System:
                 f"{self.stored.database} goes on from before; record with a new state directory"
             )
         self.bus.driver.resume(self.stored.at)
+        made = (await self.console.ask(RecallPortfolios(), within=PATIENCE)).portfolios
+        whole = with_made(self.plan, made)
         answer = await self.console.ask(Perform(registration(self.plan), "system"), within=PATIENCE)
         if isinstance(answer, NotPerformed):
             raise Refused(f"{self.plan.file}: {answer.reason}")
+        self.plan, self.made = whole, {command.name for command in made}
 
     def _spawn_residents(self) -> None:
         plan, extras = self.plan, self.extras
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
-        register = _register(plan)
+        register = self.register = _register(plan)
+        self.core = CoreAssignment(plan, register.instruments, register.conversions, set(self.made))
         try:
             TradingDay(plan.risk.day_begins)
         except ValueError as error:
@@ -275,7 +311,8 @@ class System:
         self._spawn(KillSwitch, None, "kill-switch", assignment=register)
         self._spawn(RiskGate, plan.risk, "risk", assignment=register)
         self._spawn(Health, None, "health", assignment=self.bus.vitals)
-        if protected := protected_places(plan):
+        protected = protected_places(*plan.portfolios)
+        if protected or extras.keeper is not None:
             scope = {"portfolio": frozenset(place.portfolio for place in protected)}
             self._spawn(Protection, protected, "protection", scope=scope)
         if watched := _streams(plan):
@@ -284,15 +321,29 @@ class System:
             self._spawn(Blotter, None, "blotter")
         if extras.tape is not None:
             self._spawn(Tape, extras.tape, "tape", supervision=ONCE)
-        for resident in extras.keeper.others if extras.keeper else ():
-            self._take_in(resident)
+        else:
+            self._spawn(OrderEntry, None, "order-entry", assignment=register)
+        if extras.keeper is not None:
+            for resident in extras.keeper.others(Roll(plan, register, protected)):
+                self._take_in(resident)
+            node = Node(register, self.core, protected)
+            self._spawn(Portfolios, None, "portfolios", assignment=node)
         self._spawn(Host, catalogue(plan.plugins.directories), "host")
+
+    async def _start_aaa(self) -> None:
+        """Have the host start who knows the users, before anybody can ask for them."""
+        keeper, plan = self.extras.keeper, self.plan
+        if keeper is not None and keeper.security is not None:
+            wanted = aaa_plugin(plan.access, keeper.security, f"{plan.file}: access, params")
+            answer = await self.console.ask(wanted)
+            if isinstance(answer, PluginRefused):
+                raise Refused(answer.reason)
 
     async def _start_core(self) -> None:
         """Have the host start the core, which has it start all other plugins."""
         plan = self.plan
         if self.extras.tape is not None:
-            plan = plan.model_copy(update={"feeds": ()})
+            self.core.plan = plan.model_copy(update={"feeds": ()})
         answer = await self.console.ask(
             StartPlugin(
                 kind="core",
@@ -300,7 +351,7 @@ class System:
                 actor="core",
                 params={},
                 where=f"{plan.file}: node.core",
-                assignment=CoreAssignment(plan, _instruments(plan), _conversions(plan)),
+                assignment=self.core,
             )
         )
         if isinstance(answer, PluginRefused):
@@ -312,13 +363,18 @@ class System:
                 raise Refused(f"{self.plan.file}: {feed.place} never ends, so that there is no end to run to")
 
     def _check_start(self) -> None:
-        amiss = [cell for cell in self.bus.cells.values() if cell.reason]
+        own = {actor for plan in self._made() for actor in actors_of(plan)}
+        amiss = [cell for cell in self.bus.cells.values() if cell.reason and cell.name not in own]
         for cell in amiss:
             if not cell.failures:  # whoever depends on it will have failed as well
                 told = "/" not in cell.name or cell.reason.startswith(str(self.plan.file))
                 raise Refused(cell.reason if told else f"{self.plan.file}: {cell.name}: {cell.reason}")
         for cell in amiss:
             raise NotStarted(f"{cell.name} did not start: {cell.reason}")
+
+    def _made(self) -> list[PortfolioPlan]:
+        """The portfolios that were made at run time: what is wrong with one of them stops nobody else."""
+        return [plan for plan in self.plan.portfolios if plan.name in self.made]
 
     def _take_in(self, resident: Resident) -> None:
         self._spawn(
@@ -327,6 +383,7 @@ class System:
             resident.name,
             supervision=resident.supervision,
             assignment=resident.assignment,
+            home=resident.home,
         )
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:
@@ -360,21 +417,13 @@ def _conversions(plan: SystemPlan) -> Conversions:
 
 def _register(plan: SystemPlan) -> Register:
     """What the residents have to know of the plan."""
-    traders: dict[tuple[str, str], tuple[str, ...]] = {}
-    for portfolio in plan.portfolios:
-        for asset in portfolio.assets:
-            there = (asset.broker, asset.instrument)
-            if portfolio.name not in (those := traders.get(there, ())):
-                traders[there] = (*those, portfolio.name)
-    return Register(
+    register = Register(
         _instruments(plan),
-        {each.name: each.owner for each in plan.portfolios},
-        traders,
-        {each.name: each.cash for each in plan.portfolios},
-        frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
-        {each.name: each.currency for each in plan.portfolios},
-        _conversions(plan),
+        hedging=frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
+        conversions=_conversions(plan),
     )
+    register.enter(*map(entry_of, plan.portfolios))
+    return register
 
 
 def _streams(plan: SystemPlan) -> dict[str, Stream]:
@@ -391,38 +440,10 @@ def _streams(plan: SystemPlan) -> dict[str, Stream]:
     return found
 
 
-def protected_places(plan: SystemPlan) -> dict[Place, float | None]:
-    """Where positions are to have a stop, and after how many seconds without it they have to go."""
-    return {
-        Place(portfolio.name, asset.instrument, position): None if after_s is None else float(after_s)
-        for portfolio in plan.portfolios
-        for asset in portfolio.assets
-        if asset.protection is not None and asset.protection.has_stop
-        for after_s in (asset.protection.emergency_exit_after_s,)
-        for position in ([leg.id for leg in legs(asset.name, asset.instrument)] if asset.name else [""])
-    }
-
-
 def registration(plan: SystemPlan) -> tuple[Command, ...]:
     """Return the commands that make the plan's instruments, owners and portfolios known."""
     return (
         *(PutInstrument(instrument) for instrument in _instruments(plan).values()),
         *(PutUser(owner) for owner in dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)),
-        *(
-            PutPortfolio(
-                portfolio.name,
-                portfolio.owner,
-                portfolio.currency,
-                portfolio.cash,
-                portfolio.plugin,
-                portfolio.params,
-                tuple(
-                    AssetSettings(
-                        asset.instrument, asset.broker, asset.strategy, asset.params, asset.name or ""
-                    )
-                    for asset in portfolio.assets
-                ),
-            )
-            for portfolio in plan.portfolios
-        ),
+        *map(stored, plan.portfolios),
     )

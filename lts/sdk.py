@@ -16,6 +16,7 @@ from bus import (
     ActorStarted,
     AskError,
     Event,
+    Later,
     Moment,
     Time,
     Undeliverable,
@@ -23,8 +24,40 @@ from bus import (
     on,
 )
 from bus.clock import pause
-from lts.config.schema import AssetPlan, BrokerPlan, FeedPlan, PortfolioPlan, SystemPlan
+from lts.config.schema import AccessPlan, AssetPlan, BrokerPlan, FeedPlan, Name, PortfolioPlan, SystemPlan
+from lts.domain.access import (
+    AccessChanged,
+    AccessRefused,
+    CredentialEnded,
+    Denial,
+    EndCredential,
+    Identify,
+    IdentifySigned,
+    Identity,
+    LoggedIn,
+    LogIn,
+    RefreshLogin,
+    SignedRequest,
+)
 from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.credentials import (
+    SPENT,
+    AccessRecalled,
+    DropApiKeys,
+    DropNonces,
+    DropSessions,
+    Login,
+    MarkUse,
+    Nonce,
+    NoteRefusals,
+    PutApiKey,
+    PutLogin,
+    PutSession,
+    RecallAccess,
+    SpendNonce,
+    StoredApiKey,
+    StoredSession,
+)
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged, FinancingReport
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
@@ -37,6 +70,7 @@ from lts.domain.journal import (
     RecallOrders,
     RecallProgress,
 )
+from lts.domain.known import Known
 from lts.domain.market import (
     Bar,
     BarOpened,
@@ -49,6 +83,7 @@ from lts.domain.market import (
     Trade,
 )
 from lts.domain.money import exact, plain, unrounded
+from lts.domain.order_entry import EntryAnswered, OrderEntered
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -69,14 +104,18 @@ from lts.domain.order_flow import (
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms, TimeInForce, objection_to
+from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.plugins import (
     Beat,
     DebugInfo,
     GetDebugInfo,
+    InstrumentNotTaken,
+    InstrumentTaken,
     PluginRefused,
     PluginStarted,
     StartPlugin,
     SystemReady,
+    TakeInstrument,
 )
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit
@@ -91,18 +130,47 @@ from lts.domain.reconciliation import (
     VenueReported,
 )
 from lts.domain.risk import ClosePositions
+from lts.domain.rulebook import breach
+from lts.domain.secret import Secret
 from lts.domain.signals import SignalRaised
 from lts.domain.trading_day import TradingDay
+from lts.domain.units import Command, NotPerformed, Perform, Performed
+from lts.domain.users import (
+    AddUser,
+    ApiKey,
+    ApiKeyMade,
+    ApiKeysListed,
+    ChangeUser,
+    ConfirmSecondFactor,
+    DropSecondFactor,
+    Fault,
+    ListApiKeys,
+    ListSessions,
+    ListUsers,
+    MakeApiKey,
+    NotDone,
+    OfferSecondFactor,
+    SecondFactorOffered,
+    Session,
+    SessionsListed,
+    SetPassword,
+    User,
+    UserChanged,
+    UsersListed,
+)
 from lts.kinds import SDK_VERSION
+from lts.kinds.aaa import Aaa, AaaAssignment, Security
 from lts.kinds.access import AccessParams
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
-from lts.kinds.pipeline import Pipeline, PipelineAssignment
+from lts.kinds.pipeline import Pipeline, PipelineAssignment, conducting
 from lts.kinds.plugin import Params
 from lts.kinds.portfolio import AllBooked, Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
+from lts.security.busy import Busy
+from lts.security.claims import Claims
 from lts.web.address import WebAddress, is_loopback
 from lts.web.patience import persist
 from lts.web.service import Silent, Unanswered, WebAnswer, WebService
@@ -111,15 +179,27 @@ from lts.web.times import from_rfc3339, to_rfc3339
 __all__ = [
     "CLOSES",
     "OPENS",
+    "ROLES",
     "SDK_VERSION",
     "SECOND",
+    "SPENT",
+    "Aaa",
+    "AaaAssignment",
+    "AccessChanged",
     "AccessParams",
+    "AccessPlan",
+    "AccessRecalled",
+    "AccessRefused",
     "AccountReported",
     "ActorFailed",
     "ActorQuarantined",
     "ActorStarted",
+    "AddUser",
     "AllBooked",
     "AmendOrder",
+    "ApiKey",
+    "ApiKeyMade",
+    "ApiKeysListed",
     "ApprovedOrder",
     "AskError",
     "AssetPlan",
@@ -129,19 +209,33 @@ __all__ = [
     "Broker",
     "BrokerAssignment",
     "BrokerPlan",
+    "Busy",
     "CancelAll",
     "CancelOrder",
+    "ChangeUser",
+    "Claims",
     "ClosePositions",
+    "Command",
+    "ConfirmSecondFactor",
     "Core",
     "CoreAssignment",
+    "CredentialEnded",
     "CursorRecalled",
     "DebugInfo",
+    "Denial",
     "Deposit",
     "DepositsRecalled",
+    "DropApiKeys",
+    "DropNonces",
+    "DropSecondFactor",
+    "DropSessions",
     "EmergencyExit",
+    "EndCredential",
+    "EntryAnswered",
     "Event",
     "ExecType",
     "ExecutionReport",
+    "Fault",
     "Feed",
     "FeedAssignment",
     "FeedPlan",
@@ -157,12 +251,34 @@ __all__ = [
     "HealthReported",
     "HealthStatus",
     "History",
+    "Identify",
+    "IdentifySigned",
+    "Identity",
     "Instrument",
+    "InstrumentNotTaken",
+    "InstrumentTaken",
+    "Known",
+    "Later",
+    "ListApiKeys",
+    "ListSessions",
+    "ListUsers",
+    "LogIn",
+    "LoggedIn",
+    "Login",
+    "MakeApiKey",
+    "MarkUse",
     "Moment",
+    "Name",
+    "Nonce",
+    "NotDone",
+    "NotPerformed",
+    "NoteRefusals",
+    "OfferSecondFactor",
     "Order",
     "OrderApproved",
     "OrderChanged",
     "OrderDenied",
+    "OrderEntered",
     "OrderFilled",
     "OrderProposed",
     "OrderRecord",
@@ -171,6 +287,9 @@ __all__ = [
     "OrdersRecalled",
     "OrdersUnderWay",
     "Params",
+    "Perform",
+    "Performed",
+    "Permission",
     "Pipeline",
     "PipelineAssignment",
     "PlaceOrder",
@@ -183,24 +302,41 @@ __all__ = [
     "PositionAdjusted",
     "PositionChanged",
     "ProgressRecalled",
+    "PutApiKey",
+    "PutLogin",
+    "PutSession",
     "QueryOrder",
     "Quote",
+    "RecallAccess",
     "RecallCursor",
     "RecallDeposits",
     "RecallOrders",
     "RecallProgress",
     "RecentBars",
+    "RefreshLogin",
     "Refused",
     "ReplayFeed",
+    "Role",
+    "SecondFactorOffered",
+    "Secret",
+    "Security",
+    "Session",
+    "SessionsListed",
+    "SetPassword",
     "Side",
     "SignalRaised",
+    "SignedRequest",
     "Silent",
+    "SpendNonce",
     "StandingTarget",
     "StartPlugin",
+    "StoredApiKey",
+    "StoredSession",
     "Strategy",
     "StrategyAssignment",
     "SystemPlan",
     "SystemReady",
+    "TakeInstrument",
     "TargetStood",
     "Terms",
     "Time",
@@ -210,6 +346,9 @@ __all__ = [
     "TransactionsSeen",
     "Unanswered",
     "Undeliverable",
+    "User",
+    "UserChanged",
+    "UsersListed",
     "VenueLost",
     "VenueOrder",
     "VenuePosition",
@@ -218,6 +357,8 @@ __all__ = [
     "WebAnswer",
     "WebService",
     "WithdrawOrder",
+    "breach",
+    "conducting",
     "every",
     "exact",
     "from_rfc3339",

@@ -69,7 +69,6 @@ from lts.domain.order_listings import (
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, OrderType, Side, TimeInForce
-from lts.domain.performance import EquityCurve
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.plugins import (
     DebugInfo,
@@ -86,12 +85,14 @@ from lts.domain.risk import (
     SetTradingState,
     TradingState,
     TradingStateChanged,
+    TradingStateNotSet,
     TradingStateSet,
     TradingStatesReported,
 )
 from lts.domain.secret import Secret
 from lts.domain.statistics import ListSeries, Measured, RecallStatistics, SeriesListed, StatisticsRecalled
 from lts.domain.storage import GetStorage, StorageReported, Tally
+from lts.domain.trading_states import TradingStates
 from lts.domain.units import NotPerformed, Perform, Performed
 from lts.domain.users import (
     AddUser,
@@ -125,6 +126,8 @@ BAR = Bar("SP500", NOW - 60 * SECOND, NOW, 1.0, 3.0, 0.5, 2.0, 10.0)
 OWNERS = {"main": "alice", "other": "bob", "adas": "ada", "veras": "vera", "sams": "sam"}
 PREMISES = Premises((SP500, BTC), OWNERS)
 WIDE = ApiLimits(address=Rate(1_000_000), user=Rate(1_000_000), key=Rate(1_000_000), login=Rate(1_000_000))
+
+PARAMS = ApiParams(limits=WIDE)
 
 PEOPLE = {
     "ada": Role.ADMIN,
@@ -406,14 +409,15 @@ class House(Actor[None]):
     @on
     def account(self, wanted: GetAccount) -> AccountReported:
         held = Position("main", "SP500", quantity=Decimal("3E1"), cost=Decimal(100))
+        amounts = {"capital": "1000", "cash": "900.50", "equity": "1010.5", "fees": "1E1"}
+        more = {"financing": "0", "realised": "-3"}
         return AccountReported(
-            wanted.portfolio,
-            OWNERS[wanted.portfolio],
-            "USD",
-            NOW,
-            *(Decimal(each) for each in ("1000", "900.50", "1010.5", "1E1", "0", "-3")),
-            (held,),
-            EquityCurve(),
+            portfolio=wanted.portfolio,
+            owner=OWNERS[wanted.portfolio],
+            currency="USD",
+            at=NOW,
+            positions=(held,),
+            **{name: Decimal(value) for name, value in (amounts | more).items()},
         )
 
     @on
@@ -457,7 +461,9 @@ class House(Actor[None]):
         return TradingStatesReported(self.states)
 
     @on
-    def set_state(self, wanted: SetTradingState) -> TradingStateSet:
+    def set_state(self, wanted: SetTradingState) -> TradingStateSet | TradingStateNotSet:
+        if forbidden := TradingStates(self.states).is_for_others(wanted):
+            return TradingStateNotSet(wanted.scope, forbidden, forbidden=True)
         self.set.append(wanted)
         return TradingStateSet(wanted.scope, wanted.state, wanted.reason, wanted.who, NOW, durable=True)
 
@@ -472,10 +478,11 @@ class Scene:
 
     def __init__(self, bus: Bus, client: httpx.AsyncClient) -> None:
         self.bus = bus
-        self.api: Any = bus.cells["api"].actor
+        api: Any = bus.cells["api"].actor
+        self.api = api
         self.client = client
         self.inner = httpx.AsyncClient(
-            base_url="http://localhost", transport=httpx.ASGITransport(self.api.service.app)
+            base_url="http://localhost", transport=httpx.ASGITransport(api.service.app)
         )
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor
@@ -521,7 +528,7 @@ def signature(key: str, body: bytes, headers: Mapping[str, str], nonce: str = ""
 
 
 @asynccontextmanager
-async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Scene, None]:
+async def scene(params: ApiParams = PARAMS) -> AsyncGenerator[Scene, None]:
     """Serve the API over its house on loopback."""
     bus = Bus(LiveDriver(), hopeless=())
     bus.spawn(Registry, None, name="registry")
@@ -532,9 +539,8 @@ async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Sc
     }
     bus.spawn(House, None, name="house", scope=scope)
     bus.spawn(Archive, None, name="archive")
-    bus.spawn(Api, params, name="api", assignment=PREMISES)
+    api: Any = bus.spawn(Api, params, name="api", assignment=PREMISES).actor
     await bus.started()
-    api: Any = bus.cells["api"].actor
     try:
         async with httpx.AsyncClient(base_url=api.service.url, verify=False) as client:  # noqa: S501 - its own certificate
             yield Scene(bus, client)

@@ -54,8 +54,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     problems: tuple[Kind, ...]
     example: Any
-    media_type: str
-    """Of an answer that is text."""
+    form: str
 
 
 class Table:
@@ -97,7 +96,7 @@ class Table:
         status: int = 200,
         problems: tuple[Kind, ...] = (),
         example: Any = None,
-        media_type: str = "text/plain",
+        form: str = "application/json",
     ) -> Callable[[F], F]:
         def enter(endpoint: F) -> F:
             self.routes.append(
@@ -111,7 +110,7 @@ class Table:
                     status=204 if answers is None and status == 200 else status,  # noqa: PLR2004 - OK
                     problems=problems,
                     example=example,
-                    media_type=media_type,
+                    form=form,
                 )
             )
             return endpoint

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from actors.persistence.access import recall_access
 from actors.persistence.charges import recall_charges
 from actors.persistence.entry import News
 from actors.persistence.insertion import Stored
@@ -17,10 +18,12 @@ from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lease import Lease
 from actors.persistence.listings.lister import Lister
+from actors.persistence.marks import forget_marks, recall_mark
 from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
 from actors.persistence.rotation import Rewrapping, Rotation, keep_made
 from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
+from actors.persistence.run_time_portfolios import recall_portfolios
 from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, opened
 from actors.persistence.troubles import sentence
@@ -29,6 +32,7 @@ from actors.persistence.work import Impossible, Scribe, Steps, Work
 from actors.persistence.writer import Writer
 from bus import SECOND, Accepted, Later, Time, every, on, pause
 from lts.domain.billing import ChargesRecalled, RecallCharges
+from lts.domain.credentials import AccessRecalled, RecallAccess
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
@@ -53,7 +57,9 @@ from lts.domain.order_flow import (
     SyncJournal,
 )
 from lts.domain.plugins import SystemReady
+from lts.domain.portfolio_settings import PortfoliosRecalled, RecallPortfolios
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
+from lts.domain.request_mark import MarkRecalled, RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import RecallStatistics, StatisticsRecalled
 from lts.domain.storage import (
@@ -81,6 +87,8 @@ LAST_BIRTH = 10.0
 """Seconds in which whoever is born again from what is stored has asked, once everybody was let in."""
 LOOK = 0.1
 """Seconds after which somebody looks whether the database is slow."""
+TIDY = 60.0
+"""Seconds after which old marks are forgotten, a few hundred at a time."""
 MOST_WAITING = 50_000
 """Pieces of work in the lane beyond which units and intents are refused."""
 
@@ -115,6 +123,7 @@ class Persistence(Lister):
 
     async def _take_up(self, storage: Opened) -> None:
         self.keys: DataKeys = storage.keys
+        self.keys.hand_over(self.params.tokens)
         self.engine = storage.engine
         self.begin_listing()
         self.troubled_since = 0
@@ -280,6 +289,22 @@ class Persistence(Lister):
         return self._recall(lambda: recall_charges(self.engine, wanted), ChargesRecalled)
 
     @on
+    def recall_mark(self, wanted: RecallMark) -> Later[MarkRecalled]:
+        """Answer what a command with a mark has led to."""
+        mark = wanted.mark
+        return self._recall(lambda: recall_mark(self.engine, mark), lambda found: MarkRecalled(mark, found))
+
+    @on
+    def recall_access(self, _: RecallAccess) -> Later[AccessRecalled]:
+        """Answer who may come in."""
+        return self._recall(lambda: recall_access(self.engine, self.keys.sealing), lambda found: found)
+
+    @on
+    def recall_portfolios(self, _: RecallPortfolios) -> Later[PortfoliosRecalled]:
+        """Answer which portfolios were made at run time."""
+        return self._recall(lambda: recall_portfolios(self.engine, self.keys.sealing), PortfoliosRecalled)
+
+    @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
         """Answer how far a feed had come when the node began."""
         return self.odometer.done_at_start(wanted.source)
@@ -312,6 +337,7 @@ class Persistence(Lister):
                 new = await asyncio.to_thread(self.params.renewed_node_keys)
                 await self._carry_out(Rewrapping(self.keys, new))
             await self._carry_out(Rotation(self.keys))
+            self.keys.hand_over(self.params.tokens)
         except (Impossible, Refused) as reason:
             later.answer(KeysNotRotated(str(reason)))
         else:
@@ -362,6 +388,11 @@ class Persistence(Lister):
 
         self.background(look_up())
         return later
+
+    @every(TIDY, time=Time.SYSTEM)
+    def tidy(self) -> None:
+        """Forget commands that nobody will repeat any more."""
+        self.writer.put(Work(forget_marks, Steps(), "persistence", 0, patient=True, fleeting=True))
 
     @every(LOOK, time=Time.SYSTEM)
     def watch(self) -> None:

@@ -7,6 +7,7 @@ that they agree at every instant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from actors.persistence.rows import (
     FinancingChargeRow,
     HedgedAdjustmentRow,
     HedgedPositionRow,
+    IdempotencyKeyRow,
     LedgerEntryRow,
     OrderConditionRow,
     OrderEventRow,
@@ -37,7 +39,7 @@ from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import Order
+from lts.domain.orders import Entered, Order
 from lts.domain.portfolio import adjustment, financing, postings
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
@@ -55,6 +57,7 @@ POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(Billi
 STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
 CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
 FINANCING, RATES = Form(FinancingChargeRow), Form(ConversionRateRow)
+MARKS = Form(IdempotencyKeyRow)
 HEDGED, HEDGED_ADJUSTMENTS = Form(HedgedPositionRow), Form(HedgedAdjustmentRow)
 
 _DENIED = OrderStatus.DENIED
@@ -86,6 +89,8 @@ class Entry:
         self._hedged = Page(HEDGED, batch)
         self._hedged_adjustments = Page(HEDGED_ADJUSTMENTS, batch)
         self._rates = Page(RATES, batch)
+        self._marks = Page(MARKS, batch)
+        self._at = batch.at
 
     async def write(self) -> None:
         """Send the statements; what refers to another table comes after it."""
@@ -95,14 +100,14 @@ class Entry:
             await page.write()
         for page in (self._rates, self._charges, self._states):
             await page.write()
-        for page in (self._hedged, self._hedged_adjustments):
+        for page in (self._hedged, self._hedged_adjustments, self._marks):
             await page.write()
 
     def add(self, work: Work) -> None:
         """Add what one fact leads to."""
         match work.content:
             case Order() as order:
-                self._intend(order, work)
+                self._intend(order, work, is_new=True)
             case OrderChanged() as changed:
                 self._change(changed, work)
             case OrderFilled() as filled:
@@ -116,10 +121,15 @@ class Entry:
             case TradingStateChanged() as changed:
                 self._set_state(changed, work)
 
-    def _intend(self, order: Order, work: Work, status: OrderStatus = OrderStatus.INITIALIZED) -> Stored:
+    def _intend(
+        self, order: Order, work: Work, status: OrderStatus = OrderStatus.INITIALIZED, *, is_new: bool = False
+    ) -> Stored:
         portfolio = self._journal.portfolio(order.portfolio)
         if self._journal.is_archived(order):
             raise Impossible(f"an order {order.client_order_id} was archived, and an id is given once")
+        if order.entered is not None:
+            work = replace(work, who=order.entered.who)
+            self._mark(order, order.entered, work, is_new=is_new)
         row = {
             "client_order_id": order.client_order_id,
             "portfolio_id": portfolio["id"],
@@ -141,6 +151,24 @@ class Entry:
             own = {"client_order_id": order.client_order_id, "portfolio_id": portfolio["id"]}
             self._conditions.insert(own | _conditions(order), work)
         return row
+
+    def _mark(self, order: Order, entered: Entered, work: Work, *, is_new: bool) -> None:
+        """Keep what the mark of an order leads to, once: a second order that has it is not to be sent."""
+        if (mark := entered.mark) is None:
+            return
+        if self._journal.marks.get(mark.name) is None:
+            row = {
+                "user_name": mark.user,
+                "request_key": mark.key,
+                "digest": mark.digest,
+                "kind": "order",
+                "resource": order.client_order_id,
+                "at": self._at,
+            }
+            self._marks.insert(row, work)
+            self._journal.marks.stage(row)
+        elif is_new:
+            raise Impossible("its mark has led to another order")
 
     def _deny(self, denied: OrderDenied, work: Work) -> None:
         """Keep an order that risk did not let pass; the denial of a duplicate is none of the original's."""

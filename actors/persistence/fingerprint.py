@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "f42a557957f92c83a6a45e09fa597e3d022174dda4c0d2d740927f0708e8f77f",
-        "282ef61fdce0315d547de6b9ccff44917b9e00e638576fbf82867e1b65ba27fc",
+        "24387792092cb61d813845b1013dc647b40c14af41d27c6fc2b9ae16ff82b1e3",
+        "88c4305e11c259554096b06234715800a161b2df4c1f43ccc4a39f253d531468",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

@@ -14,6 +14,7 @@ from actors.persistence.entry import (
     ADJUSTMENTS,
     EVENTS,
     HEDGED,
+    MARKS,
     ORDERS,
     POSITIONS,
     STATES,
@@ -33,6 +34,9 @@ from lts.domain.orders import Order, client_order_id
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
 
+_KNOWN = (Order, OrderDenied)
+"""What makes an order known."""
+
 
 class Journal:
     """The scribe of what happens to orders.
@@ -51,8 +55,9 @@ class Journal:
         self.hedged = RowCache(HEDGED.table, "portfolio_id", "instrument", "position_ref")
         self.states = RowCache(STATES.table, "scope")
         self.instruments = RowCache(table_of(InstrumentRow), "symbol")
+        self.marks = RowCache(MARKS.table, "user_name", "request_key", lasting=lambda _: False)
         of_trading = (self.orders, self.positions, self.hedged, self.states)
-        self.caches = (self.portfolios, self.instruments, *of_trading)
+        self.caches = (self.portfolios, self.instruments, self.marks, *of_trading)
         self.unkept: dict[str, Order] = {}
         """Intents that could not be made durable; what becomes of them is that they are denied."""
         self._archived: dict[tuple[int, str], int] = {}
@@ -128,6 +133,20 @@ class Journal:
         await self.positions.fetch(batch, {place[:2] for place in held if not place[2]})
         await self.hedged.fetch(batch, {place for place in held if place[2]})
         await self.instruments.fetch(batch, {each.instrument for each in booked})
+        if marks := self._marks_of(facts):
+            await self.marks.fetch(batch, marks)
+
+    def _marks_of(self, facts: Sequence[Fact]) -> set[tuple[str, str]]:
+        """The marks of the orders that these facts make known, by name."""
+        orders = [
+            fact.order if isinstance(fact, OrderDenied) else fact
+            for fact in facts
+            if isinstance(fact, _KNOWN)
+        ]
+        if self.unkept:
+            orders += filter(None, (self.unkept.get(_changed_order(fact) or "") for fact in facts))
+        entered = (order.entered for order in orders if order.entered is not None)
+        return {each.mark.name for each in entered if each.mark is not None}
 
 
 def _is_open(order: Stored) -> bool:

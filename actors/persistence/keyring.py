@@ -14,6 +14,7 @@ from lts.security.mac import MacKey
 from lts.security.node_key import NodeKey, NodeKeys
 from lts.security.seal import SealingKey, SealingKeys, Unsealable, key_id_of, unwrap, wrap
 from lts.security.signing import SigningKey
+from lts.security.tokens import TokenKeys
 
 Purpose = Literal["seal", "mac", "sign"]
 KINDS: Mapping[Purpose, type[Key]] = {"seal": SealingKey, "mac": MacKey, "sign": SigningKey}
@@ -73,6 +74,7 @@ class DataKeys:
         """The keys of audit rows by id, the one in use first."""
         self.publics = {key.id: key.public for key in self._signing.values()}
         """The public keys of seals and heads by id."""
+        self._retired = {stored.id: stored.retired_at for stored, _ in opened}
 
     @classmethod
     async def load(cls, connection: AsyncConnection, node_keys: NodeKeys, now: int) -> "DataKeys":
@@ -113,6 +115,10 @@ class DataKeys:
     def signing(self) -> SigningKey:
         """What seals and heads are signed with."""
         return next(iter(self._signing.values()))
+
+    def hand_over(self, tokens: TokenKeys) -> None:
+        """Give those who sign access tokens what their keys are derived from."""
+        tokens.adopt((key, self._retired[key.id]) for key in self._signing.values())
 
     def adopt(self, rows: Iterable[Mapping[str, Any]], node_keys: NodeKeys) -> None:
         """Become the keys in these rows: the table says so, as of a commit."""

@@ -21,6 +21,7 @@ from bus import SystemClock
 from lts.refusal import Refused
 from lts.security.key_sources import FoundKeys, Source, find_node_keys
 from lts.security.node_key import NodeKeys
+from lts.security.tokens import TokenKeys
 
 DATABASE = "lts.db"
 HEAD = "audit.head"
@@ -44,6 +45,8 @@ class Storage:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     slow_after_s: float | None = None
     """Seconds of a transaction after which the storage is said to be in trouble; None waits for an error."""
+    tokens: TokenKeys = field(default_factory=TokenKeys, compare=False, repr=False)
+    """What signs access tokens, as soon as the storage is open."""
 
     @property
     def address(self) -> str:

@@ -6,6 +6,17 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from actors.persistence.flushes import audit_flushes
+from actors.persistence.repositories.access import (
+    drop_api_keys,
+    drop_nonces,
+    drop_sessions,
+    mark_use,
+    note_refusals,
+    put_api_key,
+    put_login,
+    put_session,
+    spend_nonce,
+)
 from actors.persistence.repositories.billing import record_charge
 from actors.persistence.repositories.instruments import put_instrument
 from actors.persistence.repositories.portfolios import put_portfolio
@@ -15,6 +26,17 @@ from actors.persistence.repositories.statistics import keep_samples
 from actors.persistence.repositories.users import put_user
 from actors.persistence.unit import Unit
 from actors.persistence.work import Batch, Work
+from lts.domain.credentials import (
+    DropApiKeys,
+    DropNonces,
+    DropSessions,
+    MarkUse,
+    NoteRefusals,
+    PutApiKey,
+    PutLogin,
+    PutSession,
+    SpendNonce,
+)
 from lts.domain.units import (
     KeepSamples,
     PutInstrument,
@@ -34,6 +56,15 @@ _BY_COMMAND: dict[type, Callable[[Unit, Any], Awaitable[None]]] = {
     KeepSamples: keep_samples,
     RollUp: roll_up,
     RecordRead: record_read,
+    PutLogin: put_login,
+    PutSession: put_session,
+    DropSessions: drop_sessions,
+    PutApiKey: put_api_key,
+    DropApiKeys: drop_api_keys,
+    MarkUse: mark_use,
+    SpendNonce: spend_nonce,
+    DropNonces: drop_nonces,
+    NoteRefusals: note_refusals,
 }
 
 

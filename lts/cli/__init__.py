@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "See whether a node is in order.",
     "db": "Look after the database of a node.",
     "keys": "Make new keys for a node, while it runs or not.",
+    "user": "See who may log in, and change that.",
     "bench": "Measure this machine, ratios included.",
 }
 """The first line of each command's own help."""

@@ -63,8 +63,9 @@ def demo(
     """
     plan = read_system(SYSTEM).model_copy(update={"api": ApiPlan(port=port)})
     storage = storage_of(plan, state_dir)
+    system = System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage)))
     ended = Session(
-        System(plan, ReplayDriver(pace(speed)), Extras(watched=not json, keeper=keeper(plan, storage))),
+        system,
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         _harvest,
         None if json else _watch(f"lts demo  {speed:g} × real time"),
@@ -72,7 +73,7 @@ def demo(
         json=json,
     ).conduct()
     outcome, url = ended.result
-    say(_result(outcome, storage.place, url), summary(outcome, plan), json=json)
+    say(_result(outcome, storage.place, url), summary(outcome, system.core.plan), json=json)
     if not json:
         echo(f" log           {state_dir / FILE_NAME}")
     if ended.trouble:
@@ -103,7 +104,8 @@ def _watch(title: str) -> Watch:
         with Live(console=console, auto_refresh=False) as live:
             while True:
                 with suppress(AskError):  # somebody has just failed; the next picture will show it
-                    live.update(screen(await viewer.look(), f"{title}  {address}", console.height), refresh=True)
+                    view = await viewer.look()
+                    live.update(screen(view, f"{title}  {address}", console.height), refresh=True)
                 await pause(FRAME)
 
     async def tell(system: System) -> None:

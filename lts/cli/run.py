@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
+from bus import ChildProcess
 from lts.cli.failure import Failed
 from lts.cli.log import SessionLog
 from lts.cli.options import Json, Speed, StateDir, pace
@@ -13,6 +14,9 @@ from lts.cli.session import Session
 from lts.config.file import read_system
 from lts.live import keeper, storage_of
 from lts.main import Extras, System, driver_for
+
+API_HOME = ChildProcess(loop="lts.cli.loop:new_event_loop")
+"""Where requests are answered: beside the orders, so that they hold none up."""
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -43,14 +47,15 @@ def run(
     """
     plan = read_system(config)
     storage = storage_of(plan, state_dir)
-    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage))
+    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage, API_HOME))
+    system = System(plan, driver_for(plan, pace(speed)), extras)
     ended = Session(
-        System(plan, driver_for(plan, pace(speed)), extras),
+        system,
         SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),
         System.outcome,
         stays=not until_end,
         json=json,
     ).conduct()
-    say(ended.result, summary(ended.result, plan), json=json)
+    say(ended.result, summary(ended.result, system.core.plan), json=json)
     if ended.trouble and until_end:
         raise Failed(ended.trouble)

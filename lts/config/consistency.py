@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lts.config.sentence import did_you_mean
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 _MONEY = ("max_exposure", "max_net_exposure", "credit_limit", "max_drawdown_pct", "max_daily_loss")
 
 
-def contradictions(plan: SystemTables) -> Iterator[str]:
-    """Each contradiction, as a clause that says where it is and what to do about it."""
+def contradictions(plan: SystemTables, made: Container[str] = ()) -> Iterator[str]:
+    """Each contradiction, as a clause that says where it is and what to do about it.
+
+    Args:
+        plan: what is said.
+        made: the portfolios that were made at run time, which may have no assets yet.
+    """
     if not plan.feeds:
         yield "there is no [[feed]]: without one nothing ever happens; describe at least one"
     if not plan.portfolios:
         yield "there is no [[portfolio]]: without one nothing is traded; describe at least one"
-    yield from _repetitions(plan)
+    yield from _repetitions(plan, made)
     instruments = {instrument.symbol: instrument for instrument in plan.instruments}
     fed = {feed.instrument for feed in plan.feeds}
     brokers = {broker.name for broker in plan.brokers}
@@ -47,7 +52,7 @@ def contradictions(plan: SystemTables) -> Iterator[str]:
     yield from _limits(plan)
 
 
-def _repetitions(plan: SystemTables) -> Iterator[str]:
+def _repetitions(plan: SystemTables, made: Container[str]) -> Iterator[str]:
     yield from _repeated("instrument", (instrument.symbol for instrument in plan.instruments))
     yield from _repeated("feed", (feed.name for feed in plan.feeds))
     yield from _repeated("broker", (broker.name for broker in plan.brokers))
@@ -58,7 +63,7 @@ def _repetitions(plan: SystemTables) -> Iterator[str]:
     for symbol in _twice(feed.instrument for feed in plan.feeds):
         yield f"instrument '{symbol}' has several feeds; keep one [[feed]] for it"
     for portfolio in plan.portfolios:
-        if not portfolio.assets:
+        if not portfolio.assets and portfolio.name not in made:
             yield f"{portfolio.place} has no [[portfolio.asset]], so it would never trade; add one"
         yield from _alike(
             portfolio, {broker.name for broker in plan.brokers if broker.positions == "hedging"}
@@ -66,6 +71,9 @@ def _repetitions(plan: SystemTables) -> Iterator[str]:
     assets = {(portfolio.name, asset.instrument) for portfolio, asset in _assets(plan)}
     for prefix in _twice(f"{portfolio}-{symbol}" for portfolio, symbol in assets):
         yield f"the orders of several assets would all be called '{prefix}-…'; rename a portfolio of them"
+    labels = {(portfolio.name, asset.label) for portfolio, asset in _assets(plan)}
+    for name in _twice(f"{portfolio}/{label}" for portfolio, label in labels):
+        yield f"the strategies of several assets would all be called '{name}'; rename a portfolio of them"
 
 
 def _alike(portfolio: PortfolioPlan, hedging: set[str]) -> Iterator[str]:

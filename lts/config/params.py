@@ -41,6 +41,19 @@ _WANTED = {
 }
 
 
+class Misfit(Refused):
+    """Tables or parameters that a model does not take. `at` is where the first thing wrong with them is."""
+
+    def __init__(self, sentence: str, at: Location) -> None:
+        super().__init__(sentence)
+        self.at = at
+
+    @property
+    def field(self) -> str:
+        """The place with dots between its steps, for example `params.fast`; empty for the whole."""
+        return ".".join(map(str, self.at))
+
+
 class _Problem(NamedTuple):
     """One thing that is wrong, in the words of pydantic."""
 
@@ -51,7 +64,7 @@ class _Problem(NamedTuple):
 
 
 def parse_params(model: type[M], raw: Mapping[str, Any], where: str) -> M:
-    """A plugin's parameters as its model has them; raises Refused with one sentence that starts at `where`.
+    """A plugin's parameters as its model has them; raises Misfit with one sentence that starts at `where`.
 
     `where` names the table, for example `demo.toml: portfolio 'trend', asset 'SP500', params`.
     """
@@ -61,7 +74,7 @@ def parse_params(model: type[M], raw: Mapping[str, Any], where: str) -> M:
 def parse_tables(
     model: type[M], raw: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None
 ) -> M:
-    """A file's tables as a model has them; raises Refused with one sentence that starts with the file.
+    """A file's tables as a model has them; raises Misfit with one sentence that starts with the file.
 
     `context` is what the model's own validators are told (`ValidationInfo.context`).
     """
@@ -83,7 +96,8 @@ def _parse(
             ]
     # A mistyped key is both unknown and missing: the unknown one says more.
     problems.sort(key=lambda problem: problem.type != "extra_forbidden")
-    raise Refused(with_others([_sentence(problem, model, raw, where, joint) for problem in problems]))
+    sentences = [_sentence(problem, model, raw, where, joint) for problem in problems]
+    raise Misfit(with_others(sentences), problems[0].at)
 
 
 def _unfit(value: object, at: Location = ()) -> Iterator[_Problem]:

@@ -2,9 +2,8 @@
 
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
 `[[portfolio]]` with `[[portfolio.asset]]`, `[[conversion]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
-`[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`,
-`[plugins]`, `[api]`.
-Unknown keys are refused.
+`[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`, `[access]`, `[api]`,
+`[plugins]`. Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
 """
 
@@ -207,6 +206,7 @@ class AssetPlan(Table):
     """One instrument in a portfolio: who decides about it, who executes, and what protects it.
 
     Where the account hedges, several may have one instrument: each has a name, and positions of its own.
+    The strategy of one that is not `active` rests; what is held and protects it stays.
     """
 
     instrument: Name
@@ -214,6 +214,7 @@ class AssetPlan(Table):
     strategy: PluginName
     params: Params = {}
     protection: ProtectionPlan | None = None
+    active: bool = True
     name: Annotated[Name, Field(max_length=_LONGEST_LEG)] | None = None
 
     @property
@@ -238,7 +239,18 @@ class PortfolioPlan(Table):
     params: Params = {}
     pipeline: PluginName = "default"
     pipeline_params: Params = {}
+    active: bool = True
     assets: tuple[AssetPlan, ...] = Field((), alias="asset")
+
+    @property
+    def at_work(self) -> tuple[AssetPlan, ...]:
+        """The assets whose strategies run: none of a portfolio that is not active itself."""
+        return tuple(asset for asset in self.assets if asset.active) if self.active else ()
+
+    @property
+    def at_rest(self) -> tuple[AssetPlan, ...]:
+        """The others."""
+        return tuple(asset for asset in self.assets if not (self.active and asset.active))
 
     @property
     def place(self) -> str:
@@ -342,6 +354,25 @@ class BillingPlan(Table):
     per_month: NotNegative = Decimal(0)
 
 
+class AccessPlan(Table):
+    """Who may come in, and for how long: users, sessions, API keys.
+
+    docs/operations/access.md says what each number does.
+    """
+
+    plugin: PluginName = "local"
+    params: Params = {}
+    token_minutes: Annotated[int, Field(ge=5, le=10)] = 10
+    session_idle_h: Annotated[float, Field(gt=0, le=8760)] = 12.0
+    session_days: Annotated[float, Field(gt=0, le=365)] = 14.0
+    key_days: Annotated[float, Field(gt=0, le=3650)] = 365.0
+    lock_after: Annotated[int, Field(ge=3, le=100)] = 5
+    lock_address_after: Annotated[int, Field(ge=3, le=10_000)] = 20
+    lock_first_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    lock_longest_s: Annotated[float, Field(gt=0, le=86_400)] = 900.0
+    signature_window_s: Annotated[int, Field(ge=5, le=300)] = 60
+
+
 class PluginsPlan(Table):
     """Directories that hold plugins beside the built-in ones, laid out as `<kind>/<name>/plugin.toml`."""
 
@@ -380,6 +411,7 @@ class SystemTables(Table):
     billing: BillingPlan | None = None
     plugins: PluginsPlan = PluginsPlan()
     api: ApiPlan | None = None
+    access: AccessPlan = AccessPlan()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -43,6 +43,8 @@ class Denial(StrEnum):
     """The signed request was seen before, or is too old."""
     SIGNATURE = "signature"
     """The signature does not fit what was sent."""
+    UNAVAILABLE = "unavailable"
+    """What it takes cannot be stored, or too many passwords are being looked at; later it can."""
 
 
 class AccessRefused(Event):

@@ -5,7 +5,7 @@ and end each other. They are priced from the last close when the entry is propos
 durable before anything trades.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -19,11 +19,13 @@ from lts.domain.order_flow import OrderFilled
 from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType, Side, Terms, TimeInForce
 
-_BUY, _SELL = Side.BUY, Side.SELL
+_BUY, _SELL, _LIMIT = Side.BUY, Side.SELL, OrderType.LIMIT
 _FULL = Decimal(10_000)
 
 Number = Callable[[], str]
 """Gives the next client order id."""
+Exits = Sequence[tuple[OrderType, Terms]]
+"""The type and the terms of each order that protects something."""
 
 
 class Bracket:
@@ -50,11 +52,21 @@ class Bracket:
         """The open protective orders, by client order id."""
         return tuple(self._exits)
 
-    def protect(self, entry: Order, quantity: Decimal, reference: Decimal, number: Number) -> Iterator[Order]:
-        """Yield the orders that protect so much of an entry, and look after them."""
-        if self.plan is None or not quantity:
+    def protect(
+        self, entry: Order, quantity: Decimal, reference: Decimal | None, number: Number, own: Exits = ()
+    ) -> Iterator[Order]:
+        """Yield the orders that protect so much of an entry, and look after them.
+
+        What the entry wants itself (`own`) takes the place of what the plan says: a stop of a stop, a
+        profit of a profit.
+        """
+        if not quantity:
             return
-        for kind, terms in exits(self.plan, self.instrument, entry.side, quantity, reference):
+        planned: Exits = ()
+        if self.plan is not None and reference is not None:
+            planned = exits(self.plan, self.instrument, entry.side, quantity, reference)
+        takes_profit = {kind is _LIMIT for kind, _ in own}
+        for kind, terms in (*own, *(each for each in planned if (each[0] is _LIMIT) not in takes_profit)):
             made = _exit(entry, number(), kind, terms)
             self._exits[made.client_order_id] = made
             yield made

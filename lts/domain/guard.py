@@ -26,6 +26,7 @@ class Guard:
 
     __slots__ = (
         "breached",
+        "capital",
         "credit",
         "currency",
         "limits",
@@ -53,6 +54,8 @@ class Guard:
         self.breached = False
         """Whether it was told that a limit is broken of which the breach is more than a denial."""
         summed = any(getattr(limits, name) is not None for name in _SUMMED)
+        self.capital = capital
+        """What the portfolios of the scope began with."""
         self.totals = Totals() if summed else None
         self.credit = Credit(day) if limits.credit_limit is not None else None
         self.losses: Losses | None = None
@@ -78,6 +81,12 @@ class Guard:
         """When the like of an order was approved last."""
         if limits.duplicate_window_s is not None:
             self.recent = {}
+
+    def count_on(self, capital: Decimal) -> None:
+        """Count on so much in all from now on: a portfolio was opened in the scope."""
+        if self.losses is not None:
+            self.losses.count_on(float(capital - self.capital))
+        self.capital = capital
 
     @property
     def calls_for(self) -> TradingState:

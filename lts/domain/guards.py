@@ -89,6 +89,17 @@ class Guards:
         """Return a scope's guard; None if it has no limits, or has never traded."""
         return self._by_scope.get(scope)
 
+    def grow(self) -> list[Guard]:
+        """Count on the capital that the register has now; return the guards that have another one since."""
+        grown = []
+        for scope, guard in self._by_scope.items():
+            if guard is not None and guard.losses is not None:
+                capital = self._capital(scope)
+                if capital != guard.capital:
+                    guard.count_on(capital)
+                    grown.append(guard)
+        return grown
+
     def losers(self, symbol: str) -> list[Guard]:
         """Return the guards of those who lose or gain by the price of an instrument."""
         found = (guard for guard in self._by_scope.values() if guard is not None)

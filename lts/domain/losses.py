@@ -98,6 +98,13 @@ class Losses:
         self._cash -= cost
         self._add(instrument, units)
 
+    def count_on(self, capital: float) -> None:
+        """Begin to count what another portfolio was opened with: nobody has gained it."""
+        self._cash += capital
+        self._opening += capital
+        if self._peak is not None:
+            self._peak += capital
+
     def pay(self, amount: float) -> None:
         """Book money that comes in or, if negative, goes without a trade."""
         self._cash += amount

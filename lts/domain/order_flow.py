@@ -7,7 +7,7 @@ from bus.message import Delivery, Event, Request
 from lts.domain.fills import Fill
 from lts.domain.money import ZERO
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import ApprovedOrder, Order, Terms
+from lts.domain.orders import ApprovedOrder, Entered, Order, Terms
 from lts.domain.register import SYSTEM
 
 
@@ -183,12 +183,23 @@ class CancelOrder(Request[None], gc=False):
     client_order_id: str
 
 
+class ModificationProposed(Event, key="portfolio", gc=False):
+    """Somebody would like an order that is open to have other terms."""
+
+    portfolio: str
+    client_order_id: str
+    terms: Terms
+    entered: Entered
+
+
 class ModificationApproved(Event, key="portfolio", gc=False):
     """Risk has reserved what an order needs on other terms, and lets them pass."""
 
     portfolio: str
     client_order_id: str
     terms: Terms
+    entered: Entered | None = None
+    """By whom they were entered by hand, if they were."""
 
 
 class ModificationDenied(Event, key="portfolio", gc=False):
@@ -197,6 +208,7 @@ class ModificationDenied(Event, key="portfolio", gc=False):
     portfolio: str
     client_order_id: str
     reason: str
+    entered: Entered | None = None
 
 
 class ModifyOrder(Request[ModificationApproved | ModificationDenied], gc=False):

@@ -10,6 +10,8 @@ from typing import Self
 
 import msgspec
 
+from lts.domain.request_mark import RequestMark
+
 
 class Side(StrEnum):
     """Buy or sell."""
@@ -70,6 +72,15 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     trailing_offset: Decimal | None = None
 
 
+class Entered(msgspec.Struct, frozen=True, gc=False):
+    """That somebody wants something of the system by hand: who, and under which mark."""
+
+    number: int
+    """By which the answer finds back to who asked; none is given twice, also not by a later process."""
+    who: str
+    mark: RequestMark | None = None
+
+
 class Order(msgspec.Struct, frozen=True, gc=False):
     """An intent to trade, as somebody proposed it."""
 
@@ -99,6 +110,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """One cancels other: orders of one group end each other by trading."""
     position: str = ""
     """The position it opens or closes in an account that hedges; empty where positions are netted."""
+    entered: Entered | None = None
+    """By whom it was entered by hand; None of all others, and of what a database has told of."""
 
     @property
     def place(self) -> str:

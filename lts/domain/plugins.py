@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bus.message import Event, Request
+from lts.domain.market import Instrument
 
 
 class PluginStarted(Event, key="actor"):
@@ -40,6 +41,34 @@ class PluginRefused(Event, key="actor"):
     kind: str
     plugin: str
     reason: str
+    field: str | None = None
+    """Which of its parameters is wrong, steps joined by dots, empty for all; None if it is something else."""
+
+
+class PluginFits(Event, key="actor"):
+    """A plugin would be let in, with these parameters."""
+
+    actor: str
+
+
+class CheckPlugin(Request[PluginFits | PluginRefused]):
+    """Asks the host whether a plugin would be let in, and its parameters taken; nothing is started."""
+
+    wanted: StartPlugin
+
+
+class PluginStopped(Event, key="actor"):
+    """No plugin runs under this name any more."""
+
+    actor: str
+    ended: bool = True
+    """Whether it ended in time; one that did not hears nothing any more."""
+
+
+class StopPlugin(Request[PluginStopped]):
+    """Asks the host to end a plugin that it runs; what waits for it is handled first."""
+
+    actor: str
 
 
 class DebugInfo(Event, key="actor"):
@@ -80,6 +109,28 @@ class DescribePlugins(Request[PluginsDescribed]):
     """Asks the host which plugins of a kind there are, whether they run or not."""
 
     kind: str
+
+
+class InstrumentTaken(Event, key="broker"):
+    """An instrument can be traded through a broker."""
+
+    broker: str
+    instrument: str
+
+
+class InstrumentNotTaken(Event, key="broker"):
+    """An instrument cannot be traded through a broker, for this reason."""
+
+    broker: str
+    instrument: str
+    reason: str
+
+
+class TakeInstrument(Request[InstrumentTaken | InstrumentNotTaken], key="broker"):
+    """Asks a broker to trade one more instrument; the market data of it reach it from then on."""
+
+    broker: str
+    instrument: Instrument
 
 
 class SystemReady(Event):

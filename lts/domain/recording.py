@@ -13,13 +13,14 @@ import msgspec
 
 from bus import Accepted, Event, Garbled, Request, Wire
 from lts.domain.market import Bar, BarOpened, Quote, Trade
+from lts.domain.order_entry import OrderEntered, RetractionEntered, RevisionEntered
 from lts.refusal import Refused
 
 T = TypeVar("T")
 
 FORMAT = 1
 """The version of the file format, in the first line."""
-INPUTS = Wire((BarOpened, Bar, Quote, Trade))
+INPUTS = Wire((BarOpened, Bar, Quote, Trade, OrderEntered, RevisionEntered, RetractionEntered))
 """What can be recorded."""
 _DAMAGED = "; the recording was edited or damaged, make a new one"
 

@@ -1,6 +1,6 @@
 """The register: what is traded, whose each portfolio is, and who trades what where."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -12,21 +12,55 @@ from lts.domain.orders import Order
 SYSTEM = "system"
 
 
-class Register(msgspec.Struct, frozen=True):
-    """What the residents have to know of a system's plan."""
+class Entry(msgspec.Struct, frozen=True):
+    """A portfolio as the register has it."""
 
-    instruments: Mapping[str, Instrument] = {}
-    owners: Mapping[str, str] = {}
+    portfolio: str
+    owner: str
+    currency: str
+    capital: Decimal
+    trades: tuple[tuple[str, str], ...] = ()
+    """Broker and symbol of each of its assets."""
+
+
+class Register(msgspec.Struct, frozen=True):
+    """What the residents have to know of a system's plan: one object, which all of them read.
+
+    It grows in place when a portfolio is entered at run time, so that nobody has an old one; who keeps
+    something of it hears `PortfolioRegistered`.
+    """
+
+    instruments: dict[str, Instrument] = {}
+    owners: dict[str, str] = {}
     """The user of each portfolio."""
-    traders: Mapping[tuple[str, str], tuple[str, ...]] = {}
+    traders: dict[tuple[str, str], tuple[str, ...]] = {}
     """The portfolios that trade an instrument through a broker, by broker and symbol."""
-    capital: Mapping[str, Decimal] = {}
+    capital: dict[str, Decimal] = {}
     """What each portfolio began with."""
     hedging: frozenset[str] = frozenset()
     """The brokers whose accounts keep positions side by side."""
-    currencies: Mapping[str, str] = {}
+    currencies: dict[str, str] = {}
     """What each portfolio is kept in; one that is not here has the currency of what it trades."""
     conversions: Conversions = NO_CONVERSIONS
+
+    def enter(self, *entries: Entry) -> None:
+        """Take portfolios in, or what they trade now."""
+        for entry in entries:
+            self.owners[entry.portfolio] = entry.owner
+            self.capital[entry.portfolio] = entry.capital
+            self.currencies[entry.portfolio] = entry.currency
+            self._trade(entry.portfolio, entry.trades)
+
+    def _trade(self, portfolio: str, places: Iterable[tuple[str, str]]) -> None:
+        for there, others in tuple(self.traders.items()):
+            if portfolio in others and there not in places:
+                if left := tuple(each for each in others if each != portfolio):
+                    self.traders[there] = left
+                else:
+                    del self.traders[there]
+        for there in places:
+            if portfolio not in (those := self.traders.get(there, ())):
+                self.traders[there] = (*those, portfolio)
 
     def scopes(self, order: Order) -> tuple[str, ...]:
         """Return every scope of trading that an order is in."""

@@ -7,6 +7,17 @@ from typing import Annotated, Any
 import msgspec
 
 from bus.message import Event, Request
+from lts.domain.credentials import (
+    DropApiKeys,
+    DropNonces,
+    DropSessions,
+    MarkUse,
+    NoteRefusals,
+    PutApiKey,
+    PutLogin,
+    PutSession,
+    SpendNonce,
+)
 from lts.domain.market import Instrument
 
 
@@ -31,6 +42,9 @@ class AssetSettings(msgspec.Struct, frozen=True):
     params: Mapping[str, Any] = {}
     name: str = ""
     """What tells it from others of the instrument in an account that hedges; empty where they are netted."""
+    protection: Mapping[str, Any] | None = None
+    """Kept only of a portfolio that was made at run time, as are the fields below."""
+    active: bool = True
 
 
 class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
@@ -38,6 +52,9 @@ class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
 
     Owner, currency and cash apply when it is opened. For one that is open already, another owner
     or currency is refused, and the cash is left as it has become.
+
+    One that the node's file describes has revision 0. One that is made at run time begins with 1 and has to
+    be new then; each later revision has to be the next one, so that nobody writes over what he has not seen.
     """
 
     name: str
@@ -47,6 +64,10 @@ class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
     plugin: str
     params: Mapping[str, Any] = {}
     assets: tuple[AssetSettings, ...] = ()
+    pipeline: str = "default"
+    pipeline_params: Mapping[str, Any] = {}
+    active: bool = True
+    revision: int = 0
 
 
 class RecordCharge(msgspec.Struct, frozen=True, tag=True):
@@ -98,7 +119,24 @@ class RecordRead(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=Tr
     """The primary key of the one row that is read; empty: all of it."""
 
 
-Command = PutInstrument | PutUser | PutPortfolio | RecordCharge | KeepSamples | RollUp | RecordRead
+Command = (
+    PutInstrument
+    | PutUser
+    | PutPortfolio
+    | RecordCharge
+    | KeepSamples
+    | RollUp
+    | RecordRead
+    | PutLogin
+    | PutSession
+    | DropSessions
+    | PutApiKey
+    | DropApiKeys
+    | MarkUse
+    | SpendNonce
+    | DropNonces
+    | NoteRefusals
+)
 
 
 class Performed(Event):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lts.kinds.aaa import Aaa
 from lts.kinds.broker import Broker
 from lts.kinds.core import Core
 from lts.kinds.feed import Feed
@@ -10,10 +11,10 @@ from lts.kinds.plugin import Plugin
 from lts.kinds.portfolio import Portfolio
 from lts.kinds.strategy import Strategy
 
-SDK_VERSION = "1.1.0"
+SDK_VERSION = "1.2.0"
 """The version of the contracts that plugins are written against."""
 
 KINDS: dict[str, type[Plugin[Any]]] = {
-    contract.kind: contract for contract in (Core, Pipeline, Strategy, Portfolio, Broker, Feed)
+    contract.kind: contract for contract in (Aaa, Core, Pipeline, Strategy, Portfolio, Broker, Feed)
 }
 """The contract of each kind that exists, by name."""

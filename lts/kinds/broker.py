@@ -22,6 +22,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, Terms
+from lts.domain.plugins import InstrumentNotTaken, InstrumentTaken, TakeInstrument
 from lts.domain.reconciliation import (
     RecallCursor,
     TransactionsSeen,
@@ -43,7 +44,8 @@ class BrokerAssignment:
     """Which account a broker keeps, and what can be traded there."""
 
     broker: str
-    instruments: Mapping[str, Instrument]
+    instruments: dict[str, Instrument]
+    """It grows when more is traded there: whoever holds on to it sees that."""
     positions: Positions = "netting"
     """How the account keeps positions."""
 
@@ -63,7 +65,7 @@ class Broker(Plugin[P], Generic[P]):
     positions: ClassVar[frozenset[Positions]] = frozenset({"netting"})
     """How the venue can keep positions: `netting`, `hedging` (side by side, each under its id), or both."""
     publishes = (ExecutionReport, FinancingReport, VenueLost, TransactionsSeen, VenueReported)
-    hears = (*EVERYONE, *MARKET_DATA, PlaceOrder, WithdrawOrder, AmendOrder, QueryOrder)
+    hears = (*EVERYONE, *MARKET_DATA, PlaceOrder, WithdrawOrder, AmendOrder, QueryOrder, TakeInstrument)
     asks = (RecallOrders, RecallCursor, RecentBars)
 
     @classmethod
@@ -79,6 +81,24 @@ class Broker(Plugin[P], Generic[P]):
         """What can be traded, by symbol."""
         instruments: Mapping[str, Instrument] = self.assignment.instruments
         return instruments
+
+    @on
+    def take_instrument(self, request: TakeInstrument) -> InstrumentTaken | InstrumentNotTaken:
+        """Have one more instrument traded through this account, or answer why it cannot be."""
+        broker, instrument = request.broker, request.instrument
+        if instrument.symbol not in self.instruments:
+            if objection := self.objection_to_instrument(instrument):
+                return InstrumentNotTaken(broker, instrument.symbol, objection)
+            self.assignment.instruments[instrument.symbol] = instrument
+            self.take_up_instrument(instrument)
+        return InstrumentTaken(broker, instrument.symbol)
+
+    def objection_to_instrument(self, instrument: Instrument) -> str:  # noqa: ARG002 - for venues with rules
+        """Return why an instrument cannot be traded beside the others; empty if it can."""
+        return ""
+
+    def take_up_instrument(self, instrument: Instrument) -> None:
+        """Make what a broker keeps for each instrument; what is only looked up needs nothing."""
 
     @abstractmethod
     def place(self, request: PlaceOrder) -> None:

@@ -1,7 +1,7 @@
 """The core: brings the system up in order, and keeps an eye on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from bus import ActorFailed, ActorQuarantined, ActorStarted
@@ -16,13 +16,15 @@ from lts.kinds.starter import Starter
 P = TypeVar("P", bound=Params)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CoreAssignment:
-    """What the core is to bring up."""
+    """What the core is to bring up: it may have changed when a core is born again."""
 
     plan: SystemPlan
     instruments: Mapping[str, Instrument]
     conversions: Conversions = NO_CONVERSIONS
+    made: set[str] = field(default_factory=set)
+    """The portfolios that were made at run time: brokers trade for them, and somebody else starts them."""
 
 
 class Core(Starter[P], Generic[P]):

@@ -10,17 +10,28 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
-from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.accounts import (
+    AccountReported,
+    EquityCurveReported,
+    GetAccount,
+    GetEquityCurve,
+    StandingTarget,
+    TargetStood,
+)
 from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
-from lts.domain.journal import Deposit, RecallDeposits, RecallOrders
+from lts.domain.journal import Deposit, OrdersRecalled, RecallDeposits, RecallOrders
+from lts.domain.known import NOTHING_KNOWN, Known
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
+from lts.domain.order_entry import EntryAnswered, EntryCode, OrderEntered
 from lts.domain.order_flow import (
     CancelOrder,
     GetOrdersUnderWay,
@@ -65,6 +76,8 @@ class PortfolioAssignment:
     """The instrument of each asset that keeps positions of its own, in accounts that hedge, by its name."""
     conversions: Conversions = NO_CONVERSIONS
     """How the currencies of instruments are converted into the portfolio's."""
+    known: Known = NOTHING_KNOWN
+    """All that the system knows: what it has traded once is in its books for ever."""
 
     @property
     def heard(self) -> frozenset[str]:
@@ -86,18 +99,20 @@ class Portfolio(Plugin[P], Generic[P]):
     """
 
     kind: ClassVar[str] = "portfolio"
-    publishes = (OrderProposed, PositionChanged)
+    publishes = (OrderProposed, PositionChanged, EntryAnswered)
     hears = (
         *EVERYONE,
         *MARKET_DATA,
         Beat,
         SignalRaised,
+        OrderEntered,
         OrderFilled,
         OrderChanged,
         OrderDenied,
         PositionAdjusted,
         FinancingCharged,
         GetAccount,
+        GetEquityCurve,
         StandingTarget,
         ClosePositions,
         EmergencyExit,
@@ -108,13 +123,14 @@ class Portfolio(Plugin[P], Generic[P]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Open the books with the cash, and book what the journal knows."""
         kept: PortfolioAssignment = self.assignment
-        self.book = Book(kept.portfolio, kept.currency, kept.instruments.values(), kept.conversions)
         recalled = await self.ask(RecallDeposits(kept.portfolio))
-        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
-            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
         under_way = (await self.ask(GetOrdersUnderWay(kept.portfolio))).orders
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
-        self.sequences = dict.fromkeys(kept.instruments, 0)
+        instruments, conversions = self._ever_traded(journal)
+        self.book = Book(kept.portfolio, kept.currency, instruments.values(), conversions)
+        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
+            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
+        self.sequences = dict.fromkeys(instruments, 0)
         for snapshot in journal.snapshots:
             self.book.bring_forward(snapshot.position, snapshot.at, snapshot.converted)
             self.sequences[snapshot.position.instrument] += snapshot.orders
@@ -143,8 +159,9 @@ class Portfolio(Plugin[P], Generic[P]):
                 self._book(booked)
             else:
                 self.book.adjust(booked)
+        self._refuse_orphans()
         self._refuse_other_positions(journal.records)
-        await self._recall_marks()
+        await self._recall_marks(conversions)
         self._lift(*self.brackets)
         yield
 
@@ -188,6 +205,32 @@ class Portfolio(Plugin[P], Generic[P]):
     def go_on(self, booked: AllBooked) -> None:
         """Propose what leads to the target of a signal that waited for what traded at its instant."""
         self._pursue(booked.signal)
+
+    @on
+    def propose_entered(self, entry: OrderEntered) -> None:
+        """Propose an order that somebody has entered by hand: counted on, and protected, like any other."""
+        kept, ticket = self.assignment, entry.ticket
+        instrument = kept.instruments.get(ticket.instrument)
+        if instrument is None:
+            unknown = f"portfolio {kept.portfolio} does not trade {ticket.instrument}"
+            self._refuse(entry, unknown, EntryCode.UNKNOWN_INSTRUMENT)
+            return
+        symbol = instrument.symbol
+        close = self.marks.get(symbol)
+        reference = ticket.price or (None if close is None else exact(close))
+        order = ticket.order(kept.portfolio, kept.brokers[symbol], self.clock.now(), entry.entered)
+        try:
+            order = replace(order, position=ticket.place(kept.hedged))
+        except ValueError as error:
+            self._refuse(entry, str(error))
+            return
+        bracket = None if ticket.reduce_only else self.brackets.get(order.place)
+        if objection := ticket.objection(order, instrument, reference):
+            self._refuse(entry, objection)
+        elif bracket is not None and bracket.plan is not None and reference is None:
+            self._refuse(entry, f"there is no price of {symbol} yet to protect it by")
+        else:
+            self._propose_by_hand(entry, order, instrument, reference)
 
     @on
     def settle(self, filled: OrderFilled) -> None:
@@ -280,8 +323,12 @@ class Portfolio(Plugin[P], Generic[P]):
             financing=book.financing_at(self.marks),
             realised=book.realised_at(self.marks),
             positions=(*netted, *map(book.hedged.__getitem__, by_place)),
-            curve=self.valuation.curve,
         )
+
+    @on
+    def report_curve(self, wanted: GetEquityCurve) -> EquityCurveReported:
+        """Answer how this portfolio's equity has moved."""
+        return EquityCurveReported(wanted.portfolio, self.valuation.curve)
 
     @on
     def recall_target(self, standing: StandingTarget) -> TargetStood:
@@ -341,10 +388,38 @@ class Portfolio(Plugin[P], Generic[P]):
                     f"when broker '{broker}' had positions = \"{was}\"; say that again and close them first"
                 )
 
-    async def _recall_marks(self) -> None:
+    def _ever_traded(self, journal: OrdersRecalled) -> tuple[Mapping[str, Instrument], Conversions]:
+        """The instruments that it trades or has traded once, and how their currencies are converted."""
+        kept: PortfolioAssignment = self.assignment
+        symbols = {record.order.instrument for record in journal.records}
+        symbols.update(snapshot.position.instrument for snapshot in journal.snapshots)
+        symbols.update(booked.instrument for booked in journal.booked)
+        former = sorted(symbols - kept.instruments.keys())
+        if not former:
+            return kept.instruments, kept.conversions
+        if unknown := [symbol for symbol in former if symbol not in kept.known.instruments]:
+            raise Refused(
+                f"portfolio '{kept.portfolio}' has traded {unknown[0]}, which is in its books for ever; "
+                "describe that [[instrument]] again"
+            )
+        instruments = {**kept.instruments, **{symbol: kept.known.instruments[symbol] for symbol in former}}
+        currencies = (instrument.currency for instrument in instruments.values())
+        return instruments, kept.known.conversions.into(kept.currency, currencies)
+
+    def _refuse_orphans(self) -> None:
+        """Refuse to go on holding what no asset trades any more: nobody would close it."""
+        kept: PortfolioAssignment = self.assignment
+        for held in self.book.held():
+            if held.instrument not in kept.instruments:
+                raise Refused(
+                    f"portfolio '{kept.portfolio}' holds {held.instrument}, which none of its assets trades; "
+                    "add such an asset again, and close it first"
+                )
+
+    async def _recall_marks(self, conversions: Conversions) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
         held = (position.instrument for position in self.book.held())
-        for symbol in dict.fromkeys((*held, *sorted(self.assignment.conversions.symbols))):
+        for symbol in dict.fromkeys((*held, *sorted(conversions.symbols))):
             with suppress(AskError):
                 self.closes.extend((await self.ask(RecentBars(symbol, 1))).bars)
 
@@ -366,6 +441,37 @@ class Portfolio(Plugin[P], Generic[P]):
             self._protect(bracket, wanted, missing)
         else:
             self._propose(instrument, missing)
+
+    def _propose_by_hand(
+        self, entry: OrderEntered, order: Order, instrument: Instrument, reference: Decimal | None
+    ) -> None:
+        """Propose what was entered, with the exits of what it opens."""
+        ticket, symbol = entry.ticket, instrument.symbol
+        order = replace(order, client_order_id=self._number(symbol))
+        if not order.position and symbol in self.assignment.hedged.values():
+            order = replace(order, position=order.client_order_id)
+        held = self.book.position(symbol, order.position)
+        _, opening = split(self._closable(held), order.side.signed(order.quantity))
+        own = ticket.exits(abs(opening))
+        if own and order.place not in self.brackets:
+            self.brackets[order.place] = Bracket(instrument, position=order.position)
+        if self.brackets.leads_on(order):
+            self._count_on(order)
+        self.publish(OrderProposed(order.portfolio, order))
+        bracket = self.brackets.get(order.place)
+        if bracket is None:
+            return
+        if order.reduce_only:
+            bracket.closing.add(order.client_order_id)
+        else:
+            number = partial(self._number, symbol)
+            for exit_order in bracket.protect(order, abs(opening), reference, number, own):
+                self.publish(OrderProposed(exit_order.portfolio, exit_order))
+
+    def _refuse(self, entry: OrderEntered, reason: str, code: EntryCode = EntryCode.INVALID) -> None:
+        """Say why an order that was entered by hand is not even proposed."""
+        number = entry.entered.number
+        self.publish(EntryAnswered(entry.portfolio, number, reason=reason, code=code))
 
     def _protect(self, bracket: Bracket, wanted: Decimal, missing: Decimal) -> None:
         """Close what is on the other side by an order that only reduces; open the rest with its exits."""

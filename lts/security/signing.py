@@ -2,8 +2,10 @@
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from lts.security.key import Key
+from lts.security.key import SECRET_SIZE, Key
 
 
 class SigningKey(Key):
@@ -19,6 +21,12 @@ class SigningKey(Key):
     def sign(self, message: bytes) -> bytes:
         """The signature, 64 bytes: the same for the same message."""
         return self._private.sign(message)
+
+    def derived(self, purpose: str) -> "SigningKey":
+        """The key for another purpose, under the same id: HKDF-SHA256 (RFC 5869) of the secret."""
+        info = b"lts signing key: " + purpose.encode()
+        seed = HKDF(algorithm=SHA256(), length=SECRET_SIZE, salt=None, info=info).derive(self.secret)
+        return SigningKey(self.id, seed)
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> bool:

@@ -21,6 +21,7 @@ from lts.kinds.pipeline import PipelineAssignment
 from lts.kinds.portfolio import PortfolioAssignment
 from lts.kinds.strategy import StrategyAssignment
 from lts.testing.market import TEST
+from lts.testing.security import aaa_assignment
 
 NAME = "test"
 """What portfolios, brokers and plugins are called on a bench."""
@@ -72,7 +73,7 @@ def assignment_of(kind: str) -> Any:
         "pipeline": PipelineAssignment(portfolio_plan(), KNOWN, "test.toml"),
         "core": CoreAssignment(system_plan(), KNOWN),
     }
-    return assignments.get(kind)
+    return aaa_assignment() if kind == "aaa" else assignments.get(kind)
 
 
 def scope_of(assignment: Any) -> Mapping[str, Any]:

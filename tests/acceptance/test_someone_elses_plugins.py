@@ -286,7 +286,7 @@ BAD = [
     pytest.param(
         "raise RuntimeError('this must never run')\n",
         ">=2",
-        "is made for LTS SDK >=2, not for 1.1.0; take another version",
+        "is made for LTS SDK >=2, not for 1.2.0; take another version",
         id="is for another version",
     ),
     pytest.param(

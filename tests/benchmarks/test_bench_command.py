@@ -70,16 +70,38 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
         assert each["bytes_each"] > 0
 
 
+def test_a_read_over_http_is_reported_beside_a_bare_route() -> None:
+    report = measured("api", "--requests", "100")
+    assert set(report) == {
+        "requests_per_s",
+        "ratio_to_fastapi",
+        "p99_ms",
+        "fastapi_per_s",
+        "fastapi_p99_ms",
+    }
+    assert min(report.values()) > 0
+
+
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    sizes = ("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000", "--ticks", "20")
-    report = measured(*sizes)
-    assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order"}
+    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100"
+    report = measured(*sizes.split())
+    assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
     assert set(report["orders"]) == {"sqlite", "postgresql"}
     for engine in filter(None, report["orders"].values()):
         assert set(engine) == {"orders_per_s", "ratio_to_core", "p50_ms", "p99_ms"}
         assert min(engine.values()) > 0
+
+
+def test_isolation_reports_a_question_beside_a_bare_socket_pair() -> None:
+    report = measured("isolation", "--asks", "50", "--messages", "1000")
+    figures = {"round_trip_p50_us", "socketpair_p50_us", "ratio_to_socketpair", "per_s", "start_ms"}
+    assert set(report) == {"call_ns", *figures}
+    assert report["round_trip_p50_us"] > report["socketpair_p50_us"] > 0
+    assert report["ratio_to_socketpair"] > 1
+    assert report["per_s"] > 100
+    assert 10 < report["start_ms"] < 30_000
 
 
 def test_options_may_stand_before_the_name() -> None:

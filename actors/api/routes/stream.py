@@ -57,7 +57,7 @@ async def make_stream_ticket(call: Call) -> Response:
     "/stream/events",
     SELF,
     answers=str,
-    media_type="text/event-stream",
+    form="text/event-stream",
     problems=(Kind.NOT_FOUND, Kind.FORBIDDEN),
 )
 async def follow(

@@ -18,6 +18,7 @@ from lts.domain.permissions import Permission
 from lts.domain.risk import (
     GetTradingStates,
     Holding,
+    MayLift,
     SetTradingState,
     TradingState,
     TradingStateChanged,
@@ -122,13 +123,11 @@ async def set_trading_state(call: Call, scope: Scope, body: TradingStateWanted) 
     call.sees(Permission.HALT, _owner(call, scope))
     if body.flatten and body.state is not TradingState.HALTED:
         raise Problem(Kind.CONFLICT, "only what is halted can be flattened")
-    for standing in (await call.ask(GetTradingStates())).states:
-        if standing.scope == scope and body.state < standing.state:
-            _check_reset(call, scope, standing)
-    wanted = SetTradingState(scope, body.state, body.reason, call.user, body.flatten, body.within_s)
+    may_lift = _may_lift(call, scope)
+    wanted = SetTradingState(scope, body.state, body.reason, call.user, body.flatten, body.within_s, may_lift)
     answer = await call.port.ask(wanted, body.within_s + MARGIN_S)
     if isinstance(answer, TradingStateNotSet):
-        raise Problem(Kind.CONFLICT, answer.reason)
+        raise Problem(Kind.FORBIDDEN if answer.forbidden else Kind.CONFLICT, answer.reason)
     return call.answer(_set_view(answer))
 
 
@@ -139,13 +138,11 @@ def _check_known(call: Call, scope: str) -> None:
         raise not_found()
 
 
-def _check_reset(call: Call, scope: str, standing: TradingStateChanged) -> None:
-    """Refuse to lift what the caller may not lift."""
-    identity = call.identity
-    if not identity.may(Permission.RESET, _owner(call, scope)):
-        raise Problem(Kind.FORBIDDEN, f"this takes the permission {Permission.RESET.value}")
-    if standing.who not in {"", call.user} and Permission.OTHERS not in identity.permissions:
-        raise Problem(Kind.FORBIDDEN, "somebody else has set this, and has to lift it")
+def _may_lift(call: Call, scope: str) -> MayLift:
+    """What the caller may lift there."""
+    if not call.identity.may(Permission.RESET, _owner(call, scope)):
+        return MayLift.NOTHING
+    return MayLift.ANYTHING if Permission.OTHERS in call.identity.permissions else MayLift.OWN
 
 
 def _owner(call: Call, scope: str) -> str | None:

@@ -3,8 +3,16 @@
 from sqlalchemy import select
 
 from actors.persistence.entry import booking_id, posting_rows
+from actors.persistence.repositories.portfolio_settings import objection_to_revision, put_settings
 from actors.persistence.repositories.users import user_named
-from actors.persistence.rows import AssetRow, HedgedAssetRow, LedgerEntryRow, PortfolioRow, UserRow
+from actors.persistence.rows import (
+    AssetRow,
+    HedgedAssetRow,
+    LedgerEntryRow,
+    PortfolioRow,
+    PortfolioSettingRow,
+    UserRow,
+)
 from actors.persistence.unit import Unit
 from actors.persistence.work import Impossible
 from lts.domain.portfolio import opening
@@ -21,6 +29,9 @@ async def put_portfolio(unit: Unit, command: PutPortfolio) -> None:
     if owner is None:
         raise Impossible(f"there is no user named {command.owner!r}")
     row = await portfolio_named(unit, command.name)
+    made = None if row is None else await unit.session.get(PortfolioSettingRow, row.id)
+    if objection := objection_to_revision(command, None if row is None else made.revision if made else 0):
+        raise Impossible(objection)
     if row is None:
         row = await _open(unit, command, owner)
     else:
@@ -30,6 +41,8 @@ async def put_portfolio(unit: Unit, command: PutPortfolio) -> None:
             row.params = unit.seal(command.params, PARAMS)
     await _put_assets(unit, row.id, command.assets)
     await _put_hedged_assets(unit, row.id, command.assets)
+    if command.revision:
+        await put_settings(unit, row.id, made, command)
 
 
 async def portfolio_named(unit: Unit, name: str) -> PortfolioRow | None:

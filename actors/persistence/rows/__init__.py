@@ -1,5 +1,12 @@
 """The rows of every table, and the metadata that describes them all."""
 
+from actors.persistence.rows.access import (
+    ApiKeyRow,
+    LoginRow,
+    NonceRow,
+    SessionRow,
+    SpentRefreshRow,
+)
 from actors.persistence.rows.audit import AuditRow, AuditSealRow
 from actors.persistence.rows.audit_rule import AUDITED, AuditRule, Exempt
 from actors.persistence.rows.balance_snapshot import BalanceSnapshotRow
@@ -13,6 +20,7 @@ from actors.persistence.rows.hedged import (
     HedgedPositionRow,
     HedgedSnapshotRow,
 )
+from actors.persistence.rows.idempotency_key import IdempotencyKeyRow
 from actors.persistence.rows.instrument import InstrumentRow
 from actors.persistence.rows.lease import NodeLeaseRow
 from actors.persistence.rows.ledger import ConversionRateRow, FinancingChargeRow, LedgerEntryRow
@@ -20,6 +28,7 @@ from actors.persistence.rows.loss import LossMarksRow
 from actors.persistence.rows.order import OrderEventRow, OrderRow
 from actors.persistence.rows.order_detail import OrderConditionRow, OrderTermsRow
 from actors.persistence.rows.portfolio import AssetRow, PortfolioRow
+from actors.persistence.rows.portfolio_setting import AssetSettingRow, PortfolioSettingRow
 from actors.persistence.rows.position import PositionRow
 from actors.persistence.rows.row import Row
 from actors.persistence.rows.statistic import StatisticRow
@@ -31,7 +40,9 @@ metadata = Row.metadata
 
 __all__ = [
     "AUDITED",
+    "ApiKeyRow",
     "AssetRow",
+    "AssetSettingRow",
     "AuditRow",
     "AuditRule",
     "AuditSealRow",
@@ -47,18 +58,24 @@ __all__ = [
     "HedgedAssetRow",
     "HedgedPositionRow",
     "HedgedSnapshotRow",
+    "IdempotencyKeyRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "LoginRow",
     "LossMarksRow",
     "NodeLeaseRow",
+    "NonceRow",
     "OrderConditionRow",
     "OrderEventRow",
     "OrderRow",
     "OrderTermsRow",
     "PortfolioRow",
+    "PortfolioSettingRow",
     "PositionAdjustmentRow",
     "PositionRow",
     "Row",
+    "SessionRow",
+    "SpentRefreshRow",
     "StatisticRow",
     "TradingStateRow",
     "UserRow",

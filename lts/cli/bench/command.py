@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from typer import Context, Option, Typer, echo
 
 from lts import logs
+from lts.cli.bench.api import measure_api
 from lts.cli.bench.ask import measure_ask
 from lts.cli.bench.backtest import measure_backtest
 from lts.cli.bench.bus import measure_bus
+from lts.cli.bench.isolation import measure_isolation
 from lts.cli.bench.orders import measure_orders
 from lts.cli.bench.scale import SIZES, measure_scale
 from lts.cli.bench.targets import table
@@ -37,11 +39,13 @@ Bars = Annotated[int, Option(min=100, help="Generated bars.")]
 Portfolios = Annotated[int, Option(min=SIZES[0], help="Portfolios of the largest system.")]
 Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")]
 
+Requests = Annotated[int, Option(min=100, help="Requests in a round, of each application.")]
 Ticks = Annotated[int, Option(min=10, help="Ticks in a round, of each system.")]
+Messages = Annotated[int, Option(min=1_000, help="Messages one way in a round.")]
 Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
-TICKS = 500
+TICKS, MESSAGES, REQUESTS = 500, 20_000, 4_000
 
 MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "bus": measure_bus,
@@ -50,6 +54,8 @@ MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "scale": measure_scale,
     "orders": measure_orders,
     "tick-to-order": measure_tick_to_order,
+    "isolation": measure_isolation,
+    "api": measure_api,
 }
 
 
@@ -64,20 +70,24 @@ def everything(
     portfolios: Portfolios = SIZES[-1],
     orders: Orders = ORDERS,
     ticks: Ticks = TICKS,
+    asks: Asks = ASKS,
+    requests: Requests = REQUESTS,
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
         said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
-        said |= {"orders": orders, "ticks": ticks}
+        said |= {"orders": orders, "ticks": ticks, "asks": asks, "requests": requests}
         context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
         "bus": (rounds, BURSTS, actors),
-        "ask": (rounds, ASKS),
+        "ask": (rounds, asks),
         "backtest": (rounds, bars),
         "scale": (rounds, portfolios, EVENTS),
         "orders": (rounds, orders),
         "tick-to-order": (rounds, ticks, portfolios),
+        "isolation": (rounds, asks, MESSAGES),
+        "api": (rounds, requests),
     }
     reports = {}
     spawning = get_context("spawn")
@@ -125,6 +135,20 @@ def tick_to_order(
 ) -> None:
     """Latency: from a bar to the order at its broker, with the journal in memory and on disk."""
     _measure("tick-to-order", json, rounds, ticks, portfolios)
+
+
+@app.command()
+def isolation(
+    json: Json = False, rounds: Rounds = ROUNDS, asks: Asks = ASKS, messages: Messages = MESSAGES
+) -> None:
+    """Child processes: a question to a body in one, beside a bare socket pair; messages one way; a start."""
+    _measure("isolation", json, rounds, asks, messages)
+
+
+@app.command()
+def api(json: Json = False, rounds: Rounds = ROUNDS, requests: Requests = REQUESTS) -> None:
+    """Reads over HTTP: a portfolio, beside the least that FastAPI takes for the same answer."""
+    _measure("api", json, rounds, requests)
 
 
 @app.command()

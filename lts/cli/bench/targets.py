@@ -1,14 +1,16 @@
 """What was measured, for people: each figure, and what the project promises of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from lts.cli.bench.api import ApiReport
 from lts.cli.bench.ask import AskReport
 from lts.cli.bench.backtest import BacktestReport
 from lts.cli.bench.bus import BusReport
+from lts.cli.bench.isolation import IsolationReport
 from lts.cli.bench.orders import EngineReport, OrdersReport
 from lts.cli.bench.scale import ScaleReport
 from lts.cli.bench.tick_to_order import TickToOrderReport
@@ -17,6 +19,8 @@ MEGABYTE = 1_000_000
 TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000, 4.0
 TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
+ROUND_TRIP_US, ONE_WAY_PER_S = 150.0, 50_000
+OF_FASTAPI = 0.6
 SAME = (0.75, 1.25)
 
 
@@ -44,28 +48,28 @@ def table(name: str, report: Any) -> Table:
 
 def figures(report: Any) -> Iterator[Figure]:
     """The lines of a report; ratios are to a bare call."""
-    if not isinstance(report, OrdersReport):
+    if not isinstance(report, OrdersReport | ApiReport):
         yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
-    match report:
-        case BusReport():
-            yield from _of_the_bus(report)
-        case AskReport():
-            yield _at_most("ask, p50", report.p50_us, ASK_US, " µs")
-            yield Figure("ask, p99", f"{report.p99_us:.2f} µs")
-            yield Figure("a bare future and wake-up, p50", f"{report.bare_future_p50_us:.2f} µs")
-        case BacktestReport():
-            yield _at_most("a bar", report.ratio_to_call, BACKTEST, "×")
-            yield Figure("bars a second", f"{report.bars_per_s:,}")
-            yield Figure("bars, and fills", f"{report.bars:,}, {report.fills:,}")
-            yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
-        case ScaleReport():
-            yield from _of_scale(report)
-        case TickToOrderReport():
-            yield from _of_tick_to_order(report)
-        case OrdersReport():
-            yield from _of_orders("SQLite", report.sqlite)
-            if report.postgresql is not None:
-                yield from _of_orders("PostgreSQL", report.postgresql)
+    yield from _LINES[type(report)](report)
+
+
+def _of_asks(report: AskReport) -> Iterator[Figure]:
+    yield _at_most("ask, p50", report.p50_us, ASK_US, " µs")
+    yield Figure("ask, p99", f"{report.p99_us:.2f} µs")
+    yield Figure("a bare future and wake-up, p50", f"{report.bare_future_p50_us:.2f} µs")
+
+
+def _of_a_backtest(report: BacktestReport) -> Iterator[Figure]:
+    yield _at_most("a bar", report.ratio_to_call, BACKTEST, "×")
+    yield Figure("bars a second", f"{report.bars_per_s:,}")
+    yield Figure("bars, and fills", f"{report.bars:,}, {report.fills:,}")
+    yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
+
+
+def _of_both_engines(report: OrdersReport) -> Iterator[Figure]:
+    yield from _of_orders("SQLite", report.sqlite)
+    if report.postgresql is not None:
+        yield from _of_orders("PostgreSQL", report.postgresql)
 
 
 def _of_the_bus(report: BusReport) -> Iterator[Figure]:
@@ -105,6 +109,15 @@ def _of_tick_to_order(report: TickToOrderReport) -> Iterator[Figure]:
     yield Figure("1,000 portfolios, p99", f"{report.many.p99_us:.1f} µs")
 
 
+def _of_isolation(report: IsolationReport) -> Iterator[Figure]:
+    yield _at_most("a question to a child process, p50", report.round_trip_p50_us, ROUND_TRIP_US, " µs")
+    yield Figure("there and back over a bare socket pair, p50", f"{report.socketpair_p50_us:.2f} µs")
+    yield Figure("of the former to the latter", f"{report.ratio_to_socketpair:.2f}×")
+    speed = report.per_s
+    yield Figure("messages one way a second", f"{speed:,}", f"≥ {ONE_WAY_PER_S:,}", speed >= ONE_WAY_PER_S)
+    yield Figure("a start, until the body lives", f"{report.start_ms:.0f} ms")
+
+
 def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
     speed, ratio = report.orders_per_s, report.ratio_to_core
     yield Figure(f"{engine}: orders a second", f"{speed:,}", f"≥ {ORDERS_PER_S:,}", speed >= ORDERS_PER_S)
@@ -113,5 +126,25 @@ def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
     yield Figure(f"{engine}: to the answer, p50", f"{report.p50_ms:.2f} ms")
 
 
+def _of_the_api(report: ApiReport) -> Iterator[Figure]:
+    ratio = report.ratio_to_fastapi
+    yield Figure("reads of a portfolio a second", f"{report.requests_per_s:,}")
+    yield Figure("of a bare route of FastAPI", f"{ratio:.0%}", f"≥ {OF_FASTAPI:.0%}", ratio >= OF_FASTAPI)
+    yield Figure("to the answer, p99", f"{report.p99_ms:.2f} ms")
+    yield Figure("a bare route: a second, p99", f"{report.fastapi_per_s:,}, {report.fastapi_p99_ms:.2f} ms")
+
+
 def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:
     return Figure(what, f"{measured:.2f}{unit}", f"≤ {most:g}{unit}", measured <= most)
+
+
+_LINES: Mapping[type, Callable[[Any], Iterator[Figure]]] = {
+    BusReport: _of_the_bus,
+    AskReport: _of_asks,
+    BacktestReport: _of_a_backtest,
+    ScaleReport: _of_scale,
+    IsolationReport: _of_isolation,
+    TickToOrderReport: _of_tick_to_order,
+    ApiReport: _of_the_api,
+    OrdersReport: _of_both_engines,
+}

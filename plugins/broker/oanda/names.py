@@ -8,8 +8,16 @@ class Names:
     """The names of instruments: EUR/USD is EUR_USD there, unless a system file says otherwise."""
 
     def __init__(self, symbols: Iterable[str], others: Mapping[str, str]) -> None:
-        self._theirs = {symbol: others.get(symbol, symbol.replace("/", "_")) for symbol in symbols}
-        self._ours = {theirs: symbol for symbol, theirs in self._theirs.items()}
+        self._others = others
+        self._theirs: dict[str, str] = {}
+        self._ours: dict[str, str] = {}
+        for symbol in symbols:
+            self.add(symbol)
+
+    def add(self, symbol: str) -> None:
+        """Know one more of our instruments."""
+        theirs = self._others.get(symbol, symbol.replace("/", "_"))
+        self._theirs[symbol], self._ours[theirs] = theirs, symbol
 
     def theirs(self, symbol: str) -> str:
         """What one of our instruments is called there."""

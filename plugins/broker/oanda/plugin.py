@@ -9,6 +9,7 @@ from lts.sdk import (
     AmendOrder,
     Broker,
     ExecutionReport,
+    Instrument,
     OrderStatus,
     PlaceOrder,
     QueryOrder,
@@ -193,11 +194,19 @@ class OandaBroker(Broker[OandaParams]):
 
     def _refuse_contracts(self) -> None:
         """Refuse instruments of which one is not one unit."""
-        for symbol, instrument in self.instruments.items():
-            if instrument.multiplier != 1:
-                raise Refused(
-                    f"instrument {symbol!r} has a multiplier, and units at OANDA have none; leave it out"
-                )
+        for instrument in self.instruments.values():
+            if objection := self.objection_to_instrument(instrument):
+                raise Refused(f"{objection}; leave it out")
+
+    def objection_to_instrument(self, instrument: Instrument) -> str:
+        """Return why an instrument cannot be traded there: one of it is not one unit."""
+        if instrument.multiplier == 1:
+            return ""
+        return f"instrument {instrument.symbol!r} has a multiplier, and units at OANDA have none"
+
+    def take_up_instrument(self, instrument: Instrument) -> None:
+        """Know what it is called there."""
+        self.names.add(instrument.symbol)
 
     def debug_info(self) -> dict[str, Any]:
         """What is open, how far it is, and whether the stream is there."""

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from lts.sdk import Instrument, OrderType, Refused, Terms, exact
+from lts.sdk import Instrument, OrderType, Refused, Terms, breach, exact
 
 from .amendment import objection_to_amending
 from .margin import Margin
 from .params import PaperParams
-from .rulebook import breach
 from .ticket import Ticket
 
 _MARKET = OrderType.MARKET  # looked up once: reading it off the class takes longer than the comparison
@@ -31,6 +30,13 @@ class Gate:
         self.marks: dict[str, float | Decimal] | None = {} if asked else None
         if self.margin is not None:
             self.marks = self.margin.marks
+
+    def objection_to_instrument(self, instrument: Instrument) -> str:
+        """Return why an instrument cannot be traded beside the others; empty if it can."""
+        others = {each.currency for each in self._instruments.values()} - {instrument.currency}
+        if self.margin is None or not others:
+            return ""
+        return f"margin counts one currency, not {instrument.currency} and {', '.join(sorted(others))}"
 
     def objection(self, ticket: Ticket, tickets: Mapping[str, Ticket], now: int) -> str:
         """Return why an order that comes in is not taken, beside the others; empty if it is."""

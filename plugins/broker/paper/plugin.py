@@ -16,6 +16,7 @@ from lts.sdk import (
     ExecutionReport,
     FinancingCharged,
     FinancingReport,
+    Instrument,
     OrderRecord,
     OrderStatus,
     PlaceOrder,
@@ -102,6 +103,14 @@ class PaperBroker(Broker[PaperParams]):
             self._take_up(record)
         await self._recall_charges(recalled.financing)
         yield
+
+    def objection_to_instrument(self, instrument: Instrument) -> str:
+        """Return why an instrument cannot be traded beside the others."""
+        return self.gate.objection_to_instrument(instrument)
+
+    def take_up_instrument(self, instrument: Instrument) -> None:
+        """Make room for its orders."""
+        self.working[instrument.symbol] = {}
 
     # What is wanted of the venue
 

@@ -9,10 +9,11 @@ from lts.sdk import (
     Core,
     FeedAssignment,
     FeedPlan,
+    Known,
     Params,
-    PipelineAssignment,
     StartPlugin,
     SystemReady,
+    conducting,
 )
 
 
@@ -66,28 +67,12 @@ class DefaultCore(Core[Params]):
             )
 
     async def start_pipelines(self) -> None:
-        """Start a pipeline for each portfolio; it starts the rest."""
+        """Start a pipeline for each portfolio of the file; it starts the rest."""
         for portfolio in self.plan.portfolios:
-            traded = {
-                each.instrument: self.assignment.instruments[each.instrument] for each in portfolio.assets
-            }
-            currencies = (each.currency for each in traded.values())
-            await self.let_in(
-                StartPlugin(
-                    kind="pipeline",
-                    plugin=portfolio.pipeline,
-                    actor=f"pipeline/{portfolio.name}",
-                    params=portfolio.pipeline_params,
-                    where=f"{self.plan.file}: {portfolio.place}, pipeline_params",
-                    assignment=PipelineAssignment(
-                        portfolio,
-                        traded,
-                        str(self.plan.file),
-                        self.assignment.conversions.into(portfolio.currency, currencies),
-                    ),
-                    scope={"portfolio": portfolio.name},
-                )
-            )
+            if portfolio.name in self.assignment.made:
+                continue
+            known = Known(self.assignment.instruments, self.assignment.conversions)
+            await self.let_in(conducting(portfolio, known, str(self.plan.file)))
 
     async def let_in(self, wanted: StartPlugin) -> None:
         """Start a plugin and remember it."""

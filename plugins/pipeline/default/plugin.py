@@ -88,6 +88,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
             {asset.label: asset.protection for asset in plan.assets if asset.protection},
             {asset.name: asset.instrument for asset in plan.assets if asset.name},
             assignment.conversions,
+            assignment.known,
         )
         await self.start(
             StartPlugin(
@@ -95,16 +96,16 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                 plugin=plan.plugin,
                 actor=f"portfolio/{plan.name}",
                 params=plan.params,
-                where=f"{assignment.where}: {plan.place}, params",
+                where=f"{self.place}, params",
                 assignment=kept,
                 scope={"portfolio": plan.name, "instrument": kept.heard},
             )
         )
 
     async def start_strategies(self) -> None:
-        """Start one strategy an asset."""
+        """Start one strategy an asset, of those that are to be at work."""
         plan, assignment = self.plan, self.assignment
-        for asset in plan.assets:
+        for asset in plan.at_work:
             instrument = assignment.instruments[asset.instrument]
             await self.start(
                 StartPlugin(
@@ -112,7 +113,7 @@ class DefaultPipeline(Pipeline[DefaultPipelineParams]):
                     plugin=asset.strategy,
                     actor=self._strategy(asset),
                     params=asset.params,
-                    where=f"{assignment.where}: {plan.place}, {asset.place}, params",
+                    where=f"{self.place}, {asset.place}, params",
                     assignment=StrategyAssignment(plan.name, instrument, asset.name or ""),
                     scope={"portfolio": plan.name, "instrument": asset.instrument},
                 )

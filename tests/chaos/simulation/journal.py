@@ -28,6 +28,7 @@ from lts.domain.order_flow import (
     SyncJournal,
 )
 from lts.domain.orders import Order
+from lts.domain.portfolio_settings import PortfoliosRecalled, RecallPortfolios
 from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
 from lts.domain.risk import (
     JournalTradingState,
@@ -150,6 +151,11 @@ class DurableJournal(Actor[Store]):
     def perform(self, _: Perform) -> Performed:
         """Say that it is done."""
         return Performed()
+
+    @on
+    def recall_portfolios(self, _: RecallPortfolios) -> PortfoliosRecalled:
+        """Answer that nobody has made any."""
+        return PortfoliosRecalled()
 
     # What is on disk
 

@@ -47,7 +47,9 @@ from lts.domain.order_flow import (
     OrderNotJournalled,
 )
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
+from lts.domain.portfolio_settings import RecallPortfolios
 from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.request_mark import RecallMark
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
 from lts.domain.statistics import ListSeries
 from lts.domain.storage import GetStorage, RotateKeys, StorageRecovered, StorageTroubled
@@ -263,7 +265,9 @@ class Client(Actor[None]):
         Perform,
         RecallDeposits,
         RecallLossMarks,
+        RecallMark,
         RecallOrders,
+        RecallPortfolios,
         RecallTradingStates,
         RotateKeys,
     )

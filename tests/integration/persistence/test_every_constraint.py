@@ -74,6 +74,7 @@ POSTING = {
     "amount": ONE,
     "at": 1,
 }
+MARKED = {"user_name": "ann", "digest": "d", "kind": "order", "resource": "main-btc-1", "at": 1}
 SAMPLE = {
     "series": "equity", "resolution": 60, "samples": 1, "first": 1.0, "lowest": 1.0, "highest": 1.0,
     "last": 1.0, "total": 1.0,
@@ -84,6 +85,8 @@ CHARGE = {
 }  # fmt: skip
 PORTFOLIO = {"owner_id": 1, "currency": "USD", "plugin": "fixed", "params": b"sealed", "opened_at": 1}
 ASSET = {"portfolio_id": 1, "broker": "paper", "strategy": "cross", "params": b"sealed"}
+SETTING = {"revision": 1, "active": True, "cash": ONE, "pipeline": "default", "pipeline_params": b"sealed"}
+ASSET_SETTING = {"portfolio_id": 1, "place": 0, "active": True, "protection": ""}
 KEY = {
     "purpose": "mac",
     "wrapped": b"wrapped",
@@ -92,6 +95,17 @@ KEY = {
     "created_at": 1,
     "retired_at": 2,
 }
+LOGIN = {
+    "role": "trader", "password": b"sealed", "second_factor": None, "last_step": 0, "failures": 0,
+    "failed_at": 0, "revision": 1,
+}  # fmt: skip
+SESSION = {
+    "user_id": 1, "begun_at": 1, "used_at": 1, "expires_at": 2, "address": "192.0.2.1", "agent": "",
+}  # fmt: skip
+API_KEY = {
+    "user_id": 1, "label": "desk", "scopes": "orders:read", "public_key": bytes(32), "made_at": 1,
+    "expires_at": 2, "used_at": 0,
+}  # fmt: skip
 
 # Of each table a row that is stored, and another that could be: what is wrong with a row is then the change.
 ROWS: dict[str, tuple[Values, Values]] = {
@@ -102,8 +116,21 @@ ROWS: dict[str, tuple[Values, Values]] = {
         {"id": 1, "name": "ann", "active": True, "created_at": 1},
         {"id": 2, "name": "bob", "active": False, "created_at": 1},
     ),
+    "logins": (LOGIN | {"user_id": 1}, LOGIN | {"user_id": 2}),
+    "sessions": (SESSION | {"id": "a", "refresh": bytes(32)}, SESSION | {"id": "b", "refresh": b"b" * 32}),
+    "spent_refresh_tokens": (
+        {"refresh": "0" * 64, "session_id": "a", "spent_at": 1},
+        {"refresh": "1" * 64, "session_id": "a", "spent_at": 1},
+    ),
+    "api_keys": (API_KEY | {"id": "a", "secret": bytes(32)}, API_KEY | {"id": "b", "secret": b"b" * 32}),
+    "nonces": (
+        {"key_id": "a", "nonce": "1", "expires_at": 1},
+        {"key_id": "a", "nonce": "2", "expires_at": 1},
+    ),
     "instruments": (CONTRACT | {"symbol": "BTC/USD"}, CONTRACT | {"symbol": "ETH/USD"}),
     "portfolios": (PORTFOLIO | {"id": 1, "name": "main"}, PORTFOLIO | {"id": 2, "name": "side"}),
+    "portfolio_settings": (SETTING | {"portfolio_id": 1}, SETTING | {"portfolio_id": 2}),
+    "asset_settings": (ASSET_SETTING | {"label": "BTC/USD"}, ASSET_SETTING | {"label": "ETH/USD"}),
     "assets": (ASSET | {"instrument": "BTC/USD"}, ASSET | {"instrument": "ETH/USD"}),
     "orders": (ORDER | {"client_order_id": "main-btc-1"}, ORDER | {"client_order_id": "main-btc-2"}),
     "order_events": (EVENT | {"seq": 1}, EVENT | {"seq": 2}),
@@ -141,13 +168,16 @@ ROWS: dict[str, tuple[Values, Values]] = {
         {"scope": "system", "state": "halted", "reason": "", "at": 1},
         {"scope": "ann", "state": "active", "reason": "", "at": 1},
     ),
+    "idempotency_keys": (MARKED | {"request_key": "a"}, MARKED | {"request_key": "b"}),
     "feed_progress": ({"source": "a", "moments": 0, "at": 1}, {"source": "b", "moments": 0, "at": 1}),
     "statistics": (SAMPLE | {"at": 1}, SAMPLE | {"at": 2}),
     "balance_snapshots": (SNAPSHOT | {"instrument": "BTC/USD"}, SNAPSHOT | {"instrument": "ETH/USD"}),
     "billing_records": (CHARGE | {"reference": "1"}, CHARGE | {"reference": "2"}),
 }
 BEFOREHAND: dict[str, tuple[str, Values]] = {
+    "logins": ("users", {"id": 2, "name": "bob", "active": True, "created_at": 1}),
     "assets": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
+    "portfolio_settings": ("portfolios", PORTFOLIO | {"id": 2, "name": "side"}),
     "positions": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
     "order_conditions": ("orders", ORDER | {"client_order_id": "main-btc-2"}),
     "order_terms": ("order_events", EVENT | {"seq": 2}),
@@ -163,6 +193,16 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_audit_seal_number": [{"number": 0}],
     "ck_audit_seal_kind": [{"kind": "guess"}],
     "ck_audit_seal_previous": [{"previous": bytes(33)}],
+    "ck_logins_role": [{"role": "guest"}],
+    "ck_logins_failures": [{"failures": -1}],
+    "ck_logins_revision": [{"revision": 0}],
+    "ck_sessions_refresh": [{"refresh": b"c" * 31}],
+    "ck_spent_refresh_tokens_refresh": [{"refresh": "2" * 63}],
+    "ck_api_keys_secret": [{"secret": b"c" * 33}],
+    "ck_api_keys_public_key": [{"public_key": bytes(31)}],
+    "ck_portfolio_settings_revision": [{"revision": 0}],
+    "ck_portfolio_settings_cash": [{"cash": Decimal("-0.01")}],
+    "ck_asset_settings_place": [{"place": -1}],
     "ck_instruments_tick_size": [{"tick_size": Decimal(0)}, {"tick_size": Decimal("-0.5")}],
     "ck_instruments_lot_size": [{"lot_size": Decimal(0)}],
     "ck_instruments_multiplier": [{"multiplier": Decimal(-1)}],
@@ -197,14 +237,18 @@ AGAINST_CHECKS: dict[str, list[Values]] = {
     "ck_hedged_snapshots_fills": [{"fills": 0}],
     "ck_ledger_entries_line": [{"line": -1}],
     "ck_trading_states_state": [{"state": "paused"}],
+    "ck_idempotency_keys_kind": [{"kind": "wish"}],
     "ck_feed_progress_moments": [{"moments": -1}],
     "ck_statistics_resolution": [{"resolution": -1}],
     "ck_statistics_samples": [{"samples": 0}],
     "ck_billing_records_kind": [{"kind": "gift"}],
 }
 NOBODY: Values = {
+    "sessions.id": "?",
+    "api_keys.id": "?",
     "users.id": 99,
     "portfolios.id": 99,
+    "portfolio_settings.portfolio_id": 99,
     "instruments.symbol": "?",
     "orders.client_order_id": "?",
     "order_events.seq": 99,
@@ -316,6 +360,16 @@ async def test_the_assets_of_a_portfolio_go_with_it(writing: AsyncConnection) ->
     async with writing.begin():
         await writing.execute(portfolios.delete())
         assert (await writing.execute(assets.select())).all() == []
+
+
+async def test_all_that_lets_a_user_in_goes_with_them(writing: AsyncConnection) -> None:
+    await fill_tables(writing)
+    own = ("logins", "sessions", "spent_refresh_tokens", "api_keys", "nonces")
+    await remove_all_but(writing, {"users", *own})
+    async with writing.begin():
+        await writing.execute(metadata.tables["users"].delete())
+        for name in own:
+            assert (await writing.execute(metadata.tables[name].select())).all() == [], name
 
 
 def test_every_table_and_every_check_has_its_example() -> None:

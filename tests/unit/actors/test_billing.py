@@ -58,7 +58,7 @@ def ledger() -> Ledger:
 def bench(ledger: Ledger, begin: str, *users: str, after_days: int = 14) -> Bench[Billing]:
     return Bench(
         Billing,
-        Subscription(users or ("ann",), "USD", PRICE),
+        Subscription({f"of {user}": user for user in users or ("ann",)}, "USD", PRICE),
         answers={Perform: ledger.perform, RecallCharges: ledger.recall},
         start_at=beginning_of(begin) + after_days * DAY * 1_000_000_000 if begin else 0,
     )
@@ -156,3 +156,18 @@ async def test_where_nobody_can_be_asked_it_goes_on_all_the_same(
 def test_months_are_those_of_utc() -> None:
     assert month_at(beginning_of("2020-03")) == "2020-03"
     assert month_at(beginning_of("2020-03") - 1) == "2020-02"
+
+
+async def test_who_opens_a_portfolio_later_is_charged_from_that_month_on(ledger: Ledger) -> None:
+    owners = {"p": "ann"}
+    answers: dict[type, Any] = {Perform: ledger.perform, RecallCharges: ledger.recall}
+    begin = beginning_of("2020-01") + DAY * 1_000_000_000
+    async with Bench(Billing, Subscription(owners, "USD", PRICE), answers=answers, start_at=begin) as scene:
+        await scene.advance(62 * DAY)
+        await scene.actor.charge()
+        owners |= {"q": "bob", "r": "ann"}
+        await scene.actor.charge()
+        await scene.advance(31 * DAY)
+        await scene.actor.charge()
+    assert ledger.months() == ["2020-01", "2020-02", "2020-03", "2020-04"]
+    assert ledger.months("bob") == ["2020-03", "2020-04"]

@@ -18,6 +18,7 @@ from lts.domain.market import Quote, Trade
 from lts.domain.order_flow import (
     ModificationApproved,
     ModificationDenied,
+    ModificationProposed,
     ModifyOrder,
     OrderApproved,
     OrderChanged,
@@ -31,6 +32,7 @@ from lts.domain.register import Register
 from lts.domain.risk import LimitBreached, TradingState, TradingStateChanged
 from lts.domain.streams import DataResumed, DataStale
 from lts.testing import TEST, Bench, WatchfulDesk, limit_order, market_order
+from tests.hands import BY_ANN
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-018")
 
@@ -97,6 +99,19 @@ class Gate:
 
     def breaches(self) -> list[tuple[str, TradingState]]:
         return [(each.scope, each.state) for each in self.bench.published(LimitBreached)]
+
+    async def enter(self, order: Order, terms: Terms) -> str:
+        """Enter other terms by hand."""
+        before = len(self.bench.said)
+        await self.bench.hear(ModificationProposed("test", order.client_order_id, terms, BY_ANN))
+        match self.bench.said[before:]:
+            case [ModificationApproved(terms=approved, entered=entered)]:
+                assert (approved, entered) == (terms, BY_ANN)
+                return ""
+            case [ModificationDenied(reason=reason, entered=entered)]:
+                assert entered == BY_ANN
+                return reason
+        raise AssertionError(self.bench.said[before:])
 
 
 @asynccontextmanager
@@ -297,6 +312,15 @@ async def test_terms_that_make_no_sense_and_orders_that_do_not_work_are_not_modi
         await one.fill(order, quantity=3)
         assert "3 of" in await one.modify(order, Terms(Decimal(3), Decimal(99)))
         assert await one.modify(order, Terms(Decimal(4), Decimal(99))) == ""
+
+
+async def test_terms_that_are_entered_by_hand_are_judged_like_any_others() -> None:
+    async with gate(plan("user", max_exposure="1000")) as one:
+        order = limit_order(BUY, 5, 99)
+        assert await one.enter(order, order.terms) == f"there is no open order {order.client_order_id}"
+        assert await one.judge(order) == ""
+        assert (await one.enter(order, Terms(Decimal(11), Decimal(99)))).startswith("max_exposure: 1100")
+        assert await one.enter(order, Terms(Decimal(6), Decimal(99))) == ""
 
 
 @pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])

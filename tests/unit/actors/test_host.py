@@ -13,7 +13,17 @@ from actors.host import Host
 from actors.journal import MemoryJournal
 from lts.admission.catalogue import Catalogue
 from lts.admission.guest import Guest
-from lts.domain.plugins import ListPlugins, PluginRefused, PluginStarted, StartPlugin
+from lts.domain.plugins import (
+    CheckPlugin,
+    DescribePlugins,
+    ListPlugins,
+    PluginFits,
+    PluginRefused,
+    PluginStarted,
+    PluginStopped,
+    StartPlugin,
+    StopPlugin,
+)
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.feed import FeedAssignment
 from lts.kinds.strategy import StrategyAssignment
@@ -163,6 +173,15 @@ async def test_a_class_that_cannot_be_connected_is_refused(
         assert isinstance(await bench.ask(wanted("sma_cross", params={"fast": 1, "slow": 2})), PluginStarted)
 
 
+async def test_the_plugins_of_a_kind_are_described_whether_they_run_or_not(host: Callable[[], Any]) -> None:
+    async with host() as bench:
+        described = {each.name: each for each in (await bench.ask(DescribePlugins("strategy"))).plugins}
+        assert described["sma_cross"].about
+        assert {"fast", "slow"} <= set(described["sma_cross"].params["properties"])
+        assert (await bench.ask(DescribePlugins("nothing"))).plugins == ()
+        assert await bench.ask(ListPlugins()) == ()
+
+
 async def test_whoever_asks_again_for_what_runs_is_told_that_it_runs(
     write: Write, host: Callable[[], Any]
 ) -> None:
@@ -215,3 +234,40 @@ async def test_a_guest_that_fails_is_restarted_and_then_out_of_service(
         assert "ZeroDivisionError" in cell.reason
         assert bench.state == "running"
         assert isinstance(await bench.ask(wanted()), PluginStarted)
+
+
+async def test_a_plugin_that_is_stopped_leaves_its_name_to_another(
+    write: Write, host: Callable[[], Any]
+) -> None:
+    write(WELL)
+    async with host() as bench:
+        await bench.ask(wanted())
+        assert await bench.ask(StopPlugin("strategy/test")) == PluginStopped("strategy/test")
+        assert await bench.ask(ListPlugins()) == ()
+        assert "strategy/test" not in bench.bus.cells
+        assert await bench.ask(StopPlugin("strategy/test")) == PluginStopped("strategy/test")
+        started = await bench.ask(wanted("sma_cross", params={"fast": 5, "slow": 9}))
+        assert isinstance(started, PluginStarted)
+        assert started.plugin == "sma_cross"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "params", "field", "said"),
+    [
+        ("sma_cross", {"fast": 5, "slow": "x"}, "slow", "params.slow must be a whole number"),
+        ("sma_cross", {"fast": 9, "slow": 5}, "", "must be smaller than slow"),
+        ("nobody", {}, None, "asset 'TEST': "),
+    ],
+)
+async def test_a_plugin_is_checked_without_being_started(
+    host: Callable[[], Any], plugin: str, params: dict[str, Any], field: str | None, said: str
+) -> None:
+    async with host() as bench:
+        fits = CheckPlugin(wanted("sma_cross", params={"fast": 5, "slow": 9}))
+        assert await bench.ask(fits) == PluginFits("strategy/test")
+        answer = await bench.ask(CheckPlugin(wanted(plugin, params=params)))
+        assert isinstance(answer, PluginRefused)
+        assert answer.field == field
+        assert said in answer.reason
+        assert bench.published(PluginRefused) == bench.published(PluginStarted) == []
+        assert await bench.ask(ListPlugins()) == ()

@@ -10,7 +10,7 @@ import pytest
 
 from actors.protection import AGAIN_S, Protection
 from bus import DeadLetter
-from lts.domain.journal import BalanceSnapshot, RecallOrders
+from lts.domain.journal import BalanceSnapshot, OrdersRecalled, RecallOrders
 from lts.domain.order_flow import (
     GetOrdersUnderWay,
     OrderAlarmed,
@@ -21,6 +21,7 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms
+from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit, GetProtection, Place, Protected, ProtectionChanged
 from lts.testing import Bench, WatchfulDesk, limit_order, market_order
@@ -332,3 +333,26 @@ async def test_each_position_of_an_account_that_hedges_is_watched_by_itself() ->
             ("trend:long", 10, 10),
             ("trend:short", -10, 0),
         ]
+
+
+async def test_places_of_a_portfolio_that_is_registered_later_are_watched() -> None:
+    places: dict[Place, float | None] = {}
+    answers: dict[type, Any] = {
+        GetOrdersUnderWay: lambda wanted: OrdersUnderWay(wanted.portfolio),
+        RecallOrders: OrdersRecalled(()),
+    }
+    async with Bench(Protection, places, answers=answers) as bench:
+        position = Position("test", "TEST", quantity=Decimal(5))
+        await bench.hear(PositionChanged("test", position, Decimal(0), bench.now))
+        assert bench.published(ProtectionChanged) == []
+        places[PLACE] = 10.0
+        await bench.hear(PortfolioRegistered("test"))
+        await bench.hear(PositionChanged("test", position, Decimal(0), bench.now))
+        assert bench.published(ProtectionChanged) == [
+            ProtectionChanged("test", "TEST", Decimal(5), bench.now)
+        ]
+        del places[PLACE]
+        await bench.hear(PortfolioRegistered("test"))
+        await bench.advance(20)
+        assert bench.published(EmergencyExit) == []
+        assert (await bench.ask(GetProtection("test"))).instruments == ()

@@ -7,8 +7,7 @@ import pytest
 
 from actors.statistics import Sampled, Statistics
 from lts.domain.accounts import AccountReported, GetAccount
-from lts.domain.performance import EquityCurve
-from lts.domain.protection import GetProtection, Protected, ProtectionReported
+from lts.domain.protection import GetProtection, Place, Protected, ProtectionReported
 from lts.domain.statistics import AT_ONCE
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.units import KeepSamples, NotPerformed, Perform, Performed, RollUp
@@ -49,7 +48,6 @@ def account(portfolio: str, equity: str = "101.5") -> AccountReported:
         financing=Decimal("-0.25"),
         realised=Decimal(2),
         positions=(),
-        curve=EquityCurve(),
     )
 
 
@@ -95,7 +93,9 @@ async def test_a_sample_has_the_figures_of_what_protects_a_portfolio() -> None:
         GetProtection: lambda wanted: ProtectionReported(wanted.portfolio, (covered, lacking)),
         Perform: Performed(),
     }
-    async with Bench(Statistics, Sampled(("main", "trend"), ("trend",)), answers=answers) as scene:
+    async with Bench(
+        Statistics, Sampled(("main", "trend"), (Place("trend", "X"),)), answers=answers
+    ) as scene:
         await scene.advance(60)
         [sample] = kept(scene)
     assert sample.values["portfolio/trend/unprotected_s"] == 3.5

@@ -307,6 +307,12 @@ def test_assets_whose_orders_would_share_their_names_are_refused(system: str, wr
     assert "the orders of several assets would all be called 'a-b-c-…'" in refusal_of(write(clash))
 
 
+def test_assets_whose_strategies_would_share_a_name_are_refused(system: str, write: Write) -> None:
+    clash = system.replace('"trend"', '"a/b"').replace('"coins"', '"a"')
+    clash = clash.replace('"SP500"', '"c"').replace('"BTC/EUR"', '"b/c"')
+    assert "the strategies of several assets would all be called 'a/b/c'" in refusal_of(write(clash))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -25,6 +25,7 @@ def admitted(kind: str, name: str) -> Admitted:
 
 def test_all_of_them_are_found() -> None:
     assert BUILT_IN == [
+        ("aaa", "local"),
         ("broker", "oanda"),
         ("broker", "paper"),
         ("core", "default"),

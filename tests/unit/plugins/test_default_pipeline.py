@@ -59,6 +59,18 @@ async def test_it_starts_the_portfolio_and_a_strategy_an_asset() -> None:
         ]
 
 
+async def test_strategies_that_rest_are_not_started_and_the_portfolio_is() -> None:
+    given = two_assets()
+    assets = (given.plan.assets[0].model_copy(update={"active": False}), given.plan.assets[1])
+    for rests, started in (
+        ({"assets": assets}, ["portfolio/test", "strategy/test/OTHER"]),
+        ({"active": False}, ["portfolio/test"]),
+    ):
+        plan = given.plan.model_copy(update=rests)
+        async with Bench(DefaultPipeline, assignment=replace(given, plan=plan)) as bench:
+            assert [each.actor for each in bench.asked(StartPlugin)] == started
+
+
 async def test_it_tells_the_portfolio_what_is_to_be_protected() -> None:
     protection = ProtectionPlan(stop_loss_bps=Decimal(200))
     given = two_assets()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from lts.sdk import (
@@ -13,10 +14,13 @@ from lts.sdk import (
     ExecType,
     ExecutionReport,
     Instrument,
+    InstrumentNotTaken,
+    InstrumentTaken,
     PlaceOrder,
     RecallOrders,
     Refused,
     Side,
+    TakeInstrument,
     TimeInForce,
     WithdrawOrder,
 )
@@ -241,3 +245,27 @@ async def test_bad_parameters_are_refused(params: dict[str, str]) -> None:
     with pytest.raises(Refused, match=r"^params"):
         async with Bench(PaperBroker, params):
             raise AssertionError
+
+
+async def test_an_instrument_that_is_taken_later_trades_like_the_others() -> None:
+    other = Instrument("OTHER", "USD", TEST.tick_size, TEST.lot_size)
+    given = BrokerAssignment("test", {TEST.symbol: TEST})
+    async with Bench(PaperBroker, assignment=given) as bench:
+        for _ in range(2):
+            assert await bench.ask(TakeInstrument("test", other)) == InstrumentTaken("test", "OTHER")
+        bench.bus.widen(bench.actor.name, {"instrument": ("OTHER",)})
+        order = msgspec.structs.replace(market_order(), instrument="OTHER")
+        await bench.hear(place(order), msgspec.structs.replace(opened(1, 100), instrument="OTHER"))
+        assert len(fills(bench)) == 1
+        await bench.restart()
+        assert set(bench.actor.instruments) == {"TEST", "OTHER"}
+
+
+async def test_margin_takes_no_instrument_in_another_currency() -> None:
+    other = Instrument("OTHER", "EUR", TEST.tick_size, TEST.lot_size)
+    given = BrokerAssignment("test", {TEST.symbol: TEST})
+    async with Bench(PaperBroker, {"balance": "1000"}, assignment=given) as bench:
+        answer = await bench.ask(TakeInstrument("test", other))
+        assert isinstance(answer, InstrumentNotTaken)
+        assert answer.reason == "margin counts one currency, not EUR and USD"
+        assert "OTHER" not in given.instruments

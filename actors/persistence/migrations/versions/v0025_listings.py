@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0025"
-down_revision = "0021"
+down_revision = "0024"
 
 _STILL_OPEN = "status NOT IN ('denied', 'filled', 'canceled', 'expired', 'rejected')"
 _PAID_IN = "substr(booking, 1, 10) = '[\"deposit\"'"

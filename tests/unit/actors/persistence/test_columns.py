@@ -82,7 +82,10 @@ def test_sealed_columns_are_bytes_that_say_so() -> None:
         "portfolios.params",
         "assets.params",
         "hedged_assets.params",
+        "portfolio_settings.pipeline_params",
         "billing_records.detail",
+        "logins.password",
+        "logins.second_factor",
     }
     assert all(isinstance(column.type, LargeBinary) for column in sealed.values())
     assert PortfolioRow.__table__.c.params.nullable is False

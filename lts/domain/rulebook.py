@@ -1,8 +1,10 @@
-"""The rulebook: what the contract of an instrument asks of an order, where the venue is strict."""
+"""The rulebook: what the contract of an instrument asks of an order."""
 
 from decimal import Decimal
 
-from lts.sdk import Instrument, Terms, plain, unrounded
+from lts.domain.market import Instrument
+from lts.domain.money import plain, unrounded
+from lts.domain.orders import Terms
 
 
 @unrounded

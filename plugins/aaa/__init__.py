@@ -1,0 +1,1 @@
+"""AAA plugins: who may come in, and what they may do."""

@@ -1,0 +1,1 @@
+"""Users, sessions and API keys that this node keeps itself."""
