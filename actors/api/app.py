@@ -22,6 +22,7 @@ from actors.api.params import ApiParams
 from actors.api.port import Port
 from actors.api.problems import MEDIA_TYPE, Kind, Problem, Reason
 from actors.api.routes import TABLES
+from actors.api.stream.socket import Socket
 from actors.api.table import Declared, Table
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -30,7 +31,7 @@ HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Corr
 
 def served(port: Port, params: ApiParams) -> ASGIApp:
     """Return the whole application: envelope, gate, bodies, routes; what answers is `port`."""
-    app: ASGIApp = Bodies(routed(port), params.limits)
+    app: ASGIApp = Socket(Bodies(routed(port), params.limits), port, params)
     if params.origins:
         app = CORSMiddleware(app, params.origins, allow_methods=METHODS, allow_headers=HEADERS)
     return Envelope(Gate(app, params, port.addresses))

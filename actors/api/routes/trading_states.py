@@ -10,8 +10,10 @@ from starlette.responses import Response
 from actors.api.call import Call
 from actors.api.pages import Page
 from actors.api.problems import Kind, Problem, not_found
+from actors.api.scopes import in_reach, owner_of
 from actors.api.table import Rule, Table
 from actors.api.texts import Body, Text
+from actors.api.views.trading_states import TradingStateView, state_view
 from lts.domain.permissions import Permission
 from lts.domain.risk import (
     GetTradingStates,
@@ -48,18 +50,6 @@ class TradingStateWanted(Body):
     """Whether a halt is to close what is held as well."""
     within_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S, allow_inf_nan=False, strict=False)] = 5.0
     """How long to wait for a halt to come to rest; it goes on after that."""
-
-
-class TradingStateView(msgspec.Struct, frozen=True):
-    """What holds for a scope. Why, and since when, is for those whose it is."""
-
-    scope: str
-    state: TradingState
-    reason: str
-    at: str | None
-    who: str
-    """Who wanted it so; empty: the system itself."""
-    flattening: bool
 
 
 class HoldingView(msgspec.Struct, frozen=True):
@@ -156,22 +146,16 @@ def _may_lift(call: Call, scope: str) -> MayLift:
 
 
 def _owner(call: Call, scope: str) -> str | None:
-    kind, _, name = scope.partition(":")
-    return name if kind == "user" else call.port.premises.owners.get(name) if kind == "portfolio" else None
+    return owner_of(scope, call.port.premises.owners)
 
 
 def _concerns(call: Call, scope: str) -> bool:
     """Whether a scope may be one that the caller trades in."""
-    owner = _owner(call, scope)
-    return owner is None or call.identity.may(Permission.READ_PORTFOLIOS, owner)
+    return in_reach(scope, call.identity, call.port.premises.owners)
 
 
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:
-    if not call.identity.may(Permission.READ_PORTFOLIOS, _owner(call, each.scope)):
-        return TradingStateView(each.scope, each.state, "", None, "", flattening=each.flattening)
-    return TradingStateView(
-        each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening
-    )
+    return state_view(call.identity, call.port.premises.owners, each)
 
 
 def _set_view(done: TradingStateSet) -> TradingStateSetView:

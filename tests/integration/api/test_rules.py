@@ -60,6 +60,7 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
         "portfolio": PORTFOLIO_OF[owner],
         "scope": f"portfolio:{PORTFOLIO_OF[owner]}",
         "symbol": "SP500",
+        "order": f"{PORTFOLIO_OF[owner]}-SP500-000001",
         "actor": "broker%2Fpaper",
         "id": f"s-{who}" if "session" in declared.path else f"k-{who}",
         "name": "sma" if "strateg" in declared.path else "bob",
@@ -67,8 +68,12 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
     path = declared.path
     for name, value in values.items():
         path = path.replace(f"{{{name}:name}}", value)
+    if path.endswith("/stream/events"):
+        return f"{path}?subscribe=bars&once=true"
     if declared.rule.owned_by == "series":
         return f"{path}?series=portfolio/{PORTFOLIO_OF[owner]}/equity"
+    if declared.rule.owned_by == "portfolio" and "{portfolio" not in declared.path:
+        return f"{path}?portfolio={PORTFOLIO_OF[owner]}"
     return f"{path}?user={owner}" if declared.rule.owned_by == "user" else path
 
 
