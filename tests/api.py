@@ -88,6 +88,8 @@ OWNERS = {"main": "alice", "other": "bob", "adas": "ada", "veras": "vera", "sams
 PREMISES = Premises((SP500, BTC), OWNERS)
 WIDE = ApiLimits(address=Rate(1_000_000), user=Rate(1_000_000), key=Rate(1_000_000), login=Rate(1_000_000))
 
+PARAMS = ApiParams(limits=WIDE)
+
 PEOPLE = {
     "ada": Role.ADMIN,
     "alice": Role.TRADER,
@@ -247,14 +249,16 @@ class House(Actor[None]):
     @on
     def account(self, wanted: GetAccount) -> AccountReported:
         held = Position("main", "SP500", quantity=Decimal("3E1"), cost=Decimal(100))
+        amounts = {"capital": "1000", "cash": "900.50", "equity": "1010.5", "fees": "1E1"}
+        more = {"financing": "0", "realised": "-3"}
         return AccountReported(
-            wanted.portfolio,
-            OWNERS[wanted.portfolio],
-            "USD",
-            NOW,
-            *(Decimal(each) for each in ("1000", "900.50", "1010.5", "1E1", "0", "-3")),
-            (held,),
-            EquityCurve(),
+            portfolio=wanted.portfolio,
+            owner=OWNERS[wanted.portfolio],
+            currency="USD",
+            at=NOW,
+            positions=(held,),
+            curve=EquityCurve(),
+            **{name: Decimal(value) for name, value in (amounts | more).items()},
         )
 
     @on
@@ -313,10 +317,11 @@ class Scene:
 
     def __init__(self, bus: Bus, client: httpx.AsyncClient) -> None:
         self.bus = bus
-        self.api: Any = bus.cells["api"].actor
+        api: Any = bus.cells["api"].actor
+        self.api = api
         self.client = client
         self.inner = httpx.AsyncClient(
-            base_url="http://localhost", transport=httpx.ASGITransport(self.api.service.app)
+            base_url="http://localhost", transport=httpx.ASGITransport(api.service.app)
         )
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor
@@ -361,7 +366,7 @@ def signature(key: str, body: bytes, headers: Mapping[str, str], nonce: str = ""
 
 
 @asynccontextmanager
-async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Scene, None]:
+async def scene(params: ApiParams = PARAMS) -> AsyncGenerator[Scene, None]:
     """Serve the API over its house on loopback."""
     bus = Bus(LiveDriver(), hopeless=())
     bus.spawn(Registry, None, name="registry")
@@ -371,9 +376,8 @@ async def scene(params: ApiParams = ApiParams(limits=WIDE)) -> AsyncGenerator[Sc
         "guest": frozenset({"broker/paper", "strategy/main/SP500"}),
     }
     bus.spawn(House, None, name="house", scope=scope)
-    bus.spawn(Api, params, name="api", assignment=PREMISES)
+    api: Any = bus.spawn(Api, params, name="api", assignment=PREMISES).actor
     await bus.started()
-    api: Any = bus.cells["api"].actor
     try:
         async with httpx.AsyncClient(base_url=api.service.url, verify=False) as client:  # noqa: S501 - its own certificate
             yield Scene(bus, client)

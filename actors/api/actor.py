@@ -77,12 +77,13 @@ class Api(Actor[ApiParams]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Serve; at the end take no more requests, and answer those that have come."""
         # Not at the top: whoever serves nothing pays nothing for the libraries of the web.
+        from actors.api.app import served  # noqa: PLC0415
         from actors.api.service import Service  # noqa: PLC0415
 
         if objection := self.params.objection():
             raise Refused(objection)
         self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
-        self.service = service = Service(self.port, self.params)
+        self.service = service = Service(served(self.port, self.params), self.params)
         service.start()
         try:
             self.background(service.ended())

@@ -1,6 +1,7 @@
 """The application: the routes behind the guard, within what every request goes through."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,7 +22,7 @@ from actors.api.params import ApiParams
 from actors.api.port import Port
 from actors.api.problems import MEDIA_TYPE, Kind, Problem, Reason
 from actors.api.routes import TABLES
-from actors.api.table import Table
+from actors.api.table import Declared, Table
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Correlation-Id"]
@@ -35,39 +36,51 @@ def served(port: Port, params: ApiParams) -> ASGIApp:
     return Envelope(Gate(app, params, port.addresses))
 
 
-def routed(port: Port, tables: Iterable[Table] = TABLES) -> FastAPI:
+def routed(port: Port, tables: tuple[Table, ...] = TABLES) -> FastAPI:
     """Return the routes behind their guards.
 
     Raises:
         TypeError: a route says nothing of who may use it.
     """
-    tables = tuple(tables)
     app = FastAPI(title="LTS", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.port = port
-    app.router.route_class = GuardedRoute
-    for declared in (each for table in tables for each in table.routes):
-        route = GuardedRoute(
-            declared.path,
-            declared.endpoint,
-            rule=declared.rule,
-            methods=[declared.method],
-            response_model=None,
-            response_class=Response,
-            status_code=declared.status,
-            operation_id=operation_id(declared),
-            summary=(declared.endpoint.__doc__ or "").partition("\n")[0],
-            tags=[declared.tag],
-            responses=responses(declared),
-            openapi_extra=extra(declared),
-        )
-        app.router.routes.append(route)
+    app.router.routes.extend(routes_of(tables))
     for raised in (Problem, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(raised, _explain)
-    described: Mapping[str, Any] = description(app, tables)
-    app.openapi = lambda: dict(described)  # type: ignore[method-assign]  # as FastAPI has it done
+    described = described_by(tables)
+    app.openapi = lambda: described  # type: ignore[method-assign]  # as FastAPI has it done
     app.state.page, app.state.style = page(described), STYLE
     refuse_unguarded(app)
     return app
+
+
+@cache
+def routes_of(tables: tuple[Table, ...]) -> tuple[GuardedRoute, ...]:
+    """Return the routes of some tables; they know nothing of who answers, and are made once."""
+    return tuple(_route(declared) for table in tables for declared in table.routes)
+
+
+@cache
+def described_by(tables: tuple[Table, ...]) -> dict[str, Any]:
+    """Return the description of some tables, which is made once as well."""
+    return description(routes_of(tables), tables)
+
+
+def _route(declared: Declared) -> GuardedRoute:
+    return GuardedRoute(
+        declared.path,
+        declared.endpoint,
+        rule=declared.rule,
+        methods=[declared.method],
+        response_model=None,
+        response_class=Response,
+        status_code=declared.status,
+        operation_id=operation_id(declared),
+        summary=(declared.endpoint.__doc__ or "").partition("\n")[0],
+        tags=[declared.tag],
+        responses=responses(declared),
+        openapi_extra=extra(declared),
+    )
 
 
 def refuse_unguarded(app: FastAPI) -> None:

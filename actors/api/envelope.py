@@ -24,8 +24,8 @@ SECURITY = [
 """For every answer that says nothing else of the same."""
 _SAID = frozenset({b"cache-control", b"content-security-policy"})
 """What some answers say otherwise."""
-UNREAD = frozenset({Kind.TOO_LARGE, Kind.MEDIA_TYPE})
-"""The problems that are told before a body is read."""
+UNREAD = frozenset({Kind.TOO_LARGE.status, Kind.MEDIA_TYPE.status})
+"""What is told before a body is read."""
 LINGER_S = 1.0
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
@@ -43,13 +43,17 @@ class Envelope:
             return
         given = next((value for name, value in scope["headers"] if name == CORRELATION_HEADER), None)
         correlation = scope.setdefault("state", {})["correlation"] = correlated(given)
-        begun = False
+        begun = unread = False
 
         async def sealed(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, unread
             if message["type"] == "http.response.start":
-                begun = True
+                begun, unread = True, message["status"] in UNREAD
                 _seal(scope, message)
+            elif unread and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await linger(receive)
+                message = {"type": "http.response.body"}
             await send(message)
 
         try:
@@ -57,9 +61,6 @@ class Envelope:
         except Problem as problem:
             if not begun:
                 await answer(problem, scope, sealed)
-                if problem.kind in UNREAD:
-                    await linger(receive)
-                    await send({"type": "http.response.body"})
         except Exception:  # whatever it is, it stays here
             log.exception("a request failed", correlation=correlation, method=scope["method"])
             if not begun:
@@ -76,7 +77,7 @@ async def answer(problem: Problem, scope: Scope, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
     told = b"" if scope["method"] == "HEAD" else body
-    await send({"type": "http.response.body", "body": told, "more_body": problem.kind in UNREAD})
+    await send({"type": "http.response.body", "body": told})
 
 
 async def linger(receive: Receive) -> None:

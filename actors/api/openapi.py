@@ -1,11 +1,10 @@
 """The API's description of itself (OpenAPI 3.1), made of the table of routes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from actors.api.guard import GuardedRoute
@@ -84,7 +83,7 @@ def _answered(declared: Declared) -> dict[str, Any]:
     if declared.answers is None:
         return {"description": "Done"}
     if declared.answers is str:
-        return {"description": "The text", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        return {"description": "The text", "content": {declared.form: {"schema": {"type": "string"}}}}
     (schema,), _ = msgspec.json.schema_components([declared.answers], ref_template=REF)
     return {"description": "The answer", "content": {"application/json": {"schema": schema}}}
 
@@ -121,15 +120,14 @@ def security(rule: Rule) -> list[dict[str, list[str]]]:
     return [{"token": []}] if rule.in_session else [{"token": []}, {"signature": []}]
 
 
-def description(app: FastAPI, tables: Iterable[Table]) -> Mapping[str, Any]:
+def description(routes: Sequence[GuardedRoute], tables: Sequence[Table]) -> dict[str, Any]:
     """Return the whole description."""
-    tables = tuple(tables)
-    made = get_openapi(
+    made: dict[str, Any] = get_openapi(
         title="LTS",
         version=version("lts"),
         summary="A multi-user, multi-portfolio live trading system.",
         description=ABOUT,
-        routes=[route for route in app.routes if isinstance(route, GuardedRoute)],
+        routes=routes,
         tags=[{"name": table.tag, "description": table.about} for table in tables],
     )
     views = {each.answers for table in tables for each in table.routes if each.answers not in {None, str}}

@@ -4,9 +4,9 @@ import asyncio
 import contextvars
 import socket
 
-from actors.api.app import served
+from starlette.types import ASGIApp
+
 from actors.api.params import ApiParams
-from actors.api.port import Port
 from actors.api.server import server
 from lts.refusal import Refused
 
@@ -16,21 +16,21 @@ BACKLOG = 1_024
 class Service:
     """Takes requests from when it is made, and answers them from when it is started."""
 
-    def __init__(self, port: Port, params: ApiParams) -> None:
+    def __init__(self, app: ASGIApp, params: ApiParams) -> None:
         """Bind the socket.
 
         Raises:
             Refused: the address cannot be had, or the certificate cannot be used.
         """
         try:
-            self.app = served(port, params)
-            self._server = server(self.app, params)
+            self._server = server(app, params)
         except (OSError, ValueError) as error:  # OpenSSL's errors are OSErrors
             raise Refused(f"{params.certificate}: the certificate cannot be used: {error}") from None
+        self.app = app
         self._listening = _bound(params)
         scheme = "https" if params.certificate else "http"
-        host, number = self._listening.getsockname()[:2]
-        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{number}"
+        host, self.number = self._listening.getsockname()[:2]
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.number}"
         self._serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -54,6 +54,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     problems: tuple[Kind, ...]
     example: Any
+    form: str
 
 
 class Table:
@@ -95,6 +96,7 @@ class Table:
         status: int = 200,
         problems: tuple[Kind, ...] = (),
         example: Any = None,
+        form: str = "application/json",
     ) -> Callable[[F], F]:
         def enter(endpoint: F) -> F:
             self.routes.append(
@@ -108,6 +110,7 @@ class Table:
                     status=204 if answers is None and status == 200 else status,  # noqa: PLR2004 - OK
                     problems=problems,
                     example=example,
+                    form=form,
                 )
             )
             return endpoint

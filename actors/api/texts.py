@@ -2,14 +2,14 @@
 
 from contextlib import suppress
 from typing import Annotated
-from unicodedata import category
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from actors.api.pages import MOST
 from lts.web.times import from_rfc3339
 
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _NAME = r"^[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*$"
 
 
@@ -17,12 +17,6 @@ class Body(BaseModel):
     """What comes in a request's body: nothing is converted, and nothing unknown is taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-def _printable(text: str) -> str:
-    if any(category(letter) in {"Cc", "Cs"} for letter in text):
-        raise ValueError("it holds a character that cannot be printed")
-    return text
 
 
 def _is_instant(text: str) -> str:
@@ -34,11 +28,10 @@ def _is_instant(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NAME, examples=["main"])]
 """What people call things."""
-Text = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=500, pattern=_PRINTABLE)]
 Hidden = Annotated[
     str,
-    Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"}),
-    AfterValidator(_printable),
+    Field(min_length=1, max_length=1024, pattern=_PRINTABLE, json_schema_extra={"format": "password"}),
 ]
 """A password, a code or a token."""
 Instant = Annotated[
@@ -58,3 +51,4 @@ InstantQuery = Annotated[
     Query(max_length=40, json_schema_extra={"format": "date-time"}),
     AfterValidator(lambda text: text if text is None else _is_instant(text)),
 ]
+IfMatch = Annotated[str | None, Header(max_length=64, description="The ETag of what was read; `*`: any.")]

@@ -104,9 +104,8 @@ def _watch(title: str) -> Watch:
         with Live(console=console, auto_refresh=False) as live:
             while True:
                 with suppress(AskError):  # somebody has just failed; the next picture will show it
-                    live.update(
-                        screen(await viewer.look(), f"{title}  {address}", console.height), refresh=True
-                    )
+                    view = await viewer.look()
+                    live.update(screen(view, f"{title}  {address}", console.height), refresh=True)
                 await pause(FRAME)
 
     async def tell(system: System) -> None:

@@ -19,14 +19,14 @@ async def read_openapi(call: Call) -> Response:
     return call.answer(call.app.openapi(), headers={"Cache-Control": READ_AGAIN})
 
 
-@routes.get("/docs", ANYBODY, answers=str)
+@routes.get("/docs", ANYBODY, answers=str, form="text/html")
 async def read_docs(call: Call) -> Response:
     """Read the API's description as a page."""
     headers = {"Content-Security-Policy": PAGE, "Cache-Control": READ_AGAIN}
     return Response(call.app.state.page, headers=headers, media_type="text/html; charset=utf-8")
 
 
-@routes.get("/docs.css", ANYBODY, answers=str)
+@routes.get("/docs.css", ANYBODY, answers=str, form="text/css")
 async def read_style(call: Call) -> Response:
     """Read how that page looks."""
     headers = {"Cache-Control": READ_AGAIN}

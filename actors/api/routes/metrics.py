@@ -35,7 +35,9 @@ _OF_STORAGE = {
 }
 
 
-@routes.get("/metrics", Rule(needs=Permission.READ_SYSTEM, nobodys=True, urgent=True), answers=str)
+@routes.get(
+    "/metrics", Rule(needs=Permission.READ_SYSTEM, nobodys=True, urgent=True), answers=str, form="text/plain"
+)
 async def read_metrics(call: Call) -> Response:
     """Read the metrics."""
     health, storage = await call.ask(GetHealth()), await call.ask(GetStorage())

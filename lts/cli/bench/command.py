@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from typer import Context, Option, Typer, echo
 
 from lts import logs
+from lts.cli.bench.api import measure_api
 from lts.cli.bench.ask import measure_ask
 from lts.cli.bench.backtest import measure_backtest
 from lts.cli.bench.bus import measure_bus
@@ -38,12 +39,14 @@ Bars = Annotated[int, Option(min=100, help="Generated bars.")]
 Portfolios = Annotated[int, Option(min=SIZES[0], help="Portfolios of the largest system.")]
 Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")]
 
+Requests = Annotated[int, Option(min=100, help="Requests in a round, of each application.")]
 Ticks = Annotated[int, Option(min=10, help="Ticks in a round, of each system.")]
 Messages = Annotated[int, Option(min=1_000, help="Messages one way in a round.")]
 Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
 TICKS, MESSAGES = 500, 20_000
+REQUESTS = 4_000
 
 MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "bus": measure_bus,
@@ -53,6 +56,7 @@ MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "orders": measure_orders,
     "tick-to-order": measure_tick_to_order,
     "isolation": measure_isolation,
+    "api": measure_api,
 }
 
 
@@ -68,11 +72,12 @@ def everything(
     orders: Orders = ORDERS,
     ticks: Ticks = TICKS,
     asks: Asks = ASKS,
+    requests: Requests = REQUESTS,
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
         said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
-        said |= {"orders": orders, "ticks": ticks, "asks": asks}
+        said |= {"orders": orders, "ticks": ticks, "asks": asks, "requests": requests}
         context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
@@ -83,6 +88,7 @@ def everything(
         "orders": (rounds, orders),
         "tick-to-order": (rounds, ticks, portfolios),
         "isolation": (rounds, asks, MESSAGES),
+        "api": (rounds, requests),
     }
     reports = {}
     spawning = get_context("spawn")
@@ -138,6 +144,12 @@ def isolation(
 ) -> None:
     """Child processes: a question to a body in one, beside a bare socket pair; messages one way; a start."""
     _measure("isolation", json, rounds, asks, messages)
+
+
+@app.command()
+def api(json: Json = False, rounds: Rounds = ROUNDS, requests: Requests = REQUESTS) -> None:
+    """Reads over HTTP: a portfolio, beside the least that FastAPI takes for the same answer."""
+    _measure("api", json, rounds, requests)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from lts.cli.bench.api import ApiReport
 from lts.cli.bench.ask import AskReport
 from lts.cli.bench.backtest import BacktestReport
 from lts.cli.bench.bus import BusReport
@@ -19,6 +20,7 @@ TELL, FANOUT, ASK_US, BACKTEST, IDLE_BYTES, RANDOM = 8.0, 3.0, 8.0, 35.0, 5_000,
 TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
 ROUND_TRIP_US, ONE_WAY_PER_S = 150.0, 50_000
+OF_FASTAPI = 0.6
 SAME = (0.75, 1.25)
 
 
@@ -44,9 +46,9 @@ def table(name: str, report: Any) -> Table:
     return made
 
 
-def figures(report: Any) -> Iterator[Figure]:
+def figures(report: Any) -> Iterator[Figure]:  # noqa: C901 - a case for each report
     """The lines of a report; ratios are to a bare call."""
-    if not isinstance(report, OrdersReport):
+    if not isinstance(report, OrdersReport | ApiReport):
         yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
     match report:
         case BusReport():
@@ -66,6 +68,8 @@ def figures(report: Any) -> Iterator[Figure]:
             yield from _of_isolation(report)
         case TickToOrderReport():
             yield from _of_tick_to_order(report)
+        case ApiReport():
+            yield from _of_the_api(report)
         case OrdersReport():
             yield from _of_orders("SQLite", report.sqlite)
             if report.postgresql is not None:
@@ -124,6 +128,14 @@ def _of_orders(engine: str, report: EngineReport) -> Iterator[Figure]:
     yield Figure(f"{engine}: of bare Core", f"{ratio:.0%}", f"≥ {OF_CORE:.0%}", ratio >= OF_CORE)
     yield _at_most(f"{engine}: to the answer, p99 at 1,000 orders/s", report.p99_ms, COMMIT_MS, " ms")
     yield Figure(f"{engine}: to the answer, p50", f"{report.p50_ms:.2f} ms")
+
+
+def _of_the_api(report: ApiReport) -> Iterator[Figure]:
+    ratio = report.ratio_to_fastapi
+    yield Figure("reads of a portfolio a second", f"{report.requests_per_s:,}")
+    yield Figure("of a bare route of FastAPI", f"{ratio:.0%}", f"≥ {OF_FASTAPI:.0%}", ratio >= OF_FASTAPI)
+    yield Figure("to the answer, p99", f"{report.p99_ms:.2f} ms")
+    yield Figure("a bare route: a second, p99", f"{report.fastapi_per_s:,}, {report.fastapi_p99_ms:.2f} ms")
 
 
 def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:

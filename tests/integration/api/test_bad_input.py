@@ -143,7 +143,7 @@ async def test_a_path_or_query_that_cannot_be_taken_is_a_problem(api: Scene, pat
 )
 async def test_what_is_no_token_is_refused_without_asking_anybody(api: Scene, token: str) -> None:
     asked = api.registry.asked
-    answer = await api.client.get("/api/v1/me", headers={"Authorization": token.encode("latin-1")})
+    answer = await api.client.get("/api/v1/me", headers={b"Authorization": token.encode("latin-1")})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert api.registry.asked == asked

@@ -26,6 +26,8 @@ from lts.domain.market import Quote
 from lts.refusal import Refused
 from tests.api import BAR, NOW, WIDE, Scene, scene, signature
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is refused
+
 pytestmark = pytest.mark.requirement("INT-011", "INT-012", "INT-014", "INT-015", "INT-027")
 
 
@@ -262,8 +264,8 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        (ApiParams(host="0.0.0.0"), "plain HTTP can be read on the way"),
-        (ApiParams(host="0.0.0.0", proxies=("10.0.0.1",)), "name the hosts by which the API is called"),
+        (ApiParams(host=EVERYWHERE), "plain HTTP can be read on the way"),
+        (ApiParams(host=EVERYWHERE, proxies=("10.0.0.1",)), "name the hosts by which the API is called"),
         (ApiParams(host="not an address"), "takes addresses in numbers"),
         (ApiParams(proxies=("10.0.0.0/99",)), "takes addresses in numbers"),
         (ApiParams(certificate="only.pem"), "a certificate and its key go together"),

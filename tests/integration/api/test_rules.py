@@ -77,7 +77,7 @@ def body_of(declared: Declared) -> bytes:
     return b"" if body is None else json.dumps(body).encode()
 
 
-def expected(cell: Cell, credential: str) -> int:
+def expected(cell: Cell, credential: str) -> int:  # noqa: PLR0911 - one rule after the other
     """The status that the rules of the house call for: written down here once more, on its own."""
     rule, may = cell.declared.rule, ROLES[cell.role]
     if rule.needs is Needs.PUBLIC:

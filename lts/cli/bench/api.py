@@ -1,0 +1,130 @@
+"""What a read over HTTP costs: a portfolio, by a token that is known, from a client in another process.
+
+Beside it, in the same run and served by the same server, stands the least that FastAPI takes for the same
+answer: a route with a response model, without anybody being asked who they are.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from actors.api.actor import Api
+from actors.api.params import ApiLimits, ApiParams, Premises, Rate
+from bus import SECOND, Actor, Bus, LiveDriver, on
+from lts.cli.bench.client import Told, Took
+from lts.cli.bench.rounds import settled
+from lts.domain.access import Identify, Identity
+from lts.domain.accounts import AccountReported, GetAccount
+from lts.domain.performance import EquityCurve
+from lts.domain.permissions import ROLES, Role
+from lts.domain.positions import Position
+
+CLIENT = (sys.executable, "-c", "from lts.cli.bench.client import main; main()")
+CONNECTIONS = 8
+POSITIONS = 3
+WIDE = Rate(1_000_000_000)
+PARAMS = ApiParams(limits=ApiLimits(address=WIDE, user=WIDE, key=WIDE))
+
+
+class ApiReport(msgspec.Struct, frozen=True):
+    """What an authenticated read of a portfolio costs."""
+
+    requests_per_s: int
+    ratio_to_fastapi: float
+    """Of the speed of a bare route of FastAPI with a response model."""
+    p99_ms: float
+    fastapi_per_s: int
+    fastapi_p99_ms: float
+
+
+class Owner(Actor[None]):
+    """Knows everybody as alice, and has her portfolio."""
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Buy."""
+        quantity, cost = Decimal(30), Decimal(100)
+        self.positions = tuple(
+            Position("main", f"I{each}", quantity=quantity, cost=cost) for each in range(POSITIONS)
+        )
+        yield
+
+    @on
+    def identify(self, _: Identify) -> Identity:
+        """Answer that it is alice."""
+        expires_at = self.system.now() + 3_600 * SECOND
+        return Identity("alice", Role.TRADER, ROLES[Role.TRADER], "session:bench", expires_at)
+
+    @on
+    def report(self, _: GetAccount) -> AccountReported:
+        """Answer what there is."""
+        amount = Decimal("1000.5")
+        return AccountReported(
+            portfolio="main",
+            owner="alice",
+            currency="USD",
+            at=self.clock.now(),
+            capital=amount,
+            cash=amount,
+            equity=amount,
+            fees=amount,
+            financing=amount,
+            realised=amount,
+            positions=self.positions,
+            curve=EquityCurve(),
+        )
+
+
+async def measure_api(rounds: int, requests: int) -> ApiReport:
+    """Measure so many requests a round."""
+    ours, theirs = [], []
+    async with _api() as (port, bare_port):
+        for measured in range(rounds + 1):
+            with settled():
+                bare = await _call(bare_port, "/portfolios/main", requests)
+                api = await _call(port, "/api/v1/portfolios/main", requests)
+            if measured:  # the first is to warm up
+                ours.append(api)
+                theirs.append(bare)
+    ratios = [one.per_s / other.per_s for one, other in zip(ours, theirs, strict=True)]
+    return ApiReport(
+        requests_per_s=round(median(each.per_s for each in ours)),
+        ratio_to_fastapi=round(median(ratios), 3),
+        p99_ms=round(median(each.p99_ms for each in ours), 2),
+        fastapi_per_s=round(median(each.per_s for each in theirs)),
+        fastapi_p99_ms=round(median(each.p99_ms for each in theirs), 2),
+    )
+
+
+@asynccontextmanager
+async def _api() -> AsyncGenerator[tuple[int, int], None]:
+    """The API, and the bare route; their ports."""
+    # Not at the top: the other measurements do without the libraries of the web.
+    from actors.api.bare import bare  # noqa: PLC0415
+    from actors.api.service import Service  # noqa: PLC0415
+
+    bus = Bus(LiveDriver())
+    bus.spawn(Owner, None, name="owner")
+    api: Any = bus.spawn(Api, PARAMS, name="api", assignment=Premises()).actor
+    await bus.started()
+    beside = Service(bare(POSITIONS), PARAMS)
+    beside.start()
+    try:
+        yield api.service.number, beside.number
+    finally:
+        await beside.stop()
+        await bus.stop()
+
+
+async def _call(port: int, path: str, requests: int) -> Took:
+    told = Told("127.0.0.1", port, path, "a-token", requests, CONNECTIONS)
+    client = await asyncio.create_subprocess_exec(
+        *CLIENT, msgspec.json.encode(told).decode(), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await client.communicate()
+    return msgspec.json.decode(said, type=Took)

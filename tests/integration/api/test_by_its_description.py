@@ -1,0 +1,67 @@
+"""What the API says of itself is true: it is asked by its own description, with data that is drawn for it."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.api import Scene
+
+pytestmark = pytest.mark.requirement("INT-012", "INT-014", "INT-026", "INT-027")
+
+EXAMPLES = int(os.environ.get("LTS_EXAMPLES", "2"))
+"""Of each operation; `make fuzz` draws more."""
+UNTRUE = [positive_data_acceptance]
+"""What does not hold: a cursor is a text, and few texts are cursors, which no schema can say."""
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every schema that a description refers to."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"].rpartition("/")[2]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+async def test_every_reference_leads_somewhere_and_every_operation_is_complete(api: Scene) -> None:
+    described = (await api.get("/openapi.json")).json()
+    assert set(references(described)) <= set(described["components"]["schemas"])
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"].endswith(".")
+            assert operation["x-needs"]
+            problems = [answer for status, answer in operation["responses"].items() if status >= "400"]
+            assert problems
+            assert all("application/problem+json" in answer["content"] for answer in problems)
+
+
+@pytest.mark.parametrize("who", ["ada", ""])
+async def test_every_answer_is_one_that_the_description_tells_of(api: Scene, who: str) -> None:
+    url = api.api.service.url
+    headers = {"Authorization": f"Bearer token-of-{who}"} if who else {}
+    await asyncio.to_thread(ask_everything, url, headers, EXAMPLES)
+
+
+def ask_everything(url: str, headers: dict[str, str], examples: int) -> None:
+    """Ask every operation so many times, and check each answer."""
+    for found in schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json").get_all_operations():
+
+        @settings(
+            max_examples=examples,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],
+        )
+        @given(case=found.ok().as_strategy())
+        def ask(case: Any) -> None:
+            case.call_and_validate(base_url=url, headers=headers, excluded_checks=UNTRUE)
+
+        ask()
