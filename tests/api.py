@@ -28,9 +28,47 @@ from lts.domain.access import (
     RefreshLogin,
 )
 from lts.domain.accounts import AccountReported, GetAccount
-from lts.domain.billing import Charge, ChargesRecalled, RecallCharges
+from lts.domain.audit import AuditEntry, AuditListed, AuditVerified, ListAudit, VerifyAudit
+from lts.domain.billing import (
+    BilledCharge,
+    Charge,
+    ChargesListed,
+    ChargesRecalled,
+    ListCharges,
+    RecallCharges,
+)
+from lts.domain.book_listings import (
+    DepositsListed,
+    HeldPosition,
+    LedgerEntry,
+    LedgerListed,
+    ListDeposits,
+    ListLedger,
+    ListPositions,
+    PositionsListed,
+)
+from lts.domain.event_listings import WIRE, EventsGone, EventsListed, JournalledEvent, ListEvents
+from lts.domain.fills import Fill
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
+from lts.domain.instrument_listings import InstrumentsListed, ListInstruments
+from lts.domain.journal import Deposit
+from lts.domain.listings import NotListed
 from lts.domain.market import Bar, History, Instrument, RecentBars
+from lts.domain.order_listings import (
+    FillsListed,
+    GetOrder,
+    ListedOrder,
+    ListFills,
+    ListOrderEvents,
+    ListOrders,
+    OrderEvent,
+    OrderEventsListed,
+    OrderNotFound,
+    OrdersListed,
+    OrderTold,
+)
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import Order, OrderType, Side, TimeInForce
 from lts.domain.performance import EquityCurve
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.plugins import (
@@ -52,7 +90,7 @@ from lts.domain.risk import (
     TradingStatesReported,
 )
 from lts.domain.secret import Secret
-from lts.domain.statistics import Measured, RecallStatistics, StatisticsRecalled
+from lts.domain.statistics import ListSeries, Measured, RecallStatistics, SeriesListed, StatisticsRecalled
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.units import NotPerformed, Perform, Performed
 from lts.domain.users import (
@@ -234,6 +272,127 @@ def _key(name: str) -> ApiKey:
     return ApiKey(f"k-{name}", name, "test", frozenset({Permission.READ_MARKET}), NOW, LATER)
 
 
+def order_of(portfolio: str, number: int = 1, instrument: str = "SP500") -> ListedOrder:
+    """An order of a portfolio that is filled."""
+    order = Order(
+        f"{portfolio}-{instrument}-{number:06}",
+        portfolio,
+        instrument,
+        "paper",
+        Side.BUY,
+        Decimal("1E1"),
+        OrderType.MARKET,
+        None,
+        TimeInForce.GTC,
+        NOW,
+    )
+    return ListedOrder(order, OrderStatus.FILLED, Decimal("1E1"), order.terms, "v-1", NOW, "")
+
+
+def fill_of(portfolio: str) -> Fill:
+    """The fill of that order."""
+    amounts = Decimal("1E1"), Decimal("2.50"), Decimal("0.1")
+    order = f"{portfolio}-SP500-000001"
+    return Fill(portfolio, "SP500", "paper", order, f"{portfolio}-e1", Side.BUY, *amounts, "USD", NOW)
+
+
+def _among(portfolios: tuple[str, ...] | None) -> list[str]:
+    return [name for name in OWNERS if portfolios is None or name in portfolios]
+
+
+class Archive(Actor[None]):
+    """Plays what lists what is stored: of each portfolio an order, a fill and so on."""
+
+    async def lifespan(self) -> AsyncGenerator[None, None]:
+        """Begin with a journal without events."""
+        self.journal: list[JournalledEvent] = []
+        self.begin = 0
+        self.asked: list[Any] = []
+        yield
+
+    def write(self, message: Any, portfolio: str = "") -> int:
+        """Journal a message; return its number."""
+        told, seq = WIRE.describe(message), self.begin + len(self.journal) + 1
+        self.journal.append(JournalledEvent(seq, NOW, portfolio, told["type"], told["body"]))
+        return seq
+
+    @on
+    def orders(self, wanted: ListOrders) -> OrdersListed | NotListed:
+        self.asked.append(wanted)
+        if wanted.after not in {"", "mark"}:
+            return NotListed("this marks no place")
+        return OrdersListed(tuple(map(order_of, _among(wanted.portfolios))), "" if wanted.after else "mark")
+
+    @on
+    def order(self, wanted: GetOrder) -> OrderTold | OrderNotFound:
+        portfolio = wanted.client_order_id.partition("-")[0]
+        if portfolio not in _among(wanted.portfolios):
+            return OrderNotFound(wanted.client_order_id)
+        return OrderTold(order_of(portfolio), (), ())
+
+    @on
+    def order_events(self, wanted: ListOrderEvents) -> OrderEventsListed:
+        made = (
+            OrderEvent(1, name, f"{name}-SP500-000001", OrderStatus.FILLED, NOW, "", "e1")
+            for name in _among(wanted.portfolios)
+        )
+        return OrderEventsListed(tuple(made))
+
+    @on
+    def fills(self, wanted: ListFills) -> FillsListed:
+        self.asked.append(wanted)
+        return FillsListed(tuple(map(fill_of, _among(wanted.portfolios))))
+
+    @on
+    def positions(self, wanted: ListPositions) -> PositionsListed:
+        held = (Position(name, "SP500", quantity=Decimal("3E1")) for name in _among(wanted.portfolios))
+        return PositionsListed(tuple(HeldPosition(each, NOW) for each in held))
+
+    @on
+    def ledger(self, wanted: ListLedger) -> LedgerListed:
+        booking = ("paper", wanted.portfolio, "e1")
+        return LedgerListed(
+            (LedgerEntry(wanted.portfolio, booking, 1, "cash", "USD", Decimal("-2.5E1"), NOW),)
+        )
+
+    @on
+    def deposits(self, _: ListDeposits) -> DepositsListed:
+        return DepositsListed((Deposit("opening", Decimal("1E3"), NOW),))
+
+    @on
+    def charges(self, wanted: ListCharges) -> ChargesListed:
+        charge = Charge("trade", "t-1", Decimal("0.5"), "USD", NOW)
+        return ChargesListed(tuple(BilledCharge(name, charge) for name in wanted.users or PEOPLE))
+
+    @on
+    def series(self, wanted: ListSeries) -> SeriesListed:
+        return SeriesListed(tuple(f"portfolio/{name}/equity" for name in _among(wanted.portfolios)))
+
+    @on
+    def instruments(self, wanted: ListInstruments) -> InstrumentsListed:
+        return InstrumentsListed(tuple(each for each in (BTC, SP500) if wanted.symbol in {"", each.symbol}))
+
+    @on
+    def audit(self, _: ListAudit) -> AuditListed:
+        return AuditListed((AuditEntry(1, NOW, "ada", 0, "insert", "users", '["bob"]', None, "{}"),), 1)
+
+    @on
+    def verify(self, _: VerifyAudit) -> AuditVerified:
+        return AuditVerified(True, 1, 1, 1, 0, (), 0)
+
+    @on
+    def events(self, wanted: ListEvents) -> EventsListed | EventsGone:
+        self.asked.append(wanted)
+        last = self.begin + len(self.journal)
+        after = last if wanted.after is None else wanted.after
+        if not self.begin <= after <= last:
+            return EventsGone(self.begin, "that is not kept any more")
+        of = wanted.portfolios
+        seen = [each for each in self.journal if of is None or not each.portfolio or each.portfolio in of]
+        part = [each for each in seen if each.seq > after][: wanted.limit]
+        return EventsListed(tuple(part), part[-1].seq if len(part) == wanted.limit else last, last)
+
+
 class House(Actor[None]):
     """Plays everybody else."""
 
@@ -326,6 +485,7 @@ class Scene:
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor
         self.house: Any = bus.cells["house"].actor
+        self.archive: Any = bus.cells["archive"].actor
 
     async def ask(self, method: str, path: str, who: str = "", **how: Any) -> httpx.Response:
         """Ask the API, as somebody or as nobody."""
@@ -376,6 +536,7 @@ async def scene(params: ApiParams = PARAMS) -> AsyncGenerator[Scene, None]:
         "guest": frozenset({"broker/paper", "strategy/main/SP500"}),
     }
     bus.spawn(House, None, name="house", scope=scope)
+    bus.spawn(Archive, None, name="archive")
     api: Any = bus.spawn(Api, params, name="api", assignment=PREMISES).actor
     await bus.started()
     try:

@@ -15,12 +15,17 @@ from lts.domain.access import (
 )
 from lts.domain.accounts import GetAccount
 from lts.domain.api import ApiServed, GetApi
-from lts.domain.billing import RecallCharges
+from lts.domain.audit import ListAudit, VerifyAudit
+from lts.domain.billing import ListCharges, RecallCharges
+from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
+from lts.domain.event_listings import ListEvents
 from lts.domain.health import GetHealth
+from lts.domain.instrument_listings import ListInstruments
 from lts.domain.market import Bar, Quote, RecentBars
+from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
 from lts.domain.plugins import DescribePlugins, GetDebugInfo, ListPlugins
 from lts.domain.risk import GetTradingStates, SetTradingState
-from lts.domain.statistics import RecallStatistics
+from lts.domain.statistics import ListSeries, RecallStatistics
 from lts.domain.storage import GetStorage
 from lts.domain.units import Perform
 from lts.domain.users import (
@@ -52,12 +57,24 @@ class Api(Actor[ApiParams]):
         GetAccount,
         GetDebugInfo,
         GetHealth,
+        GetOrder,
         GetStorage,
         GetTradingStates,
         Identify,
         IdentifySigned,
         ListApiKeys,
+        ListAudit,
+        ListCharges,
+        ListDeposits,
+        ListEvents,
+        ListFills,
+        ListInstruments,
+        ListLedger,
+        ListOrderEvents,
+        ListOrders,
         ListPlugins,
+        ListPositions,
+        ListSeries,
         ListSessions,
         ListUsers,
         LogIn,
@@ -70,6 +87,7 @@ class Api(Actor[ApiParams]):
         RefreshLogin,
         SetPassword,
         SetTradingState,
+        VerifyAudit,
     )
 
     assignment: Premises

@@ -26,6 +26,7 @@ class Kind(Enum):
     METHOD = ("method-not-allowed", 405, "This cannot be done to it")
     TOO_SLOW = ("too-slow", 408, "The body did not arrive in time")
     CONFLICT = ("conflict", 409, "It cannot be done as things are")
+    GONE = ("gone", 410, "This is not kept any more")
     CHANGED = ("changed", 412, "It has been changed in between")
     TOO_LARGE = ("too-large", 413, "The body is too large")
     MEDIA_TYPE = ("media-type", 415, "The body is in no form that is taken here")
@@ -67,6 +68,8 @@ class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """Under which the log has the rest."""
     detail: str = ""
     errors: tuple[Reason, ...] = ()
+    begin: int | None = None
+    """After which number to go on, where those that were asked for are gone."""
 
 
 class Problem(Exception):
@@ -79,18 +82,22 @@ class Problem(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: tuple[Reason, ...] = (),
+        begin: int | None = None,
     ) -> None:
         super().__init__(detail or kind.title)
         self.kind = kind
         self.detail = detail
         self.headers = headers or {}
         self.errors = errors
+        self.begin = begin
 
     def body(self, correlation_id: str) -> bytes:
         """Return the document."""
         kind = self.kind
         return msgspec.json.encode(
-            ProblemDocument(kind.type, kind.title, kind.status, correlation_id, self.detail, self.errors)
+            ProblemDocument(
+                kind.type, kind.title, kind.status, correlation_id, self.detail, self.errors, self.begin
+            )
         )
 
 

@@ -42,6 +42,8 @@ InPath = Annotated[str, Path(min_length=1, max_length=64, pattern=_NAME, example
 Id = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 """The id of a session or a key."""
 NameQuery = Annotated[str | None, Query(min_length=1, max_length=64, pattern=_NAME)]
+OrderQuery = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
+"""A client order id."""
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 CursorQuery = Annotated[
     str | None, Query(max_length=1024, description="Where to go on: `next` of the page before.")

@@ -7,16 +7,18 @@ from starlette.responses import Response
 
 from actors.api.amounts import Amount
 from actors.api.call import Call
+from actors.api.listings import Listing, interval
 from actors.api.pages import USUAL, Page, page_of
 from actors.api.problems import Kind
 from actors.api.table import Rule, Table
-from actors.api.texts import CursorQuery, Limit, NameQuery
-from lts.domain.billing import Charge, RecallCharges
+from actors.api.texts import CursorQuery, InstantQuery, Limit, NameQuery
+from lts.domain.billing import BilledCharge, Charge, ListCharges, RecallCharges
 from lts.domain.money import plain
 from lts.domain.permissions import Permission
 from lts.web.times import to_rfc3339
 
 routes = Table("billing", "What users owe.")
+Sort = Literal["trade", "subscription"]
 
 
 class ChargeView(msgspec.Struct, frozen=True):
@@ -31,6 +33,13 @@ class ChargeView(msgspec.Struct, frozen=True):
     portfolio: str | None
 
 
+class BilledView(msgspec.Struct, frozen=True):
+    """What one of the users owes for one thing."""
+
+    user: str
+    charge: ChargeView
+
+
 @routes.get(
     "/charges",
     Rule(needs=Permission.READ_BILLING, owned_by="user"),
@@ -40,7 +49,7 @@ class ChargeView(msgspec.Struct, frozen=True):
 async def list_charges(
     call: Call,
     user: NameQuery = None,
-    kind: Literal["trade", "subscription"] | None = None,
+    kind: Sort | None = None,
     cursor: CursorQuery = None,
     limit: Limit = USUAL,
 ) -> Response:
@@ -54,6 +63,27 @@ async def list_charges(
         charges, lambda each: (each.at, each.kind, each.reference), call.port.cursors, what, cursor, limit
     )
     return call.answer(Page(tuple(map(_view, part.items)), part.next))
+
+
+@routes.get("/charges/all", Rule(needs=Permission.READ_BILLING, nobodys=True), answers=Page[BilledView])
+async def list_all_charges(  # noqa: PLR0913, PLR0917 - by what it can be filtered
+    call: Call,
+    kind: Sort | None = None,
+    since: InstantQuery = None,
+    until: InstantQuery = None,
+    cursor: CursorQuery = None,
+    limit: Limit = USUAL,
+) -> Response:
+    """List what everybody was charged, the latest first: since an instant, and before another."""
+    begin, end = interval(since, until)
+    page = Listing(call, ("all charges", kind, begin, end), cursor)
+    await call.reading("billing_records", None)
+    listed = await page.ask(ListCharges(None, kind or "", begin, end, page.after, limit))
+    return call.answer(Page(tuple(map(_billed, listed.charges)), page.cursor(listed.next)))
+
+
+def _billed(each: BilledCharge) -> BilledView:
+    return BilledView(each.user, _view(each.charge))
 
 
 def _view(each: Charge) -> ChargeView:

@@ -5,10 +5,12 @@ from starlette.responses import Response
 
 from actors.api.amounts import Amount
 from actors.api.call import Call
-from actors.api.pages import USUAL, Page, page_of
+from actors.api.listings import Listing
+from actors.api.pages import USUAL, Page
 from actors.api.problems import Kind, not_found
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, InPath, Limit
+from lts.domain.instrument_listings import ListInstruments
 from lts.domain.market import Instrument
 from lts.domain.money import plain
 from lts.domain.permissions import Permission
@@ -31,18 +33,18 @@ class InstrumentView(msgspec.Struct, frozen=True):
 @routes.get("/instruments", READ, answers=Page[InstrumentView])
 async def list_instruments(call: Call, cursor: CursorQuery = None, limit: Limit = USUAL) -> Response:
     """List the instruments."""
-    known = map(_view, call.port.premises.instruments)
-    part = page_of(known, lambda each: (each.symbol,), call.port.cursors, "instruments", cursor, limit)
-    return call.answer(part)
+    page = Listing(call, "instruments", cursor)
+    listed = await page.ask(ListInstruments("", page.after, limit))
+    return call.answer(Page(tuple(map(_view, listed.instruments)), page.cursor(listed.next)))
 
 
 @routes.get("/instruments/{symbol:name}", READ, answers=InstrumentView, problems=(Kind.NOT_FOUND,))
 async def read_instrument(call: Call, symbol: InPath) -> Response:
     """Read an instrument."""
-    for each in call.port.premises.instruments:
-        if each.symbol == symbol:
-            return call.answer(_view(each))
-    raise not_found()
+    listed = await Listing(call, "instrument", None).ask(ListInstruments(symbol))
+    if not listed.instruments:
+        raise not_found()
+    return call.answer(_view(listed.instruments[0]))
 
 
 def _view(each: Instrument) -> InstrumentView:

@@ -7,13 +7,14 @@ from fastapi import Query
 from starlette.responses import Response
 
 from actors.api.call import Call
-from actors.api.pages import Page
+from actors.api.listings import Listing, portfolios_of
+from actors.api.pages import USUAL, Page
 from actors.api.problems import Kind, Problem, Reason, not_found
 from actors.api.table import Rule, Table
-from actors.api.texts import InstantQuery
+from actors.api.texts import CursorQuery, InstantQuery, Limit, NameQuery
 from bus import SECOND
 from lts.domain.permissions import Permission
-from lts.domain.statistics import DAY, HOUR, MINUTE, RecallStatistics
+from lts.domain.statistics import DAY, HOUR, MINUTE, ListSeries, RecallStatistics
 from lts.web.times import from_rfc3339, to_rfc3339
 
 routes = Table("statistics", "Series over time. Floats: for pictures, not for books.")
@@ -79,6 +80,22 @@ async def read_statistics(
         for each in recalled.measured
     ]
     return call.listed(views)
+
+
+@routes.get(
+    "/statistics/series",
+    Rule(needs=Permission.READ_STATISTICS, owned_by="portfolio"),
+    answers=Page[str],
+    problems=(Kind.NOT_FOUND,),
+)
+async def list_series(
+    call: Call, portfolio: NameQuery = None, cursor: CursorQuery = None, limit: Limit = USUAL
+) -> Response:
+    """List the names of the series that one may read."""
+    page = Listing(call, ("series", portfolio), cursor)
+    portfolios = await portfolios_of(call, Permission.READ_STATISTICS, "statistics", portfolio)
+    listed = await page.ask(ListSeries(portfolios, page.after, limit))
+    return call.answer(Page(listed.series, page.cursor(listed.next)))
 
 
 def _newest(call: Call) -> int:

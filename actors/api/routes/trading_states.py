@@ -10,6 +10,7 @@ from starlette.responses import Response
 from actors.api.call import Call
 from actors.api.pages import Page
 from actors.api.problems import Kind, Problem, not_found
+from actors.api.scopes import in_reach, owner_of
 from actors.api.table import Rule, Table
 from actors.api.texts import Body, Text
 from lts.domain.permissions import Permission
@@ -159,14 +160,12 @@ def _check_reset(call: Call, scope: str, standing: TradingStateChanged) -> None:
 
 
 def _owner(call: Call, scope: str) -> str | None:
-    kind, _, name = scope.partition(":")
-    return name if kind == "user" else call.port.premises.owners.get(name) if kind == "portfolio" else None
+    return owner_of(scope, call.port.premises.owners)
 
 
 def _concerns(call: Call, scope: str) -> bool:
     """Whether a scope may be one that the caller trades in."""
-    owner = _owner(call, scope)
-    return owner is None or call.identity.may(Permission.READ_PORTFOLIOS, owner)
+    return in_reach(scope, call.identity, call.port.premises.owners)
 
 
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:

@@ -71,7 +71,7 @@ async def test_a_failure_inside_tells_nothing_of_the_inside(
     api: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.api.port.premises = None
-    answer = await api.get("/instruments", "ada", headers={"X-Correlation-Id": "find-me-in-the-log"})
+    answer = await api.get("/quotes", "ada", headers={"X-Correlation-Id": "find-me-in-the-log"})
     document = problem(answer, 500, "internal")
     assert set(document) == {"type", "title", "status", "correlation_id"}
     assert "find-me-in-the-log" in capsys.readouterr().out

@@ -60,6 +60,7 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
         "portfolio": PORTFOLIO_OF[owner],
         "scope": f"portfolio:{PORTFOLIO_OF[owner]}",
         "symbol": "SP500",
+        "order": f"{PORTFOLIO_OF[owner]}-SP500-000001",
         "actor": "broker%2Fpaper",
         "id": f"s-{who}" if "session" in declared.path else f"k-{who}",
         "name": "sma" if "strateg" in declared.path else "bob",
@@ -69,6 +70,8 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
         path = path.replace(f"{{{name}:name}}", value)
     if declared.rule.owned_by == "series":
         return f"{path}?series=portfolio/{PORTFOLIO_OF[owner]}/equity"
+    if declared.rule.owned_by == "portfolio" and "{portfolio" not in declared.path:
+        return f"{path}?portfolio={PORTFOLIO_OF[owner]}"
     return f"{path}?user={owner}" if declared.rule.owned_by == "user" else path
 
 
