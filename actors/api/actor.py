@@ -22,8 +22,19 @@ from lts.domain.event_listings import ListEvents
 from lts.domain.health import GetHealth
 from lts.domain.instrument_listings import ListInstruments
 from lts.domain.market import Bar, Quote, RecentBars
+from lts.domain.order_entry import RetractAll, RetractOrder, ReviseOrder, SubmitOrder
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
 from lts.domain.plugins import DescribePlugins, GetDebugInfo, ListPlugins
+from lts.domain.portfolio_settings import (
+    AddAsset,
+    ChangeAsset,
+    ChangePortfolio,
+    CreatePortfolio,
+    GetPortfolio,
+    PortfolioRegistered,
+    RemoveAsset,
+    SetActive,
+)
 from lts.domain.risk import GetTradingStates, SetTradingState
 from lts.domain.statistics import ListSeries, RecallStatistics
 from lts.domain.storage import GetStorage
@@ -48,9 +59,13 @@ class Api(Actor[ApiParams]):
 
     publishes = (ApiServed,)
     asks = (
+        AddAsset,
         AddUser,
+        ChangeAsset,
+        ChangePortfolio,
         ChangeUser,
         ConfirmSecondFactor,
+        CreatePortfolio,
         DescribePlugins,
         DropSecondFactor,
         EndCredential,
@@ -58,6 +73,7 @@ class Api(Actor[ApiParams]):
         GetDebugInfo,
         GetHealth,
         GetOrder,
+        GetPortfolio,
         GetStorage,
         GetTradingStates,
         Identify,
@@ -85,8 +101,14 @@ class Api(Actor[ApiParams]):
         RecallStatistics,
         RecentBars,
         RefreshLogin,
+        RemoveAsset,
+        RetractAll,
+        RetractOrder,
+        ReviseOrder,
+        SetActive,
         SetPassword,
         SetTradingState,
+        SubmitOrder,
         VerifyAudit,
     )
 
@@ -120,6 +142,11 @@ class Api(Actor[ApiParams]):
     def let_go(self, changed: AccessChanged) -> None:
         """Forget what was known of a user's credentials."""
         self.port.identities.forget(changed)
+
+    @on
+    def meet(self, registered: PortfolioRegistered) -> None:
+        """Remember whose a portfolio is that was made at run time."""
+        self.port.owners[registered.portfolio] = registered.owner
 
     @on
     def feel(self, pressure: PressureChanged) -> None:

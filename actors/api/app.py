@@ -25,14 +25,25 @@ from actors.api.routes import TABLES
 from actors.api.table import Declared, Table
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Correlation-Id"]
+HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Correlation-Id",
+]
+SHOWN = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correlation-Id"]
+"""Headers that pages of other sites may read."""
 
 
 def served(port: Port, params: ApiParams) -> ASGIApp:
     """Return the whole application: envelope, gate, bodies, routes; what answers is `port`."""
     app: ASGIApp = Bodies(routed(port), params.limits)
     if params.origins:
-        app = CORSMiddleware(app, params.origins, allow_methods=METHODS, allow_headers=HEADERS)
+        app = CORSMiddleware(
+            app, params.origins, allow_methods=METHODS, allow_headers=HEADERS, expose_headers=SHOWN
+        )
     return Envelope(Gate(app, params, port.addresses))
 
 

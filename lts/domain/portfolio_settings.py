@@ -176,6 +176,7 @@ class PortfolioRegistered(Event, key="portfolio"):
     """A portfolio is in the register with all that it trades now: who keeps something of that looks again."""
 
     portfolio: str
+    owner: str = ""
 
 
 def entry_of(plan: PortfolioPlan) -> Entry:
