@@ -57,7 +57,6 @@ async def open_portfolio(call: Call, body: NewPortfolio, idempotency_key: Idempo
         raise Problem(Kind.FORBIDDEN, "this takes the permission to do it to what is others' as well")
     wanted = CreatePortfolio(body.settings(owner), call.user, mark_of(call, idempotency_key, body))
     told = await settled(call, wanted)
-    call.port.owners[told.portfolio] = told.owner
     headers = {"Location": f"{ROOT}/portfolios/{quote(told.portfolio, safe='')}"}
     return _shown(call, told, 201, headers | replayed(repeated=told.repeated))
 
