@@ -308,8 +308,8 @@ def _repeated(found: Marked, mark: RequestMark) -> OrderTaken | OrderNotTaken:
     if found.mark != mark:
         return _reused(mark)
     if found.status is _DENIED:
-        return OrderNotTaken(found.client_order_id, found.reason, EntryCode.DENIED, repeated=True)
-    return OrderTaken(found.client_order_id, found.status, repeated=True)
+        return OrderNotTaken(found.resource, found.reason, EntryCode.DENIED, repeated=True)
+    return OrderTaken(found.resource, found.status, repeated=True)
 
 
 def _reused(mark: RequestMark) -> OrderNotTaken:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from bus import Actor, ActorQuarantined, AskError, on
 from lts.config.consistency import contradictions
 from lts.config.params import Misfit
@@ -24,7 +26,14 @@ from lts.domain.plugins import (
 )
 from lts.domain.portfolio_actors import actors_of, checks_of
 from lts.domain.portfolio_changes import changed, created, entering, left_alone, not_flat
-from lts.domain.portfolio_refusals import as_given, misfitting, objection_to, too_early, unknown
+from lts.domain.portfolio_refusals import (
+    as_given,
+    key_reused,
+    misfitting,
+    objection_to,
+    too_early,
+    unknown,
+)
 from lts.domain.portfolio_settings import (
     AddAsset,
     ChangeAsset,
@@ -50,6 +59,7 @@ from lts.domain.portfolio_settings import (
 )
 from lts.domain.protection import Place
 from lts.domain.register import Register
+from lts.domain.request_mark import RecallMark, RequestMark
 from lts.domain.risk import GetExposure
 from lts.domain.units import NotPerformed, Perform, PutUser
 from lts.kinds.core import CoreAssignment
@@ -89,6 +99,7 @@ class Portfolios(Actor[None]):
         GetOrdersUnderWay,
         Perform,
         RecallDeposits,
+        RecallMark,
         RecallPortfolios,
         StartPlugin,
         StopPlugin,
@@ -138,9 +149,11 @@ class Portfolios(Actor[None]):
 
     @on
     async def create(self, command: CreatePortfolio) -> PortfolioAnswer:
-        """Open a portfolio and start it."""
+        """Open a portfolio and start it, once for each mark."""
         if not self.assignment.ready:
             return too_early("")
+        if command.request is not None and (answer := await self._repeated(command.request)):
+            return answer
         try:
             plan = created(command.settings)
         except Misfit as misfit:
@@ -149,7 +162,7 @@ class Portfolios(Actor[None]):
         if taken or (await self.ask(RecallDeposits(plan.name), within=PATIENCE)).deposits:
             reason = f"there is or was a portfolio '{plan.name}' already; give this one another name"
             return PortfolioNotChanged(plan.name, Objection.NAME_TAKEN, reason, "name")
-        return await self._carry_out(None, plan, command.who)
+        return await self._carry_out(None, plan, command.who, command.request)
 
     @on
     async def change(
@@ -250,8 +263,23 @@ class Portfolios(Actor[None]):
 
     # How it is done
 
+    async def _repeated(self, mark: RequestMark) -> PortfolioAnswer | None:
+        """What a command is answered that was given before, as things stand now; None if it is new."""
+        if reason := mark.objection():
+            return PortfolioNotChanged("", Objection.INVALID, reason)
+        found = (await self.ask(RecallMark(mark), within=PATIENCE)).found
+        if found is None:
+            return None
+        if found.mark != mark:
+            return key_reused(mark.key)
+        return msgspec.structs.replace(self._reported(self.plans[found.resource]), repeated=True)
+
     async def _carry_out(
-        self, before: PortfolioPlan | None, after: PortfolioPlan, who: str
+        self,
+        before: PortfolioPlan | None,
+        after: PortfolioPlan,
+        who: str,
+        request: RequestMark | None = None,
     ) -> PortfolioAnswer:
         """Check, store, and start anew."""
         if objection := await self._objection(before, after):
@@ -265,7 +293,7 @@ class Portfolios(Actor[None]):
                 await self._start(before)
                 return objection
         revision = self.revisions.get(after.name, 0) + 1
-        unit = Perform((PutUser(after.owner), stored(after, revision)), who)
+        unit = Perform((PutUser(after.owner), stored(after, revision, request)), who)
         answer = await self.ask(unit, within=PATIENCE)
         if isinstance(answer, NotPerformed):
             if before and dropped:
@@ -288,7 +316,7 @@ class Portfolios(Actor[None]):
         if places := protected_places(after):
             node.protected.update(places)
             self.widen("protection", {"portfolio": (name,)})
-        self.publish(PortfolioRegistered(name))
+        self.publish(PortfolioRegistered(name, after.owner))
         if before is not None:
             await self._stop(before)
         await self._withdraw(after)

@@ -117,6 +117,7 @@ from lts.domain.users import (
     UserChanged,
     UsersListed,
 )
+from tests.api_trading import Traders
 
 NOW = 1_577_836_800 * SECOND
 LATER = 4_102_444_800 * SECOND
@@ -487,6 +488,7 @@ class Scene:
         """The same without a network between."""
         self.registry: Any = bus.cells["registry"].actor
         self.house: Any = bus.cells["house"].actor
+        self.traders: Any = bus.cells["traders"].actor
         self.archive: Any = bus.cells["archive"].actor
 
     async def ask(self, method: str, path: str, who: str = "", **how: Any) -> httpx.Response:
@@ -539,6 +541,7 @@ async def scene(params: ApiParams = PARAMS) -> AsyncGenerator[Scene, None]:
     }
     bus.spawn(House, None, name="house", scope=scope)
     bus.spawn(Archive, None, name="archive")
+    bus.spawn(Traders, None, name="traders")
     api: Any = bus.spawn(Api, params, name="api", assignment=PREMISES).actor
     await bus.started()
     try:

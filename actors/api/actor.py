@@ -24,9 +24,20 @@ from lts.domain.financing import FinancingCharged
 from lts.domain.health import GetHealth
 from lts.domain.instrument_listings import ListInstruments
 from lts.domain.market import Bar, Quote, RecentBars, Trade
+from lts.domain.order_entry import RetractAll, RetractOrder, ReviseOrder, SubmitOrder
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
 from lts.domain.plugins import DescribePlugins, GetDebugInfo, ListPlugins
+from lts.domain.portfolio_settings import (
+    AddAsset,
+    ChangeAsset,
+    ChangePortfolio,
+    CreatePortfolio,
+    GetPortfolio,
+    PortfolioRegistered,
+    RemoveAsset,
+    SetActive,
+)
 from lts.domain.positions import PositionChanged
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import GetTradingStates, SetTradingState, TradingStateChanged
@@ -58,9 +69,13 @@ class Api(Actor[ApiParams]):
 
     publishes = (ApiServed,)
     asks = (
+        AddAsset,
         AddUser,
+        ChangeAsset,
+        ChangePortfolio,
         ChangeUser,
         ConfirmSecondFactor,
+        CreatePortfolio,
         DescribePlugins,
         DropSecondFactor,
         EndCredential,
@@ -68,6 +83,7 @@ class Api(Actor[ApiParams]):
         GetDebugInfo,
         GetHealth,
         GetOrder,
+        GetPortfolio,
         GetStorage,
         GetTradingStates,
         Identify,
@@ -95,8 +111,14 @@ class Api(Actor[ApiParams]):
         RecallStatistics,
         RecentBars,
         RefreshLogin,
+        RemoveAsset,
+        RetractAll,
+        RetractOrder,
+        ReviseOrder,
+        SetActive,
         SetPassword,
         SetTradingState,
+        SubmitOrder,
         VerifyAudit,
     )
 
@@ -137,6 +159,11 @@ class Api(Actor[ApiParams]):
         self.port.identities.forget(changed)
         self.port.tickets.forget(changed)
         self.port.streams.end(changed)
+
+    @on
+    def meet(self, registered: PortfolioRegistered) -> None:
+        """Remember whose a portfolio is that was made at run time."""
+        self.port.owners[registered.portfolio] = registered.owner
 
     @on
     def feel(self, pressure: PressureChanged) -> None:

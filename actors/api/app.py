@@ -26,14 +26,25 @@ from actors.api.stream.socket import Socket
 from actors.api.table import Declared, Table
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Correlation-Id"]
+HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Correlation-Id",
+]
+SHOWN = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correlation-Id"]
+"""Headers that pages of other sites may read."""
 
 
 def served(port: Port, params: ApiParams) -> ASGIApp:
     """Return the whole application: envelope, gate, bodies, routes; what answers is `port`."""
     app: ASGIApp = Socket(Bodies(routed(port), params.limits), port, params)
     if params.origins:
-        app = CORSMiddleware(app, params.origins, allow_methods=METHODS, allow_headers=HEADERS)
+        app = CORSMiddleware(
+            app, params.origins, allow_methods=METHODS, allow_headers=HEADERS, expose_headers=SHOWN
+        )
     return Envelope(Gate(app, params, port.addresses))
 
 

@@ -31,6 +31,11 @@ def meant(if_match: str | None) -> int | None:
     raise Problem(Kind.CHANGED, "If-Match is no tag of what is there")
 
 
+def meant_if_said(if_match: str | None) -> int | None:
+    """Return the revision that a change is based on, where that may be left open."""
+    return None if if_match is None else meant(if_match)
+
+
 def known(if_none_match: str | None, tag: str) -> bool:
     """Return whether somebody who asks has this version already.
 

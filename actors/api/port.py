@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from actors.api.identities import Identities
 from actors.api.limits import Buckets
 from actors.api.pages import Cursors
@@ -30,12 +32,14 @@ class Port:
     """What routes may do. It holds nothing of trading but the latest prices, as they went by."""
 
     def __init__(self, ask: Ask, system: SystemClock, premises: Premises, limits: ApiLimits) -> None:
-        self.premises = premises
+        self.owners = dict(premises.owners)
+        """The user of each portfolio; it grows with those that are made at run time."""
+        self.premises = msgspec.structs.replace(premises, owners=self.owners)
         self.now: Callable[[], int] = system.now
         self.cursors = Cursors()
         self.identities = Identities(system.now)
         self.tickets = Tickets(system.now)
-        self.streams = Streams(limits, premises.owners)
+        self.streams = Streams(limits, self.owners)
         self.pressed: set[str] = set()
         """The actors whose mailboxes are too full."""
         self.quotes: dict[str, Quote] = {}

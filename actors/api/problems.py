@@ -32,6 +32,8 @@ class Kind(Enum):
     MEDIA_TYPE = ("media-type", 415, "The body is in no form that is taken here")
     MISDIRECTED = ("misdirected", 421, "Nothing is served under this host")
     INVALID = ("invalid", 422, "Something in the request is not as it has to be")
+    DENIED = ("denied", 422, "It was not let through")
+    KEY_REUSED = ("key-reused", 422, "The idempotency key marks another request")
     PRECONDITION_NEEDED = ("precondition-needed", 428, "Say which version is meant")
     TOO_MANY = ("too-many", 429, "Too many requests")
     INTERNAL = ("internal", 500, "Something went wrong here")

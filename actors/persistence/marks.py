@@ -25,7 +25,7 @@ async def recall_mark(engine: AsyncEngine, mark: RequestMark) -> Marked | None:
     )
     own = known.where(_MARKS.c.user_name == mark.user, _MARKS.c.request_key == mark.key)
     async with engine.connect() as connection:
-        row = (await connection.execute(own.where(_MARKS.c.kind == "order"))).first()
+        row = (await connection.execute(own)).first()
         if row is None:
             return None
         first = RequestMark(mark.user, mark.key, row.digest)

@@ -20,6 +20,7 @@ from lts.cli.report import say, summary
 from lts.cli.screen import screen
 from lts.cli.session import Session, Watch
 from lts.cli.view import View, Viewer
+from lts.cli.welcome import first_passwords
 from lts.config.file import read_system
 from lts.config.schema import ApiPlan
 from lts.domain.api import GetApi
@@ -59,7 +60,8 @@ def demo(
     """Watch two people trade a day of recorded prices.
 
     Bitcoin in one-minute bars, 600 times as fast as it was, round after round: two portfolios with
-    a strategy each, and a broker that trades on paper. Nothing leaves this machine.
+    a strategy each, and a broker that trades on paper. Nothing leaves this machine. At its first start
+    both are given passwords for the API, which are shown then and never again.
     """
     plan = read_system(SYSTEM).model_copy(update={"api": ApiPlan(port=port)})
     storage = storage_of(plan, state_dir)
@@ -68,7 +70,8 @@ def demo(
         system,
         SessionLog(plan.node.log_level, "json", state_dir, on_stderr=False),
         _harvest,
-        None if json else _watch(f"lts demo  {speed:g} × real time"),
+        greet=_greet(json=json),
+        watch=None if json else _watch(f"lts demo  {speed:g} × real time"),
         seconds=seconds,
         json=json,
     ).conduct()
@@ -93,6 +96,17 @@ def _result(outcome: Outcome, database: str, url: str) -> dict[str, Any]:
     kept = ("orders", "fills", "events", "portfolios")
     figures = msgspec.structs.asdict(outcome)
     return {name: figures[name] for name in kept} | {"database": database, "url": url}
+
+
+def _greet(*, json: bool) -> Watch:
+    """Return who gives the people of the demo their passwords, and shows them this once."""
+
+    async def greet(system: System) -> None:
+        owners = [portfolio.owner for portfolio in read_system(SYSTEM).portfolios]
+        for name, password in (await first_passwords(system, owners)).items():
+            echo(f"log in as {name} with the password {password} (it is shown only now)", err=json)
+
+    return greet
 
 
 def _watch(title: str) -> Watch:

@@ -1,5 +1,6 @@
 """`lts run`: the system that a file describes, live."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from lts.cli.log import SessionLog
 from lts.cli.options import Json, Speed, StateDir, pace
 from lts.cli.report import say, summary
 from lts.cli.session import Session
+from lts.cli.welcome import advise
 from lts.config.file import read_system
 from lts.live import keeper, storage_of
 from lts.main import Extras, System, driver_for
@@ -53,6 +55,7 @@ def run(
         system,
         SessionLog(plan.node.log_level, plan.node.log_format, storage.state_dir),
         System.outcome,
+        greet=partial(advise, state_dir=storage.state_dir),
         stays=not until_end,
         json=json,
     ).conduct()

@@ -34,6 +34,8 @@ class Session(Generic[T]):
     log: SessionLog
     harvest: Callable[[System], Awaitable[T]]
     """Asks for the result, when time stands still and every actor is there."""
+    greet: Watch | None = None
+    """What is done and said when the system is up, before it runs."""
     watch: Watch | None = None
     stays: bool = False
     """Whether it goes on when the feeds have ended, until a signal."""
@@ -61,6 +63,8 @@ class Session(Generic[T]):
         with self.log, EndingSignals(system.bus) as signals:
             await self._start(signals)
             try:
+                if self.greet is not None:
+                    await self.greet(system)
                 async with _watched(self.watch, system):
                     await self._run()
                 result, trouble = await self.harvest(system), system.trouble()

@@ -45,6 +45,11 @@ def too_early(portfolio: str) -> PortfolioNotChanged:
     )
 
 
+def key_reused(key: str) -> PortfolioNotChanged:
+    """Return that a command's key marks another one."""
+    return PortfolioNotChanged("", Objection.KEY_REUSED, f"the key {key} marks another command")
+
+
 def misfitting(portfolio: str, misfit: Misfit) -> PortfolioNotChanged:
     """Return that settings cannot be read, and which of them."""
     return PortfolioNotChanged(portfolio, Objection.INVALID, str(misfit), misfit.field)

@@ -9,6 +9,7 @@ from lts.config.schema import AssetPlan, PortfolioPlan, ProtectionPlan
 from lts.domain.legs import legs
 from lts.domain.protection import Place
 from lts.domain.register import Entry
+from lts.domain.request_mark import RequestMark
 from lts.domain.units import AssetSettings, PutPortfolio
 
 
@@ -35,6 +36,8 @@ class Objection(StrEnum):
     """They cannot be used: the field says which, where it is one."""
     NOT_FLAT = "not_flat"
     """Something is held or under way that they would leave to nobody."""
+    KEY_REUSED = "key_reused"
+    """Its key marks another command of the user."""
     NOT_KEPT = "not_kept"
     """They could not be stored."""
 
@@ -52,6 +55,8 @@ class PortfolioReported(Event, key="portfolio"):
     """Plain values; amounts are texts."""
     trouble: str = ""
     """Why it does not run as it should; empty if it does."""
+    repeated: bool = False
+    """Whether it was opened by an earlier command with the same mark."""
 
 
 class PortfolioNotChanged(Event, key="portfolio"):
@@ -76,6 +81,8 @@ class CreatePortfolio(Request[PortfolioAnswer]):
 
     settings: Mapping[str, Any]
     who: str
+    request: RequestMark | None = None
+    """By which it is opened once, however often it is commanded."""
 
 
 class ChangePortfolio(Request[PortfolioAnswer]):
@@ -169,6 +176,7 @@ class PortfolioRegistered(Event, key="portfolio"):
     """A portfolio is in the register with all that it trades now: who keeps something of that looks again."""
 
     portfolio: str
+    owner: str = ""
 
 
 def entry_of(plan: PortfolioPlan) -> Entry:
@@ -194,7 +202,7 @@ def table_of(plan: PortfolioPlan | AssetPlan) -> dict[str, Any]:
     return plan.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def stored(plan: PortfolioPlan, revision: int = 0) -> PutPortfolio:
+def stored(plan: PortfolioPlan, revision: int = 0, request: RequestMark | None = None) -> PutPortfolio:
     """Return the command that stores a portfolio; revision 0 is one of the file."""
     return PutPortfolio(
         plan.name,
@@ -219,6 +227,7 @@ def stored(plan: PortfolioPlan, revision: int = 0) -> PutPortfolio:
         plan.pipeline_params,
         plan.active,
         revision,
+        request,
     )
 
 

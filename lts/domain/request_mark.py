@@ -34,9 +34,10 @@ class Marked(msgspec.Struct, frozen=True):
 
     mark: RequestMark
     """As it came first."""
-    client_order_id: str
+    resource: str
+    """The id of the order, or the name of the portfolio: a digest tells which, two commands have not one."""
     status: OrderStatus | None
-    """Where the order stands now; None if it was archived."""
+    """Where the order stands now; None if it was archived, or is a portfolio."""
     reason: str = ""
     """Why it was denied, if it was."""
 

@@ -19,6 +19,7 @@ from lts.domain.credentials import (
     SpendNonce,
 )
 from lts.domain.market import Instrument
+from lts.domain.request_mark import RequestMark
 
 
 class PutInstrument(msgspec.Struct, frozen=True, tag=True):
@@ -68,6 +69,8 @@ class PutPortfolio(msgspec.Struct, frozen=True, tag=True):
     pipeline_params: Mapping[str, Any] = {}
     active: bool = True
     revision: int = 0
+    request: RequestMark | None = None
+    """The mark of the command that opens it, which is kept with it."""
 
 
 class RecordCharge(msgspec.Struct, frozen=True, tag=True):

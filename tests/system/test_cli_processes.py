@@ -99,7 +99,8 @@ def test_the_demo_trades_for_two_owners_and_ends_by_itself(
 ) -> None:
     process = start("demo", "--for", "3", "--speed", "3000", "--port", "0", "--json")
     out, err = process.communicate()
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0
+    assert [line[:20] for line in err.splitlines()] == ["log in as alice with", "log in as bob with t"]
     result = json.loads(out)
     assert set(result) == {"orders", "fills", "events", "portfolios", "database", "url"}
     assert result["orders"] > 10

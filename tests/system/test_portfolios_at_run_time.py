@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import lts
@@ -36,6 +37,7 @@ from lts.domain.portfolio_settings import (
     stored,
 )
 from lts.domain.protection import GetProtection
+from lts.domain.request_mark import RequestMark
 from lts.domain.risk import SetTradingState, TradingState
 from lts.domain.statistics import HOUR, RecallStatistics
 from lts.domain.units import Perform, Performed, PutUser
@@ -517,3 +519,20 @@ class Moody(Strategy[Params]):
         raise Refused("not today")
         yield
 """
+
+
+async def test_a_portfolio_is_opened_once_for_each_key_also_after_a_restart(running: Running) -> None:
+    once = CreatePortfolio(MINE, "carol", RequestMark("carol", "key", "digest"))
+    other = CreatePortfolio(MINE | {"name": "second"}, "carol", RequestMark("carol", "key", "other"))
+    nonsense = CreatePortfolio(MINE | {"name": "third"}, "carol", RequestMark("carol", "", "digest"))
+    rest = SetActive("mine", active=False, who="carol")
+    script = {20: once, 21: once, 22: other, 23: nonsense, 24: rest, 25: once}
+    async with running(script, until=30) as (_, commander):
+        first, again, reused, unmarked, _, later = commander.answers
+        assert (first.repeated, again) == (False, msgspec.structs.replace(first, repeated=True))
+        assert (reused.objection, unmarked.objection) == (Objection.KEY_REUSED, Objection.INVALID)
+        assert (later.repeated, later.revision, later.active) == (True, 2, False)
+    async with running({40: once}, until=41) as (system, commander):
+        (after,) = commander.answers
+        assert (after.portfolio, after.repeated, after.revision) == ("mine", True, 2)
+        assert set(system.register.owners) == {"scalper", "rider", "mine"}

@@ -2,6 +2,7 @@
 
 from actors.api.routes import (
     api_keys,
+    assets,
     audit,
     auth,
     bars,
@@ -14,9 +15,11 @@ from actors.api.routes import (
     ledger,
     me,
     metrics,
+    order_entry,
     order_events,
     orders,
     plugins,
+    portfolio_settings,
     portfolios,
     positions,
     quotes,
@@ -31,6 +34,9 @@ from actors.api.table import Table
 
 TABLES: tuple[Table, ...] = (
     portfolios.routes,
+    portfolio_settings.routes,
+    assets.routes,
+    order_entry.routes,
     orders.routes,
     order_events.routes,
     fills.routes,

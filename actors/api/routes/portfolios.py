@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from actors.api.call import Call
 from actors.api.pages import USUAL, Page, page_of
-from actors.api.problems import Kind
+from actors.api.problems import Kind, not_found
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, InPath, Limit
 from actors.api.views.accounts import PortfolioView, PositionView, account_view, position_view
@@ -53,7 +53,10 @@ async def list_positions(call: Call, portfolio: InPath) -> Response:
 
 
 async def _account(call: Call, portfolio: str) -> AccountReported:
-    account = await call.port.find(GetAccount(portfolio))
-    call.sees(Permission.READ_PORTFOLIOS, account.owner)
+    owner = call.port.owners.get(portfolio)
+    if owner is None:
+        raise not_found()
+    call.sees(Permission.READ_PORTFOLIOS, owner)
+    account = await call.ask(GetAccount(portfolio))
     await call.reading("portfolios", account.owner, portfolio)
     return account

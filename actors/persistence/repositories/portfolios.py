@@ -8,6 +8,7 @@ from actors.persistence.repositories.users import user_named
 from actors.persistence.rows import (
     AssetRow,
     HedgedAssetRow,
+    IdempotencyKeyRow,
     LedgerEntryRow,
     PortfolioRow,
     PortfolioSettingRow,
@@ -16,6 +17,7 @@ from actors.persistence.rows import (
 from actors.persistence.unit import Unit
 from actors.persistence.work import Impossible
 from lts.domain.portfolio import opening
+from lts.domain.request_mark import RequestMark
 from lts.domain.units import AssetSettings, PutPortfolio
 
 PARAMS = "portfolios.params"
@@ -34,6 +36,8 @@ async def put_portfolio(unit: Unit, command: PutPortfolio) -> None:
         raise Impossible(objection)
     if row is None:
         row = await _open(unit, command, owner)
+        if command.request is not None:
+            await _mark(unit, command.name, command.request)
     else:
         _refuse_another(row, command, owner)
         row.plugin = command.plugin
@@ -68,6 +72,21 @@ async def _open(unit: Unit, command: PutPortfolio, owner: UserRow) -> PortfolioR
     lines = posting_rows(row.id, booking_id(("deposit", "opening")), moved, unit.batch.at)
     unit.session.add_all(LedgerEntryRow(**line) for line in lines)
     return row
+
+
+async def _mark(unit: Unit, portfolio: str, mark: RequestMark) -> None:
+    """Keep what a mark leads to, once."""
+    if await unit.session.get(IdempotencyKeyRow, mark.name) is not None:
+        raise Impossible("its mark has led to something else")
+    row = IdempotencyKeyRow(
+        user_name=mark.user,
+        request_key=mark.key,
+        digest=mark.digest,
+        kind="portfolio",
+        resource=portfolio,
+        at=unit.batch.at,
+    )
+    unit.session.add(row)
 
 
 def _refuse_another(row: PortfolioRow, command: PutPortfolio, owner: UserRow) -> None:

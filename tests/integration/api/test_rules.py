@@ -60,6 +60,7 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
         "portfolio": PORTFOLIO_OF[owner],
         "scope": f"portfolio:{PORTFOLIO_OF[owner]}",
         "symbol": "SP500",
+        "asset": "SP500",
         "order": f"{PORTFOLIO_OF[owner]}-SP500-000001",
         "actor": "broker%2Fpaper",
         "id": f"s-{who}" if "session" in declared.path else f"k-{who}",
@@ -75,6 +76,13 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
     if declared.rule.owned_by == "portfolio" and "{portfolio" not in declared.path:
         return f"{path}?portfolio={PORTFOLIO_OF[owner]}"
     return f"{path}?user={owner}" if declared.rule.owned_by == "user" else path
+
+
+def conditions_of(declared: Declared) -> dict[str, str]:
+    """The headers without which a route is not used."""
+    once = operation_id(declared) in {"submitOrder", "openPortfolio"}
+    exactly = declared.method == "PATCH" or operation_id(declared) == "removeAsset"
+    return {"Idempotency-Key": "a-key"} if once else {"If-Match": "*"} if exactly else {}
 
 
 def body_of(declared: Declared) -> bytes:
@@ -103,8 +111,8 @@ def expected(cell: Cell, credential: str) -> int:  # noqa: PLR0911 - one rule af
 async def status(scene: Scene, cell: Cell, credential: str) -> int:
     declared = cell.declared
     path, body = path_of(declared, cell.who, cell.owner), body_of(declared)
+    headers = conditions_of(declared)
     if credential == "signed" and declared.rule.needs is not Needs.PUBLIC:
-        headers = {"If-Match": "*"} if declared.method == "PATCH" else {}
         answer = await scene.ask_signed(declared.method, path, cell.who, body, headers)
         return answer.status_code
     tokens = {
@@ -114,7 +122,6 @@ async def status(scene: Scene, cell: Cell, credential: str) -> int:
         "expired": "expired-of-alice",
         "wrong audience": "other-of-alice",
     }
-    headers = {"If-Match": "*"} if declared.method == "PATCH" else {}
     if body:
         headers["Content-Type"] = "application/json"
     if credential in tokens:
@@ -175,7 +182,12 @@ def test_an_application_with_a_route_beside_the_table_is_refused() -> None:
 
 def test_what_changes_for_administrators_or_orders_has_to_be_signed_by_keys() -> None:
     for declared in ROUTES:
-        writes = declared.rule.needs in {Permission.WRITE_USERS, Permission.HALT, Permission.WRITE_ORDERS}
+        writes = declared.rule.needs in {
+            Permission.WRITE_USERS,
+            Permission.WRITE_PORTFOLIOS,
+            Permission.WRITE_ORDERS,
+            Permission.HALT,
+        }
         assert declared.rule.signed is writes, declared.path
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from lts.domain.journal import RecallDeposits
 from lts.domain.portfolio_settings import RecallPortfolios
+from lts.domain.request_mark import Marked, RecallMark, RequestMark
 from lts.domain.storage import KeysRotated, RotateKeys
 from lts.domain.units import AssetSettings, NotPerformed, Perform, Performed, PutPortfolio, PutUser
 
@@ -78,6 +79,25 @@ async def test_a_revision_follows_on_the_one_before_or_nothing_is_written(node: 
         assert isinstance(answer, NotPerformed)
         assert reason in answer.reason
     assert await recalled(node) == (MADE,)
+    assert await node.verify() == ()
+
+
+async def test_the_mark_of_its_command_is_kept_with_it_and_opens_no_other(node: Any) -> None:
+    mark = RequestMark("carol", "key", "digest")
+    marked = msgspec.structs.replace(MADE, request=mark)
+    twice = msgspec.structs.replace(marked, name="other")
+    assert (await node.client.ask(RecallMark(mark))).found is None
+    assert await perform(node, PutUser("carol"), marked) == Performed()
+    refused = await perform(node, twice)
+    assert isinstance(refused, NotPerformed)
+    assert "its mark has led to something else" in refused.reason
+    assert await recalled(node) == (MADE,)
+    for digest in ("digest", "another"):
+        asked = RequestMark("carol", "key", digest)
+        assert (await node.client.ask(RecallMark(asked))).found == Marked(mark, "made", None)
+    assert (await node.client.ask(RecallMark(RequestMark("ann", "key", "digest")))).found is None
+    kept = await node.rows("SELECT who, entity FROM audit_log WHERE entity = 'idempotency_keys'")
+    assert [tuple(row) for row in kept] == [("carol", "idempotency_keys")]
     assert await node.verify() == ()
 
 
