@@ -18,7 +18,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test chaos setup check lint types contracts dependencies bench lock clean help
+.PHONY: demo test chaos fuzz setup check lint types contracts dependencies bench lock clean help
 
 demo: .venv/.runtime ## Watch the system trade recorded data (options: make demo ARGS="--for 20 --json")
 	@$(BIN)/lts demo $(ARGS)
@@ -28,6 +28,9 @@ test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
 
 chaos: .venv/.dev ## Kill nodes, fail disks, jump clocks: nothing may be lost or doubled (a quarter of an hour)
 	@$(BIN)/pytest -m chaos tests/chaos $(ARGS)
+
+fuzz: .venv/.dev ## Ask the API by its own description, long enough to find what a test in seconds cannot
+	@LTS_EXAMPLES=300 $(BIN)/pytest --timeout 1800 tests/integration/api/test_by_its_description.py $(ARGS)
 
 setup: .venv/.dev ## Leave a working .venv/bin/lts, with everything that the tests and checks need
 	@echo "Ready: .venv/bin/lts"

@@ -1,7 +1,7 @@
 """The operator's port: what the command line asks of the running system, it asks through here."""
 
 from bus import Actor
-from lts.domain.accounts import GetAccount
+from lts.domain.accounts import GetAccount, GetEquityCurve
 from lts.domain.api import GetApi
 from lts.domain.blotter import GetBlotter
 from lts.domain.health import GetHealth
@@ -26,6 +26,7 @@ class Console(Actor[None]):
         GetAccount,
         GetApi,
         GetDebugInfo,
+        GetEquityCurve,
         GetFeedProgress,
         GetHealth,
         GetBlotter,

@@ -102,6 +102,8 @@ class KillSwitch(Actor[None]):
         changed = self._changed(command.scope, command.state, command.reason, command.who)
         if objection := self._objection_to(command):
             later.answer(TradingStateNotSet(command.scope, objection))
+        elif forbidden := self.states.is_for_others(command):
+            later.answer(TradingStateNotSet(command.scope, forbidden, forbidden=True))
         elif changed.state < self.states.latched(changed.scope):
             self._supersede(changed)
             self.setting[changed.scope] = (changed, later)

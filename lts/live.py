@@ -23,7 +23,7 @@ from actors.persistence.entry import Tariff
 from actors.persistence.shelf import DIRECTORY
 from actors.persistence.storage import Storage
 from actors.statistics import Sampled, Statistics
-from bus import AskError, Bus, LiveDriver, Request, SystemClock
+from bus import AskError, Bus, ChildProcess, LiveDriver, Request, SystemClock
 from lts.admission.catalogue import Catalogue
 from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
 from lts.domain.plugins import PluginRefused
@@ -64,12 +64,18 @@ def storage_of(plan: SystemPlan, state_dir: Path | None = None) -> Storage:
     )
 
 
-def keeper(plan: SystemPlan, storage: Storage) -> Keeper:
-    """Return who keeps everything there, and who works with what is kept."""
+def keeper(plan: SystemPlan, storage: Storage, api_home: ChildProcess | None = None) -> Keeper:
+    """Return who keeps everything there, and who works with what is kept.
+
+    Args:
+        plan: what runs.
+        storage: where everything is kept.
+        api_home: the process in which the API answers, so that requests hold up no order; None: this one.
+    """
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
     persistence = Resident(Persistence, storage, "persistence", ONCE)
-    return Keeper(persistence, partial(_others, storage), security_of(storage))
+    return Keeper(persistence, partial(_others, storage, api_home), security_of(storage))
 
 
 def security_of(storage: Storage) -> NodeSecurity:
@@ -77,7 +83,7 @@ def security_of(storage: Storage) -> NodeSecurity:
     return NodeSecurity(storage.tokens, SystemClock().now)
 
 
-def _others(storage: Storage, roll: Roll) -> Iterator[Resident]:
+def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iterator[Resident]:
     plan, register = roll.plan, roll.register
     yield Resident(Door, storage.state_dir, "door", ONCE)
     yield Resident(Statistics, Sampled(register.owners, roll.protected), "statistics")
@@ -87,7 +93,8 @@ def _others(storage: Storage, roll: Roll) -> Iterator[Resident]:
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")
     if plan.api is not None:
-        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan, register))
+        premises = _premises(plan, register)
+        yield Resident(Api, _served(plan.api), "api", assignment=premises, home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:

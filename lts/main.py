@@ -20,18 +20,19 @@ from actors.recorder import Recorder, Recording
 from actors.risk import RiskGate
 from actors.stream_watch import Stream, StreamWatch
 from actors.tape import Tape
-from bus import Accepted, Actor, Bus, Driver, LiveDriver, ReplayDriver, Supervision
+from bus import Accepted, Actor, Bus, ChildProcess, Driver, LiveDriver, ReplayDriver, Supervision
 from bus.cell import AT_WORK, State
 from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
 from lts.config.schema import AccessPlan, FeedPlan, PortfolioPlan, SystemPlan
-from lts.domain.accounts import AccountReported, GetAccount
+from lts.domain.accounts import AccountReported, GetAccount, GetEquityCurve
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
 from lts.domain.market import GetFeedProgress, Instrument
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
+from lts.domain.performance import EquityCurve
 from lts.domain.plugins import PluginRefused, StartPlugin
 from lts.domain.portfolio_actors import actors_of
 from lts.domain.portfolio_changes import with_made
@@ -114,6 +115,8 @@ class Resident:
     name: str
     supervision: Supervision = field(default_factory=Supervision)
     assignment: Any = None
+    home: ChildProcess | None = None
+    """Where its body lives; None: in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,7 @@ class System:
         return Outcome.of(
             await self.records(),
             await self.accounts(),
+            await self.curves(),
             bars=await self.bars(),
             events=self.bus.dispatcher.messages,
             elapsed_s=self.elapsed_s,
@@ -236,8 +240,12 @@ class System:
 
     async def accounts(self) -> list[AccountReported]:
         """Return what each portfolio has, in the order of the plan; one that is down is left out."""
-        names = [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
-        return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in names]
+        return [await self.console.ask(GetAccount(name), within=PATIENCE) for name in self._running()]
+
+    async def curves(self) -> dict[str, EquityCurve]:
+        """Return how the equity of each of these portfolios has moved, by name."""
+        asked = [await self.console.ask(GetEquityCurve(name), within=PATIENCE) for name in self._running()]
+        return {told.portfolio: told.curve for told in asked}
 
     async def stop(self, within: float = 10.0) -> None:
         """Finish the recording, if there is one, and stop every actor in order, in so many seconds."""
@@ -256,6 +264,10 @@ class System:
                 if cell.state is state:
                     return f"{cell.name} {words}: {cell.reason}"
         return None
+
+    def _running(self) -> list[str]:
+        """The portfolios that are not down."""
+        return [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
 
     def _runs(self, name: str) -> bool:
         return name in self.bus.cells and self.bus.cells[name].state in AT_WORK
@@ -371,6 +383,7 @@ class System:
             resident.name,
             supervision=resident.supervision,
             assignment=resident.assignment,
+            home=resident.home,
         )
 
     def _spawn(self, actor_class: Any, params: Any, name: str, **how: Any) -> Any:

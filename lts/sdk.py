@@ -39,7 +39,14 @@ from lts.domain.access import (
     RefreshLogin,
     SignedRequest,
 )
-from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.accounts import (
+    AccountReported,
+    EquityCurveReported,
+    GetAccount,
+    GetEquityCurve,
+    StandingTarget,
+    TargetStood,
+)
 from lts.domain.credentials import (
     SPENT,
     AccessRecalled,
@@ -232,6 +239,7 @@ __all__ = [
     "EmergencyExit",
     "EndCredential",
     "EntryAnswered",
+    "EquityCurveReported",
     "Event",
     "ExecType",
     "ExecutionReport",
@@ -245,6 +253,7 @@ __all__ = [
     "FinancingReport",
     "GetAccount",
     "GetDebugInfo",
+    "GetEquityCurve",
     "GetFeedProgress",
     "GetHealth",
     "GetOrdersUnderWay",

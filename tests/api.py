@@ -69,7 +69,6 @@ from lts.domain.order_listings import (
 )
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, OrderType, Side, TimeInForce
-from lts.domain.performance import EquityCurve
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.plugins import (
     DebugInfo,
@@ -86,12 +85,14 @@ from lts.domain.risk import (
     SetTradingState,
     TradingState,
     TradingStateChanged,
+    TradingStateNotSet,
     TradingStateSet,
     TradingStatesReported,
 )
 from lts.domain.secret import Secret
 from lts.domain.statistics import ListSeries, Measured, RecallStatistics, SeriesListed, StatisticsRecalled
 from lts.domain.storage import GetStorage, StorageReported, Tally
+from lts.domain.trading_states import TradingStates
 from lts.domain.units import NotPerformed, Perform, Performed
 from lts.domain.users import (
     AddUser,
@@ -417,7 +418,6 @@ class House(Actor[None]):
             currency="USD",
             at=NOW,
             positions=(held,),
-            curve=EquityCurve(),
             **{name: Decimal(value) for name, value in (amounts | more).items()},
         )
 
@@ -462,7 +462,9 @@ class House(Actor[None]):
         return TradingStatesReported(self.states)
 
     @on
-    def set_state(self, wanted: SetTradingState) -> TradingStateSet:
+    def set_state(self, wanted: SetTradingState) -> TradingStateSet | TradingStateNotSet:
+        if forbidden := TradingStates(self.states).is_for_others(wanted):
+            return TradingStateNotSet(wanted.scope, forbidden, forbidden=True)
         self.set.append(wanted)
         return TradingStateSet(wanted.scope, wanted.state, wanted.reason, wanted.who, NOW, durable=True)
 

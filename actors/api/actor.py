@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 from actors.api.params import ApiParams, Premises
 from actors.api.port import Port
+from actors.api.stream.alerts import Alert
 from bus import Actor, Pressure, PressureChanged, on
 from lts.domain.access import (
     AccessChanged,
@@ -19,10 +20,12 @@ from lts.domain.audit import ListAudit, VerifyAudit
 from lts.domain.billing import ListCharges, RecallCharges
 from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
 from lts.domain.event_listings import ListEvents
+from lts.domain.financing import FinancingCharged
 from lts.domain.health import GetHealth
 from lts.domain.instrument_listings import ListInstruments
-from lts.domain.market import Bar, Quote, RecentBars
+from lts.domain.market import Bar, Quote, RecentBars, Trade
 from lts.domain.order_entry import RetractAll, RetractOrder, ReviseOrder, SubmitOrder
+from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_listings import GetOrder, ListFills, ListOrderEvents, ListOrders
 from lts.domain.plugins import DescribePlugins, GetDebugInfo, ListPlugins
 from lts.domain.portfolio_settings import (
@@ -35,7 +38,9 @@ from lts.domain.portfolio_settings import (
     RemoveAsset,
     SetActive,
 )
-from lts.domain.risk import GetTradingStates, SetTradingState
+from lts.domain.positions import PositionChanged
+from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.risk import GetTradingStates, SetTradingState, TradingStateChanged
 from lts.domain.statistics import ListSeries, RecallStatistics
 from lts.domain.storage import GetStorage
 from lts.domain.units import Perform
@@ -52,6 +57,11 @@ from lts.domain.users import (
     SetPassword,
 )
 from lts.refusal import Refused
+
+Journalled = (
+    OrderChanged | OrderDenied | OrderFilled | PositionAdjusted | FinancingCharged | TradingStateChanged
+)
+"""What is on disk soon after it was said."""
 
 
 class Api(Actor[ApiParams]):
@@ -119,18 +129,23 @@ class Api(Actor[ApiParams]):
         # Not at the top: whoever serves nothing pays nothing for the libraries of the web.
         from actors.api.app import served  # noqa: PLC0415
         from actors.api.service import Service  # noqa: PLC0415
+        from actors.api.stream.crier import Crier  # noqa: PLC0415
 
         if objection := self.params.objection():
             raise Refused(objection)
         self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
+        self.crier = Crier(self.port)
         self.service = service = Service(served(self.port, self.params), self.params)
         service.start()
         try:
+            self.background(self.crier.tail.follow())
+            self.background(self.crier.accounts.follow())
             self.background(service.ended())
             self.log.info("api served", url=service.url)
             self.publish(ApiServed(service.url))
             yield
         finally:
+            self.port.streams.close()
             await service.stop()
 
     @on
@@ -140,8 +155,10 @@ class Api(Actor[ApiParams]):
 
     @on
     def let_go(self, changed: AccessChanged) -> None:
-        """Forget what was known of a user's credentials."""
+        """Forget what was known of a user's credentials, and end their streams."""
         self.port.identities.forget(changed)
+        self.port.tickets.forget(changed)
+        self.port.streams.end(changed)
 
     @on
     def meet(self, registered: PortfolioRegistered) -> None:
@@ -158,10 +175,22 @@ class Api(Actor[ApiParams]):
 
     @on
     def quote(self, quote: Quote) -> None:
-        """Remember the latest quote."""
+        """Remember the latest quote, and tell it."""
         self.port.quotes[quote.instrument] = quote
+        self.crier.cry(quote)
 
     @on
     def close(self, bar: Bar) -> None:
-        """Remember the last bar."""
+        """Remember the last bar, and tell it."""
         self.port.bars[bar.instrument] = bar
+        self.crier.cry(bar)
+
+    @on
+    def cry(self, event: Trade | PositionChanged | Alert) -> None:
+        """Tell it to whoever follows it."""
+        self.crier.cry(event)
+
+    @on
+    def follow(self, _: Journalled) -> None:
+        """Look at the journal soon: what is told of it is what is on disk."""
+        self.crier.tail.hint()

@@ -22,6 +22,7 @@ from actors.api.params import ApiParams
 from actors.api.port import Port
 from actors.api.problems import MEDIA_TYPE, Kind, Problem, Reason
 from actors.api.routes import TABLES
+from actors.api.stream.socket import Socket
 from actors.api.table import Declared, Table
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -39,7 +40,7 @@ SHOWN = ["ETag", "Idempotent-Replayed", "Location", "Retry-After", "X-Correlatio
 
 def served(port: Port, params: ApiParams) -> ASGIApp:
     """Return the whole application: envelope, gate, bodies, routes; what answers is `port`."""
-    app: ASGIApp = Bodies(routed(port), params.limits)
+    app: ASGIApp = Socket(Bodies(routed(port), params.limits), port, params)
     if params.origins:
         app = CORSMiddleware(
             app, params.origins, allow_methods=METHODS, allow_headers=HEADERS, expose_headers=SHOWN

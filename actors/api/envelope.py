@@ -38,11 +38,14 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == CORRELATION_HEADER), None)
         correlation = scope.setdefault("state", {})["correlation"] = correlated(given)
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         begun = unread = False
 
         async def sealed(message: Message) -> None:
@@ -65,6 +68,31 @@ class Envelope:
             log.exception("a request failed", correlation=correlation, method=scope["method"])
             if not begun:
                 await answer(Problem(Kind.INTERNAL), scope, sealed)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket; who is not let in gets an answer of HTTP."""
+        try:
+            await self.app(scope, receive, send)
+        except Problem as problem:
+            await deny(problem, scope, send)
+        except Exception:  # whatever it is, it stays here
+            log.exception("a stream failed", correlation=scope["state"]["correlation"])
+
+
+async def deny(problem: Problem, scope: Scope, send: Send) -> None:
+    """Answer who wanted to open a WebSocket with a problem."""
+    start: Message = {
+        "type": "websocket.http.response.start",
+        "status": problem.kind.status,
+        "headers": [
+            (b"content-type", MEDIA_TYPE.encode()),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in problem.headers.items()),
+        ],
+    }
+    _seal(scope, start)
+    await send(start)
+    body = problem.body(scope["state"]["correlation"])
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 async def answer(problem: Problem, scope: Scope, send: Send) -> None:

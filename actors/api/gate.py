@@ -31,7 +31,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             self._check_host(scope)
             self._follow_proxies(scope)
             if b"%2" in scope["raw_path"]:

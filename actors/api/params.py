@@ -26,6 +26,10 @@ class ApiLimits(msgspec.Struct, frozen=True):
     head_s: float = 10.0
     """Until the head of a request has arrived, from when its connection is open."""
     connections: int = 2_000
+    streams: int = 1_500
+    """Readers of the stream, at once."""
+    streams_each: int = 1_000
+    """Of one user."""
     drain_s: float = 5.0
     """For what is under way when the API stops."""
     address: Rate = Rate(1_200)

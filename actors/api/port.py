@@ -10,6 +10,8 @@ from actors.api.limits import Buckets
 from actors.api.pages import Cursors
 from actors.api.params import ApiLimits, Premises
 from actors.api.problems import not_found, unavailable
+from actors.api.stream.streams import Streams
+from actors.api.stream.tickets import Tickets
 from bus import AskError, AskTimeout, Request, SystemClock, Unowned
 from lts.domain.market import Bar, Quote
 
@@ -36,6 +38,8 @@ class Port:
         self.now: Callable[[], int] = system.now
         self.cursors = Cursors()
         self.identities = Identities(system.now)
+        self.tickets = Tickets(system.now)
+        self.streams = Streams(limits, self.owners)
         self.pressed: set[str] = set()
         """The actors whose mailboxes are too full."""
         self.quotes: dict[str, Quote] = {}

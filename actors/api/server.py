@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from actors.api.params import ApiLimits, ApiParams
+from actors.api.stream.wire import Wire
 
 KEEP_ALIVE_S = 15
 HEAD_BYTES = 32_768
+MESSAGE_BYTES = 65_536
+"""Of one message over a WebSocket."""
 
 
 class Server(uvicorn.Server):
@@ -33,7 +37,10 @@ def server(app: ASGIApp, params: ApiParams) -> Server:
     config = uvicorn.Config(
         app,
         http=_impatient(limits),
-        ws="none",
+        ws=Wire,
+        ws_max_size=MESSAGE_BYTES,
+        ws_ping_interval=None,  # who serves a stream pings by itself
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         log_level="critical",  # what goes wrong in a request is logged by the envelope
@@ -55,35 +62,41 @@ def server(app: ASGIApp, params: ApiParams) -> Server:
 
 def _impatient(limits: ApiLimits) -> type[H11Protocol]:
     """Return a protocol that hangs up on whoever does not send the head of a request in time."""
+    return type("Impatient", (_Impatient,), {"head_s": limits.head_s})
 
-    class Impatient(H11Protocol):
-        _patience: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as above it
-            super().connection_made(transport)
+class _Impatient(H11Protocol):
+    head_s: float
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as above it
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._rest()
+        elif self._patience is None and self.transport.get_protocol() is self:
             self._wait()
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._rest()
-            elif self._patience is None:
-                self._wait()
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._rest()
+        super().handle_websocket_upgrade(event)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._rest()
-            super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
 
-        def _wait(self) -> None:
-            self._patience = self.loop.call_later(limits.head_s, self._hang_up)
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(self.head_s, self._hang_up)
 
-        def _rest(self) -> None:
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
-
-        def _hang_up(self) -> None:
+    def _rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
             self._patience = None
-            self.transport.close()
 
-    return Impatient
+    def _hang_up(self) -> None:
+        self._patience = None
+        self.transport.close()

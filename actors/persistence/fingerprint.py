@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "e362e4f2f568cae99bc323cc2321f537e011e2fcb12b90633e20f2dd4393a690",
-        "6297ea450ab23c842ee97b0cebd40c489368229d8e762868369778efd5f6c035",
+        "24387792092cb61d813845b1013dc647b40c14af41d27c6fc2b9ae16ff82b1e3",
+        "88c4305e11c259554096b06234715800a161b2df4c1f43ccc4a39f253d531468",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

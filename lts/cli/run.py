@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
+from bus import ChildProcess
 from lts.cli.failure import Failed
 from lts.cli.log import SessionLog
 from lts.cli.options import Json, Speed, StateDir, pace
@@ -15,6 +16,9 @@ from lts.cli.welcome import advise
 from lts.config.file import read_system
 from lts.live import keeper, storage_of
 from lts.main import Extras, System, driver_for
+
+API_HOME = ChildProcess(loop="lts.cli.loop:new_event_loop")
+"""Where requests are answered: beside the orders, so that they hold none up."""
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 
@@ -45,7 +49,7 @@ def run(
     """
     plan = read_system(config)
     storage = storage_of(plan, state_dir)
-    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage))
+    extras = Extras(record=record, to_the_end=until_end, keeper=keeper(plan, storage, API_HOME))
     system = System(plan, driver_for(plan, pace(speed)), extras)
     ended = Session(
         system,

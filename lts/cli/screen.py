@@ -71,13 +71,14 @@ def _portfolios(view: View) -> Table:
     table.add_column("equity so far", ratio=1)
     for account in view.accounts:
         grown = change(account.equity, account.capital)
+        curve = view.curves.get(account.portfolio)
         table.add_row(
             account.portfolio,
             account.owner,
             money(account.cash),
             Text(f"{money(account.equity)} {account.currency}", style="bold"),
             Text(percent(grown), style=colour(grown)),
-            Curve(account.curve.values, colour(grown)),
+            Curve(curve.values if curve else (), colour(grown)),
         )
     return table
 

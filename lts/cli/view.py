@@ -1,12 +1,14 @@
 """What a person who watches a system sees of it at one moment."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bus import SECOND
 from lts.domain.accounts import AccountReported
 from lts.domain.blotter import BlotterReported, GetBlotter
 from lts.domain.health import GetHealth, HealthReported
+from lts.domain.performance import EquityCurve
 from lts.main import System
 
 REMEMBERED = 2 * SECOND
@@ -21,6 +23,8 @@ class View:
     """Market time, in UTC nanoseconds."""
     running_s: float
     accounts: list[AccountReported]
+    curves: Mapping[str, EquityCurve]
+    """How the equity of each has moved."""
     blotter: BlotterReported
     health: HealthReported
     events_per_s: float
@@ -53,6 +57,7 @@ class Viewer:
             system.bus.clock.now(),
             (now - self._begun) / SECOND,
             await system.accounts(),
+            await system.curves(),
             await system.console.ask(GetBlotter()),
             health,
             self._rate(now, health.messages),

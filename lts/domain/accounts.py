@@ -21,7 +21,6 @@ class AccountReported(Event, key="portfolio"):
     financing: Decimal
     realised: Decimal
     positions: tuple[Position, ...]
-    curve: EquityCurve
 
     @property
     def round_trips(self) -> int:
@@ -31,6 +30,19 @@ class AccountReported(Event, key="portfolio"):
 
 class GetAccount(Request[AccountReported], key="portfolio"):
     """Asks a portfolio what it has."""
+
+    portfolio: str
+
+
+class EquityCurveReported(Event, key="portfolio"):
+    """How the equity of a portfolio has moved; it belongs to whoever asked to look at, not to change."""
+
+    portfolio: str
+    curve: EquityCurve
+
+
+class GetEquityCurve(Request[EquityCurveReported], key="portfolio"):
+    """Asks a portfolio how its equity has moved: within this process, for it can be long."""
 
     portfolio: str
 

@@ -1,7 +1,7 @@
 """How a session went, as people and programs are told."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -88,18 +88,19 @@ class Outcome(msgspec.Struct, frozen=True):
         cls,
         records: Sequence[OrderRecord],
         accounts: Sequence[AccountReported],
+        curves: Mapping[str, EquityCurve],
         *,
         bars: int,
         events: int,
         elapsed_s: float,
         found: Tally = NOTHING,
     ) -> "Outcome":
-        """Return the figures of a session from all orders and what its portfolios have.
+        """Return the figures of a session from all orders, what its portfolios have, and how that moved.
 
         `found` is what there was when it began: counts are those of the session, amounts are not.
         """
         comparable = len({account.currency for account in accounts}) == 1
-        curve = together(accounts) if comparable else None
+        curve = together(accounts, curves) if comparable else None
         return cls(
             bars=bars,
             events=events,
@@ -119,15 +120,15 @@ class Outcome(msgspec.Struct, frozen=True):
         )
 
 
-def together(accounts: Sequence[AccountReported]) -> EquityCurve:
+def together(accounts: Sequence[AccountReported], curves: Mapping[str, EquityCurve]) -> EquityCurve:
     """Return the sum of the equity curves; before its first sample, a portfolio counts with its capital."""
     if len(accounts) == 1:
-        return accounts[0].curve
+        return curves[accounts[0].portfolio]
     values = [float(account.capital) for account in accounts]
     whole = EquityCurve()
     samples = (
-        [(at, place, value) for at, value in zip(account.curve.times, account.curve.values, strict=True)]
-        for place, account in enumerate(accounts)
+        [(at, place, value) for at, value in zip(curve.times, curve.values, strict=True)]
+        for place, curve in enumerate(curves[account.portfolio] for account in accounts)
     )
     for at, place, value in heapq.merge(*samples):
         values[place] = value

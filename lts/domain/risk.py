@@ -1,7 +1,7 @@
 """The trading state: whether a scope may trade, only reduce, or not trade at all; and how it gets there."""
 
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import total_ordering
 
 import msgspec
@@ -77,6 +77,17 @@ class TradingStateNotSet(Event):
 
     scope: str
     reason: str
+    forbidden: bool = False
+    """Whether it is for somebody else to lift what is set."""
+
+
+class MayLift(StrEnum):
+    """Which states somebody may put less strict ones in the place of."""
+
+    NOTHING = "nothing"
+    OWN = "own"
+    """What they have set themselves, or what was set by the system."""
+    ANYTHING = "anything"
 
 
 class SetTradingState(Request[TradingStateSet | TradingStateNotSet], delivery=Delivery.URGENT, gc=False):
@@ -93,6 +104,8 @@ class SetTradingState(Request[TradingStateSet | TradingStateNotSet], delivery=De
     who: str = ""
     flatten: bool = False
     within_s: float = 10.0
+    may_lift: MayLift = MayLift.ANYTHING
+    """Of what is set when this arrives, whatever whoever asks has seen before."""
 
 
 class TradingStateJournalled(Event, gc=False):

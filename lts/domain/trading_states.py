@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from lts.domain.risk import TradingState, TradingStateChanged
+from lts.domain.register import SYSTEM
+from lts.domain.risk import MayLift, SetTradingState, TradingState, TradingStateChanged
 
 _ACTIVE = TradingState.ACTIVE
 
@@ -24,6 +25,17 @@ class TradingStates:
     def latched(self, scope: str) -> TradingState:
         """Return what was set for a scope."""
         return self._latched[scope].state if scope in self._latched else _ACTIVE
+
+    def is_for_others(self, command: SetTradingState) -> str:
+        """Return why it is not for whoever commands to lift what is set; empty if it is, or nothing is."""
+        scope, latched = command.scope, self.latched(command.scope)
+        if command.state >= latched or command.may_lift is MayLift.ANYTHING:
+            return ""
+        if command.may_lift is MayLift.NOTHING:
+            return f"{scope} is {latched.value}, and to lift that takes another permission"
+        if self._latched[scope].who in {"", SYSTEM, command.who}:
+            return ""
+        return f"somebody else has set {scope} to {latched.value}, and has to lift it"
 
     def latch(self, changed: TradingStateChanged) -> None:
         """Set a scope's state until it is set again."""

@@ -14,7 +14,14 @@ from msgspec.structs import replace
 
 from bus import AskError, Event, on
 from lts.config.schema import ProtectionPlan
-from lts.domain.accounts import AccountReported, GetAccount, StandingTarget, TargetStood
+from lts.domain.accounts import (
+    AccountReported,
+    EquityCurveReported,
+    GetAccount,
+    GetEquityCurve,
+    StandingTarget,
+    TargetStood,
+)
 from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
@@ -105,6 +112,7 @@ class Portfolio(Plugin[P], Generic[P]):
         PositionAdjusted,
         FinancingCharged,
         GetAccount,
+        GetEquityCurve,
         StandingTarget,
         ClosePositions,
         EmergencyExit,
@@ -315,8 +323,12 @@ class Portfolio(Plugin[P], Generic[P]):
             financing=book.financing_at(self.marks),
             realised=book.realised_at(self.marks),
             positions=(*netted, *map(book.hedged.__getitem__, by_place)),
-            curve=self.valuation.curve,
         )
+
+    @on
+    def report_curve(self, wanted: GetEquityCurve) -> EquityCurveReported:
+        """Answer how this portfolio's equity has moved."""
+        return EquityCurveReported(wanted.portfolio, self.valuation.curve)
 
     @on
     def recall_target(self, standing: StandingTarget) -> TargetStood:

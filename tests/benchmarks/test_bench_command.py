@@ -70,10 +70,22 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
         assert each["bytes_each"] > 0
 
 
+def test_a_read_over_http_is_reported_beside_a_bare_route() -> None:
+    report = measured("api", "--requests", "100")
+    assert set(report) == {
+        "requests_per_s",
+        "ratio_to_fastapi",
+        "p99_ms",
+        "fastapi_per_s",
+        "fastapi_p99_ms",
+    }
+    assert min(report.values()) > 0
+
+
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50"
+    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100"
     report = measured(*sizes.split())
-    assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation"}
+    assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
     assert set(report["orders"]) == {"sqlite", "postgresql"}

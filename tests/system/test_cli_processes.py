@@ -1,6 +1,7 @@
 """`lts` as a process of its own: its streams, its signals, its exit codes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -83,12 +84,12 @@ def busy(tmp_path: Path) -> Callable[[float], Path]:
     return write
 
 
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    """Read its stderr up to a line with this text."""
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read its stderr up to a line with this text, and return that."""
     assert process.stderr is not None
     for line in process.stderr:
         if text in line:
-            return
+            return line
     raise AssertionError(f"it ended without a word of {text!r}")
 
 
@@ -113,15 +114,12 @@ def test_the_demo_trades_for_two_owners_and_ends_by_itself(
         for position in portfolio["positions"]:
             assert set(position) == {"instrument", "quantity", "average_price"}
     log = (tmp_path / "lts-demo/lts.log").read_text(encoding="utf-8")
-    assert [json.loads(line)["event"] for line in log.splitlines()] == [
-        "api served",
-        "system started",
-        "system stopping",
-    ]
+    told = [json.loads(line)["event"] for line in log.splitlines()]
+    assert told == ["api served", "system started", "system stopping"]
 
 
 def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("demo", "--speed", "3000", "--state-dir", "state")
+    process = start("demo", "--speed", "3000", "--port", "0", "--state-dir", "state")
     assert process.stdout is not None
     alice, bob, api, first = (process.stdout.readline() for _ in range(4))
     assert "log in as alice with the password " in alice
@@ -170,6 +168,32 @@ def test_a_run_stays_up_after_its_feeds_until_a_signal(
     assert process.returncode == 0, err
     assert json.loads(out)["bars"] == 1440
     assert "system stopping" in err
+
+
+@pytest.mark.requirement("INT-011", "INT-8.2")
+def test_the_api_answers_in_a_process_of_its_own_and_is_started_again_when_that_is_killed(
+    start: Callable[..., subprocess.Popen[str]], samples: Path, tmp_path: Path
+) -> None:
+    file = samples / "served.toml"
+    file.write_text((samples / "btcusd.toml").read_text("utf-8") + "\n[api]\nport = 0\n", "utf-8")
+    process = start("run", "--config", file, "--speed", "60", "--state-dir", tmp_path / "state")
+
+    def served() -> str:
+        url = wait_for(process, "api served").rpartition("url=")[2].strip()
+        answer = httpx.get(f"{url}/api/v1/health/live", timeout=10)
+        assert answer.status_code == 200, answer.text
+        return url
+
+    served()
+    wait_for(process, "system started")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()
+    bodies = [each for each in children if b"bus.body" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    assert len(bodies) == 1
+    os.kill(int(bodies[0]), signal.SIGKILL)
+    served()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_a_signal_ends_a_run_that_waits_for_its_next_bar(

@@ -1,5 +1,6 @@
 """Portfolios are made, changed, put to rest and to work while the system trades, and outlive the node."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 
 import lts
 from actors.persistence.doctor import examine
-from bus import SECOND, Actor, ReplayDriver, Request, on
+from bus import SECOND, Actor, Event, ReplayDriver, Request, on, pause
 from lts.config.file import read_system
 from lts.domain.accounts import GetAccount
 from lts.domain.digest import digest
@@ -93,6 +94,10 @@ BUG = ListPortfolios("?")
 DAY = 1440
 
 
+class Due(Event):
+    minute: int
+
+
 class Commander(Actor[Script]):
     """Gives a command when so many minutes of the day are over, and keeps the answers."""
 
@@ -117,10 +122,20 @@ class Commander(Actor[Script]):
         yield
 
     @on
-    async def command(self, bar: Bar) -> None:
+    async def hear(self, bar: Bar) -> None:
         minute = (bar.closed_at - BEGIN) // MINUTE
-        if bar.instrument != "ETH/USD":  # the last of each minute
-            return
+        if bar.instrument == "ETH/USD":  # the last of each minute
+            _, delay = self.assignment
+            if delay:
+                self.after(delay, Due(minute))
+            else:
+                await self.command(minute)
+
+    @on
+    async def heed(self, due: Due) -> None:
+        await self.command(due.minute)
+
+    async def command(self, minute: int) -> None:
         command = self.params.get(minute)
         if command is BUG:
             failing = self._bus.cells["portfolios"]
@@ -129,7 +144,7 @@ class Commander(Actor[Script]):
             self._bus.supervisor.failed(failing, RuntimeError("a bug"))
         elif command:
             self.answers.append(await self.ask(command))
-        if minute >= self.assignment:
+        if minute >= self.assignment[0]:
             self._bus.driver.stop()
 
 
@@ -151,13 +166,19 @@ def running(file: Path) -> Running:
 
     @asynccontextmanager
     async def run(
-        script: Script = NOTHING, seed: int | None = None, until: int = DAY, state: str = "state"
+        script: Script = NOTHING,
+        seed: int | None = None,
+        until: int = DAY,
+        state: str = "state",
+        delay: float = 0,
     ) -> AsyncIterator[tuple[System, Any]]:
         plan = read_system(file)
         kept = keeper(plan, storage_of(plan, file.parent / state))
         system = System(plan, ReplayDriver(), Extras(keeper=kept, seed=seed))
         await system.start()
-        commander: Any = system.bus.spawn(Commander, script, name="commander", assignment=until).actor
+        commander: Any = system.bus.spawn(
+            Commander, script, name="commander", assignment=(until, delay)
+        ).actor
         await system.bus.started()
         try:
             await system.run()
@@ -191,7 +212,7 @@ END = 300
 async def test_a_portfolio_trades_rests_and_changes_and_a_restart_goes_on_with_it(
     running: Running, file: Path
 ) -> None:
-    async with running(LIFE, until=END, state="whole") as (system, commander):
+    async with running(LIFE, delay=1, until=END, state="whole") as (system, commander):
         assert [answer.revision for answer in commander.answers] == [1, 2, 3, 4, 5, 6, 7]
         orders = await orders_of(system)
         minutes = {minute_of(record) for record in orders}
@@ -205,16 +226,14 @@ async def test_a_portfolio_trades_rests_and_changes_and_a_restart_goes_on_with_i
         assert (account.owner, account.capital) == ("carol", Decimal(5000))
         whole = digest(await system.records())
         assert system.trouble() is None
-        (series,) = (
-            await commander.ask(
-                RecallStatistics("portfolio/mine/equity", HOUR, BEGIN, BEGIN + HOUR * SECOND)
-            ),
-        )
-        assert series.measured
+        sampled = RecallStatistics("portfolio/mine/equity", HOUR, BEGIN, BEGIN + 24 * HOUR * SECOND)
+        async with asyncio.timeout(10):  # it is sampled by system time
+            while not (await commander.ask(sampled)).measured:
+                await pause(0.1)
     for until in (80, 160, 240):
-        async with running(LIFE, until=until):
+        async with running(LIFE, delay=1, until=until):
             pass
-    async with running(LIFE, until=END) as (system, commander):
+    async with running(LIFE, delay=1, until=END) as (system, commander):
         assert digest(await system.records()) == whole  # as if it had never been stopped
         assert (await commander.ask(GetPortfolio("mine"))).revision == 7
     plan = read_system(file)
@@ -225,7 +244,7 @@ async def test_a_portfolio_trades_rests_and_changes_and_a_restart_goes_on_with_i
 async def test_the_order_in_which_actors_run_changes_nothing(running: Running) -> None:
     found = set()
     for seed in (None, 1, 2, 3):
-        async with running(LIFE, seed=seed, until=150, state=f"seed {seed}") as (system, _):
+        async with running(LIFE, delay=1, seed=seed, until=150, state=f"seed {seed}") as (system, _):
             found.add(digest(await system.records()))
             assert await orders_of(system)
     assert len(found) == 1

@@ -26,6 +26,7 @@ from actors.api.routes import (
     sessions,
     statistics,
     strategies,
+    stream,
     trading_states,
     users,
 )
@@ -49,6 +50,7 @@ TABLES: tuple[Table, ...] = (
     plugins.routes,
     statistics.routes,
     events.routes,
+    stream.routes,
     charges.routes,
     audit.routes,
     auth.routes,

@@ -2,24 +2,19 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from actors.api.amounts import Amount
 from actors.api.call import Call
 from actors.api.listings import Listing, interval, portfolios_of
 from actors.api.pages import USUAL, Page
 from actors.api.problems import Kind, not_found
-from actors.api.routes.order_events import OrderEventView, TermsView, optional, terms_view, view_of
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, InstantQuery, Limit, NameQuery
-from lts.domain.money import plain
+from actors.api.views.orders import OrderEventView, OrderView, event_view, order_view
 from lts.domain.order_listings import GetOrder, ListedOrder, ListOrderEvents, ListOrders, OrderNotFound
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import OrderType, Side, TimeInForce
 from lts.domain.permissions import Permission
-from lts.web.times import to_rfc3339
 
 routes = Table("orders", "What was intended, how it stands, and what became of it; the latest first.")
 READ = Rule(needs=Permission.READ_ORDERS, owned_by="portfolio")
@@ -35,42 +30,6 @@ OrderInPath = Annotated[
         description="The client order id, its slashes written as `%2F`.",
     ),
 ]
-
-
-class OrderView(msgspec.Struct, frozen=True):
-    """An order: as it was intended, and as it stands."""
-
-    id: str
-    """The client order id."""
-    portfolio: str
-    instrument: str
-    broker: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    quantity: Amount
-    limit_price: Amount | None
-    trigger_price: Amount | None
-    trailing_offset: Amount | None
-    expires_at: str | None
-    reduce_only: bool
-    post_only: bool
-    parent: str
-    """The order that has to fill before this one is sent."""
-    group: str
-    """Orders of one group end each other by trading."""
-    position: str
-    created_at: str
-    status: OrderStatus
-    open: bool
-    """Whether it may still trade."""
-    filled: Amount
-    terms: TermsView
-    """On which it works, or did at last."""
-    venue_order_id: str
-    changed_at: str
-    reason: str
-    """Of its latest change: why it was denied, for example."""
 
 
 @routes.get("/orders", READ, answers=Page[OrderView], problems=(Kind.NOT_FOUND,))
@@ -103,13 +62,13 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - by what it can be filtered
             limit,
         )
     )
-    return call.answer(Page(tuple(map(_view, listed.orders)), page.cursor(listed.next)))
+    return call.answer(Page(tuple(map(order_view, listed.orders)), page.cursor(listed.next)))
 
 
 @routes.get("/orders/{order:name}", ONE, answers=OrderView, problems=(Kind.NOT_FOUND,))
 async def read_order(call: Call, order: OrderInPath) -> Response:
     """Read how an order stands."""
-    return call.answer(_view(await _found(call, order)))
+    return call.answer(order_view(await _found(call, order)))
 
 
 @routes.get("/orders/{order:name}/events", ONE, answers=Page[OrderEventView], problems=(Kind.NOT_FOUND,))
@@ -120,7 +79,7 @@ async def list_events_of_order(
     portfolio = (await _found(call, order)).order.portfolio
     page = Listing(call, ("events of order", order), cursor)
     listed = await page.ask(ListOrderEvents((portfolio,), order, page.after, limit))
-    return call.answer(Page(tuple(map(view_of, listed.events)), page.cursor(listed.next)))
+    return call.answer(Page(tuple(map(event_view, listed.events)), page.cursor(listed.next)))
 
 
 async def _found(call: Call, order: str) -> ListedOrder:
@@ -132,34 +91,3 @@ async def _found(call: Call, order: str) -> ListedOrder:
     call.sees(Permission.READ_ORDERS, owner)
     await call.reading("orders", owner, order)
     return told.listed
-
-
-def _view(listed: ListedOrder) -> OrderView:
-    order = listed.order
-    return OrderView(
-        order.client_order_id,
-        order.portfolio,
-        order.instrument,
-        order.broker,
-        order.side,
-        order.type,
-        order.time_in_force,
-        plain(order.quantity),
-        optional(order.limit_price),
-        optional(order.trigger_price),
-        optional(order.trailing_offset),
-        None if order.expires_at is None else to_rfc3339(order.expires_at),
-        order.reduce_only,
-        order.post_only,
-        order.parent,
-        order.group,
-        order.position,
-        to_rfc3339(order.created_at),
-        listed.status,
-        listed.status.is_open,
-        plain(listed.filled),
-        terms_view(listed.terms),
-        listed.venue_order_id,
-        to_rfc3339(listed.changed_at),
-        listed.reason,
-    )

@@ -11,9 +11,9 @@ from actors.api.call import Call
 from actors.api.listings import Listing, portfolios_of
 from actors.api.pages import USUAL, Page
 from actors.api.problems import Kind
-from actors.api.routes.portfolios import DIGITS
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, Limit, NameQuery
+from actors.api.views.accounts import DIGITS
 from lts.domain.book_listings import HeldPosition, ListPositions
 from lts.domain.money import plain
 from lts.domain.permissions import Permission

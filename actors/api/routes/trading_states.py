@@ -13,10 +13,12 @@ from actors.api.problems import Kind, Problem, not_found
 from actors.api.scopes import in_reach, owner_of
 from actors.api.table import Rule, Table
 from actors.api.texts import Body, Text
+from actors.api.views.trading_states import TradingStateView, state_view
 from lts.domain.permissions import Permission
 from lts.domain.risk import (
     GetTradingStates,
     Holding,
+    MayLift,
     SetTradingState,
     TradingState,
     TradingStateChanged,
@@ -48,18 +50,6 @@ class TradingStateWanted(Body):
     """Whether a halt is to close what is held as well."""
     within_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S, allow_inf_nan=False, strict=False)] = 5.0
     """How long to wait for a halt to come to rest; it goes on after that."""
-
-
-class TradingStateView(msgspec.Struct, frozen=True):
-    """What holds for a scope. Why, and since when, is for those whose it is."""
-
-    scope: str
-    state: TradingState
-    reason: str
-    at: str | None
-    who: str
-    """Who wanted it so; empty: the system itself."""
-    flattening: bool
 
 
 class HoldingView(msgspec.Struct, frozen=True):
@@ -133,13 +123,11 @@ async def set_trading_state(call: Call, scope: Scope, body: TradingStateWanted) 
     call.sees(Permission.HALT, _owner(call, scope))
     if body.flatten and body.state is not TradingState.HALTED:
         raise Problem(Kind.CONFLICT, "only what is halted can be flattened")
-    for standing in (await call.ask(GetTradingStates())).states:
-        if standing.scope == scope and body.state < standing.state:
-            _check_reset(call, scope, standing)
-    wanted = SetTradingState(scope, body.state, body.reason, call.user, body.flatten, body.within_s)
+    may_lift = _may_lift(call, scope)
+    wanted = SetTradingState(scope, body.state, body.reason, call.user, body.flatten, body.within_s, may_lift)
     answer = await call.port.ask(wanted, body.within_s + MARGIN_S)
     if isinstance(answer, TradingStateNotSet):
-        raise Problem(Kind.CONFLICT, answer.reason)
+        raise Problem(Kind.FORBIDDEN if answer.forbidden else Kind.CONFLICT, answer.reason)
     return call.answer(_set_view(answer))
 
 
@@ -150,13 +138,11 @@ def _check_known(call: Call, scope: str) -> None:
         raise not_found()
 
 
-def _check_reset(call: Call, scope: str, standing: TradingStateChanged) -> None:
-    """Refuse to lift what the caller may not lift."""
-    identity = call.identity
-    if not identity.may(Permission.RESET, _owner(call, scope)):
-        raise Problem(Kind.FORBIDDEN, f"this takes the permission {Permission.RESET.value}")
-    if standing.who not in {"", call.user} and Permission.OTHERS not in identity.permissions:
-        raise Problem(Kind.FORBIDDEN, "somebody else has set this, and has to lift it")
+def _may_lift(call: Call, scope: str) -> MayLift:
+    """What the caller may lift there."""
+    if not call.identity.may(Permission.RESET, _owner(call, scope)):
+        return MayLift.NOTHING
+    return MayLift.ANYTHING if Permission.OTHERS in call.identity.permissions else MayLift.OWN
 
 
 def _owner(call: Call, scope: str) -> str | None:
@@ -169,11 +155,7 @@ def _concerns(call: Call, scope: str) -> bool:
 
 
 def _view(call: Call, each: TradingStateChanged) -> TradingStateView:
-    if not call.identity.may(Permission.READ_PORTFOLIOS, _owner(call, each.scope)):
-        return TradingStateView(each.scope, each.state, "", None, "", flattening=each.flattening)
-    return TradingStateView(
-        each.scope, each.state, each.reason, to_rfc3339(each.at), each.who, each.flattening
-    )
+    return state_view(call.identity, call.port.premises.owners, each)
 
 
 def _set_view(done: TradingStateSet) -> TradingStateSetView:

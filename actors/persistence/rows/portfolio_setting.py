@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.columns import sealed_column
@@ -17,8 +17,8 @@ class PortfolioSettingRow(Row, kw_only=True):
     __tablename__ = "portfolio_settings"
     __table_args__ = (at_least("revision", 1), not_negative("cash"), {"info": {"audit": AUDITED}})
 
-    portfolio_id: Mapped[int] = mapped_column(
-        ForeignKey("portfolios.id", ondelete="RESTRICT"), primary_key=True
+    portfolio_id: Mapped[int] = mapped_column(  # big: SQLite would give a plain integer that is missing
+        BigInteger, ForeignKey("portfolios.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
     )
     revision: Mapped[int] = mapped_column(Integer)
     active: Mapped[bool] = mapped_column(Boolean)
@@ -35,7 +35,7 @@ class AssetSettingRow(Row, kw_only=True):
     __table_args__ = (at_least("place", 0), {"info": {"audit": AUDITED}})
 
     portfolio_id: Mapped[int] = mapped_column(
-        ForeignKey("portfolio_settings.portfolio_id", ondelete="CASCADE"), primary_key=True
+        BigInteger, ForeignKey("portfolio_settings.portfolio_id", ondelete="CASCADE"), primary_key=True
     )
     label: Mapped[str] = mapped_column(String(64), primary_key=True)
     place: Mapped[int] = mapped_column(Integer)

@@ -21,7 +21,6 @@ from lts.cli.bench.client import Told, Took
 from lts.cli.bench.rounds import settled
 from lts.domain.access import Identify, Identity
 from lts.domain.accounts import AccountReported, GetAccount
-from lts.domain.performance import EquityCurve
 from lts.domain.permissions import ROLES, Role
 from lts.domain.positions import Position
 
@@ -76,7 +75,6 @@ class Owner(Actor[None]):
             financing=amount,
             realised=amount,
             positions=self.positions,
-            curve=EquityCurve(),
         )
 
 

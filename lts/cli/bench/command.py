@@ -45,8 +45,7 @@ Messages = Annotated[int, Option(min=1_000, help="Messages one way in a round.")
 Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
-TICKS, MESSAGES = 500, 20_000
-REQUESTS = 4_000
+TICKS, MESSAGES, REQUESTS = 500, 20_000, 4_000
 
 MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "bus": measure_bus,

@@ -1,6 +1,6 @@
 """What was measured, for people: each figure, and what the project promises of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -46,34 +46,30 @@ def table(name: str, report: Any) -> Table:
     return made
 
 
-def figures(report: Any) -> Iterator[Figure]:  # noqa: C901 - a case for each report
+def figures(report: Any) -> Iterator[Figure]:
     """The lines of a report; ratios are to a bare call."""
     if not isinstance(report, OrdersReport | ApiReport):
         yield Figure("a bare method call", f"{report.call_ns:.1f} ns")
-    match report:
-        case BusReport():
-            yield from _of_the_bus(report)
-        case AskReport():
-            yield _at_most("ask, p50", report.p50_us, ASK_US, " µs")
-            yield Figure("ask, p99", f"{report.p99_us:.2f} µs")
-            yield Figure("a bare future and wake-up, p50", f"{report.bare_future_p50_us:.2f} µs")
-        case BacktestReport():
-            yield _at_most("a bar", report.ratio_to_call, BACKTEST, "×")
-            yield Figure("bars a second", f"{report.bars_per_s:,}")
-            yield Figure("bars, and fills", f"{report.bars:,}, {report.fills:,}")
-            yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
-        case ScaleReport():
-            yield from _of_scale(report)
-        case IsolationReport():
-            yield from _of_isolation(report)
-        case TickToOrderReport():
-            yield from _of_tick_to_order(report)
-        case ApiReport():
-            yield from _of_the_api(report)
-        case OrdersReport():
-            yield from _of_orders("SQLite", report.sqlite)
-            if report.postgresql is not None:
-                yield from _of_orders("PostgreSQL", report.postgresql)
+    yield from _LINES[type(report)](report)
+
+
+def _of_asks(report: AskReport) -> Iterator[Figure]:
+    yield _at_most("ask, p50", report.p50_us, ASK_US, " µs")
+    yield Figure("ask, p99", f"{report.p99_us:.2f} µs")
+    yield Figure("a bare future and wake-up, p50", f"{report.bare_future_p50_us:.2f} µs")
+
+
+def _of_a_backtest(report: BacktestReport) -> Iterator[Figure]:
+    yield _at_most("a bar", report.ratio_to_call, BACKTEST, "×")
+    yield Figure("bars a second", f"{report.bars_per_s:,}")
+    yield Figure("bars, and fills", f"{report.bars:,}, {report.fills:,}")
+    yield Figure("loading, not in the above", f"{report.load_s:.2f} s")
+
+
+def _of_both_engines(report: OrdersReport) -> Iterator[Figure]:
+    yield from _of_orders("SQLite", report.sqlite)
+    if report.postgresql is not None:
+        yield from _of_orders("PostgreSQL", report.postgresql)
 
 
 def _of_the_bus(report: BusReport) -> Iterator[Figure]:
@@ -140,3 +136,15 @@ def _of_the_api(report: ApiReport) -> Iterator[Figure]:
 
 def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:
     return Figure(what, f"{measured:.2f}{unit}", f"≤ {most:g}{unit}", measured <= most)
+
+
+_LINES: Mapping[type, Callable[[Any], Iterator[Figure]]] = {
+    BusReport: _of_the_bus,
+    AskReport: _of_asks,
+    BacktestReport: _of_a_backtest,
+    ScaleReport: _of_scale,
+    IsolationReport: _of_isolation,
+    TickToOrderReport: _of_tick_to_order,
+    ApiReport: _of_the_api,
+    OrdersReport: _of_both_engines,
+}

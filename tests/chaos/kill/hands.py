@@ -117,8 +117,8 @@ def let_somebody_meddle(seed: str) -> None:
     """Add an actor that cancels and modifies what works."""
     others = live._others
 
-    def and_a_meddler(plan: Any, storage: Any) -> Iterator[Resident]:
-        yield from others(plan, storage)
+    def and_a_meddler(*those: Any) -> Iterator[Resident]:
+        yield from others(*those)
         yield Resident(Meddler, seed, "meddler", ONCE)
 
     live.__dict__["_others"] = and_a_meddler

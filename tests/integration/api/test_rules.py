@@ -69,6 +69,8 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
     path = declared.path
     for name, value in values.items():
         path = path.replace(f"{{{name}:name}}", value)
+    if path.endswith("/stream/events"):
+        return f"{path}?subscribe=bars&once=true"
     if declared.rule.owned_by == "series":
         return f"{path}?series=portfolio/{PORTFOLIO_OF[owner]}/equity"
     if declared.rule.owned_by == "portfolio" and "{portfolio" not in declared.path:

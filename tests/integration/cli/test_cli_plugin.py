@@ -10,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.requirement("INT-001", "INT-026")
 
 BUILT_IN = {
+    ("aaa", "local"),
     ("broker", "oanda"),
     ("broker", "paper"),
     ("feed", "oanda"),

@@ -21,6 +21,7 @@ WELL = MappingProxyType(
         "inputs": 5,
         "conflated": 0,
         "failures": 0,
+        "trespasses": 0,
         "dead_letters": 0,
         "actors": 3,
         "quarantined": {},

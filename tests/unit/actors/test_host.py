@@ -15,6 +15,7 @@ from lts.admission.catalogue import Catalogue
 from lts.admission.guest import Guest
 from lts.domain.plugins import (
     CheckPlugin,
+    DescribePlugins,
     ListPlugins,
     PluginFits,
     PluginRefused,
@@ -170,6 +171,15 @@ async def test_a_class_that_cannot_be_connected_is_refused(
         assert said in await refused(bench, wanted())
         assert "strategy/test" not in bench.bus.cells
         assert isinstance(await bench.ask(wanted("sma_cross", params={"fast": 1, "slow": 2})), PluginStarted)
+
+
+async def test_the_plugins_of_a_kind_are_described_whether_they_run_or_not(host: Callable[[], Any]) -> None:
+    async with host() as bench:
+        described = {each.name: each for each in (await bench.ask(DescribePlugins("strategy"))).plugins}
+        assert described["sma_cross"].about
+        assert {"fast", "slow"} <= set(described["sma_cross"].params["properties"])
+        assert (await bench.ask(DescribePlugins("nothing"))).plugins == ()
+        assert await bench.ask(ListPlugins()) == ()
 
 
 async def test_whoever_asks_again_for_what_runs_is_told_that_it_runs(

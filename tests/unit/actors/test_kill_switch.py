@@ -25,6 +25,7 @@ from lts.domain.risk import (
     Holding,
     JournalTradingState,
     LimitBreached,
+    MayLift,
     SetTradingState,
     TradingState,
     TradingStateChanged,
@@ -229,6 +230,28 @@ async def test_only_an_operator_lifts_a_halt(who: str, state: TradingState) -> N
         answer = await bench.ask(SetTradingState("system", state, "the test", who))
         assert answer == TradingStateNotSet("system", "system is halted, which only an operator can lift")
         assert len(bench.published(TradingStateChanged)) == 1
+
+
+@pytest.mark.parametrize(
+    ("may_lift", "who", "lifted"),
+    [
+        (MayLift.NOTHING, WHO, False),
+        (MayLift.OWN, WHO, True),
+        (MayLift.OWN, "somebody else", False),
+        (MayLift.ANYTHING, "somebody else", True),
+    ],
+)
+async def test_who_may_lift_what_is_judged_by_what_is_set_when_it_is_asked(
+    may_lift: MayLift, who: str, lifted: bool
+) -> None:
+    async with switch() as bench:
+        await put(bench, "portfolio:one", REDUCING)
+        answer = await bench.ask(SetTradingState("portfolio:one", ACTIVE, "x", who, may_lift=may_lift))
+        assert isinstance(answer, TradingStateSet) is lifted
+        if isinstance(answer, TradingStateNotSet):
+            assert answer.forbidden
+        stricter = await bench.ask(SetTradingState("portfolio:one", HALTED, "x", who, may_lift=may_lift))
+        assert isinstance(stricter, TradingStateSet)
 
 
 async def test_a_halt_that_is_reset_under_way_is_over() -> None:

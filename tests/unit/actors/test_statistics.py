@@ -7,7 +7,6 @@ import pytest
 
 from actors.statistics import Sampled, Statistics
 from lts.domain.accounts import AccountReported, GetAccount
-from lts.domain.performance import EquityCurve
 from lts.domain.protection import GetProtection, Place, Protected, ProtectionReported
 from lts.domain.statistics import AT_ONCE
 from lts.domain.storage import GetStorage, StorageReported, Tally
@@ -49,7 +48,6 @@ def account(portfolio: str, equity: str = "101.5") -> AccountReported:
         financing=Decimal("-0.25"),
         realised=Decimal(2),
         positions=(),
-        curve=EquityCurve(),
     )
 
 

@@ -22,16 +22,20 @@ pytestmark = pytest.mark.requirement("INT-004")
 NOON = 1_577_880_000_000_000_000  # 2020-01-01 12:00 UTC
 
 
-def account() -> AccountReported:
+def curve() -> EquityCurve:
     curve = EquityCurve()
     for place, value in enumerate((10_000.0, 9_990.0, 10_020.0)):
         curve.sample(NOON + place, value)
+    return curve
+
+
+def account() -> AccountReported:
     held = Position(
         "rider", "BTC/USD", quantity=Decimal("0.5"), cost=Decimal(3600), realised=Decimal("-12.25")
     )
     return AccountReported(
         "rider", "bob", "USD", NOON, Decimal(10_000), Decimal(6_400), Decimal(10_020), Decimal(3),
-        Decimal(-1), Decimal("-12.25"), (held,), curve,
+        Decimal(-1), Decimal("-12.25"), (held,),
     )  # fmt: skip
 
 
@@ -45,7 +49,7 @@ def view(
     status = HealthStatus.DEGRADED if reasons else HealthStatus.OK
     health = HealthReported(status, reasons, 1000, 10, 12, 0, 0, 0, 0, {}, mailboxes or {}, {}, 1, 0.5)
     blotter = BlotterReported(1234, 1200, (line,) * orders, {"BTC/USD": 7240.0})
-    return View(NOON, 12.0, [account()], blotter, health, 98.7)
+    return View(NOON, 12.0, [account()], {"rider": curve()}, blotter, health, 98.7)
 
 
 def drawn(view: View, width: int = 100, lines: int = 24) -> list[str]:

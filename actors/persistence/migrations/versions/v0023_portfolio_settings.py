@@ -13,7 +13,7 @@ def upgrade() -> None:
     """Make them."""
     op.create_table(
         "portfolio_settings",
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
+        sa.Column("portfolio_id", sa.BigInteger(), nullable=False, autoincrement=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("cash", Exact(), nullable=False),
@@ -31,7 +31,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "asset_settings",
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
+        sa.Column("portfolio_id", sa.BigInteger(), nullable=False, autoincrement=False),
         sa.Column("label", sa.String(64), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),

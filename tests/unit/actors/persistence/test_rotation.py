@@ -89,7 +89,7 @@ async def test_new_keys_are_used_from_the_first_step_on_and_all_is_sealed_anew_i
     in_use = {key.id for key in (used.keys.sealing.current, used.keys.mac, used.keys.signing)}
     sealed = [*await _rows(used, PortfolioRow), *await _rows(used, AssetRow)]
     keys = await _rows(used, DataKeyRow)
-    assert steps == 1 + 3 + 1 + 1 + 1 + 1
+    assert steps == 1 + 3 + 1 + 1 + 1 + 1 + 1
     assert not before & in_use
     assert {key_id_of(row.params) for row in sealed} == {used.keys.sealing.current.id}
     assert {row.id for row in keys if row.retired_at is None} == in_use

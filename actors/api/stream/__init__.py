@@ -1,0 +1,1 @@
+"""The stream: what happens, told to whoever subscribes; read `streams`, then `reader`, then `socket`."""
