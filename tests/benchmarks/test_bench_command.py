@@ -84,8 +84,7 @@ def test_a_read_over_http_is_reported_beside_a_bare_route() -> None:
 
 def test_without_a_name_everything_is_measured_in_one_object() -> None:
     sizes = ("--actors", "50", "--bars", "200", "--portfolios", "10", "--orders", "1000", "--ticks", "20")
-    sizes += ("--requests", "100")
-    report = measured(*sizes)
+    report = measured(*sizes, "--requests", "100")
     assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "api"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
