@@ -27,7 +27,6 @@ from bus import AskError, Bus, ChildProcess, LiveDriver, Request, SystemClock
 from lts.admission.catalogue import Catalogue
 from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
 from lts.domain.plugins import PluginRefused
-from lts.domain.register import Register
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -93,8 +92,7 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")
     if plan.api is not None:
-        premises = _premises(plan, register)
-        yield Resident(Api, _served(plan.api), "api", assignment=premises, home=api_home)
+        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan), home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -118,10 +116,10 @@ def _served(api: ApiPlan) -> ApiParams:
     )
 
 
-def _premises(plan: SystemPlan, register: Register) -> Premises:
-    """What the API shows of the plan, and whose the portfolios are, also those that are yet to be made."""
+def _premises(plan: SystemPlan) -> Premises:
+    """What the API shows of the plan."""
     instruments = (each.instrument for each in registration(plan) if isinstance(each, PutInstrument))
-    return Premises(tuple(instruments), register.owners)
+    return Premises(tuple(instruments), {each.name: each.owner for each in plan.portfolios})
 
 
 def _schedule(plan: SystemPlan, storage: Storage) -> Schedule:
