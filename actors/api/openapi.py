@@ -15,7 +15,9 @@ REF = "#/components/schemas/{name}"
 ABOUT = """Log in with `logIn`, send the access token as `Authorization: Bearer …`, and ask.
 
 Amounts are decimals written as text, times are RFC 3339 in UTC. Lists come in pages: `next` of one is the
-`cursor` of the next. What is changed by `PATCH` has an `ETag`, which is sent back as `If-Match`.
+`cursor` of the next. What is changed by `PATCH` has an `ETag`, which is sent back as `If-Match`; an order
+has none. To submit an order or open a portfolio takes an `Idempotency-Key`: send the same one again where no
+answer came, and it is done once (`Idempotent-Replayed: true`).
 
 Every error is a problem document (RFC 9457) with a stable `type`; its `correlation_id` names the request in
 the log.

@@ -121,8 +121,10 @@ def test_the_demo_trades_for_two_owners_and_ends_by_itself(
 def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Popen[str]]) -> None:
     process = start("demo", "--speed", "3000", "--port", "0", "--state-dir", "state")
     assert process.stdout is not None
-    assert "the API is at http://" in process.stdout.readline()
-    first = process.stdout.readline()
+    alice, bob, api, first = (process.stdout.readline() for _ in range(4))
+    assert "log in as alice with the password " in alice
+    assert "log in as bob with the password " in bob
+    assert "/api/v1/docs" in api
     assert "BTC/USD" in first
     assert "scalper" in first
     process.send_signal(signal.SIGINT)
@@ -130,6 +132,28 @@ def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Pop
     assert (process.returncode, err) == (0, "")
     assert "digest" in out
     assert "state/lts.log" in out
+
+
+@pytest.mark.requirement("INT-021", "INT-025")
+def test_the_people_of_the_demo_can_log_in_and_their_passwords_are_shown_once_and_kept_nowhere(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start("demo", "--speed", "600", "--state-dir", "state")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(3)]
+    passwords = {words[3]: words[7] for words in map(str.split, lines[:2])}
+    url = lines[2].split()[4]
+    for name, password in passwords.items():
+        body = {"user": name, "password": password}
+        told = httpx.post(f"{url.removesuffix('/docs')}/auth/login", json=body).json()
+        assert (told["user"], told["role"]) == (name, "trader")
+    assert list(passwords) == ["alice", "bob"]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
+    assert not any(password.encode() in kept for password in passwords.values())
+    again = start("demo", "--for", "0.2", "--state-dir", "state")
+    assert "log in as" not in "".join(again.communicate(timeout=30))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
