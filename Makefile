@@ -27,7 +27,7 @@ test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
 	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 chaos: .venv/.dev ## Kill nodes, fail disks, jump clocks: nothing may be lost or doubled (a quarter of an hour)
-	@$(BIN)/pytest -m chaos tests/chaos $(ARGS)
+	@$(BIN)/pytest -m chaos tests/chaos tests/system $(ARGS)
 
 fuzz: .venv/.dev ## Ask the API by its own description, long enough to find what a test in seconds cannot
 	@LTS_EXAMPLES=300 $(BIN)/pytest --timeout 1800 tests/integration/api/test_by_its_description.py $(ARGS)

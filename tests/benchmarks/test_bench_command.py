@@ -24,6 +24,13 @@ def measured(*arguments: str) -> dict[str, Any]:
     return report
 
 
+@pytest.fixture(scope="module")
+def everything() -> dict[str, Any]:
+    """What `lts bench` prints without a name."""
+    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100"
+    return measured(*sizes.split())
+
+
 def agree(ns: float, ratio: float, report: dict[str, Any]) -> bool:
     """Whether a cost and its ratio speak of one thing; how well depends on who else uses the machine."""
     call_ns: float = report["call_ns"]
@@ -70,8 +77,8 @@ def test_scale_reports_each_size_up_to_the_limit() -> None:
         assert each["bytes_each"] > 0
 
 
-def test_a_read_over_http_is_reported_beside_a_bare_route() -> None:
-    report = measured("api", "--requests", "100")
+def test_a_read_over_http_is_reported_beside_a_bare_route(everything: dict[str, Any]) -> None:
+    report = everything["api"]
     assert set(report) == {
         "requests_per_s",
         "ratio_to_fastapi",
@@ -82,9 +89,9 @@ def test_a_read_over_http_is_reported_beside_a_bare_route() -> None:
     assert min(report.values()) > 0
 
 
-def test_without_a_name_everything_is_measured_in_one_object() -> None:
-    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100"
-    report = measured(*sizes.split())
+@pytest.mark.timeout(180)
+def test_without_a_name_everything_is_measured_in_one_object(everything: dict[str, Any]) -> None:
+    report = everything
     assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api"}
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
@@ -94,8 +101,8 @@ def test_without_a_name_everything_is_measured_in_one_object() -> None:
         assert min(engine.values()) > 0
 
 
-def test_isolation_reports_a_question_beside_a_bare_socket_pair() -> None:
-    report = measured("isolation", "--asks", "50", "--messages", "1000")
+def test_isolation_reports_a_question_beside_a_bare_socket_pair(everything: dict[str, Any]) -> None:
+    report = everything["isolation"]
     figures = {"round_trip_p50_us", "socketpair_p50_us", "ratio_to_socketpair", "per_s", "start_ms"}
     assert set(report) == {"call_ns", *figures}
     assert report["round_trip_p50_us"] > report["socketpair_p50_us"] > 0

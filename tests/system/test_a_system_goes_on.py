@@ -275,6 +275,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_never_was(
     assert result(verified)["ok"]
 
 
+@pytest.mark.chaos
 def test_a_run_that_is_killed_again_and_again_charges_each_night_once(start: Start, tmp_path: Path) -> None:
     for name in ("sp500.toml", "sp500_1day_1999_2018.csv"):
         shutil.copy(SAMPLES / name, tmp_path)

@@ -167,6 +167,7 @@ def test_cash_and_equity_are_what_the_fills_come_to(system: Path) -> None:
     assert Fraction(account["equity"]) == equity
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("system", ["hedging"], indirect=True)
 def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(system: Path) -> None:
     tested, recording = lts(system, "backtest", system, "--json"), system.parent / "session.jsonl"

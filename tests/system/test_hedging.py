@@ -130,6 +130,7 @@ def to_the_end(file: Path) -> Any:
 RESULTS = ("final_equity", "fees", "portfolios")
 
 
+@pytest.mark.chaos
 def test_a_backtest_a_run_that_was_killed_and_a_replay_are_one(tmp_path: Path) -> None:
     file = system(tmp_path, protected=True)
     expected = run(file, "backtest", file, "--json")
