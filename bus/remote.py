@@ -22,7 +22,7 @@ from bus.cell import Cell
 from bus.child import Child
 from bus.handlers import Beat, beats, every, hearings, on
 from bus.later import Later
-from bus.letters import Begin
+from bus.letters import Begin, Value
 from bus.link import Link
 from bus.message import Event, Message, Request
 from bus.packing import Packing, Untransportable, path_of, wrapped
@@ -110,7 +110,7 @@ class StandIn(Actor[Any]):
             body=path_of(self.body),
             name=self.name,
             params=wrapped(self.params, f"what {self.name} is given"),
-            assignment=wrapped(self.assignment, f"what {self.name} is here for"),
+            assignment=self._wrapped_assignment(),
             scope=wrapped(_plain(self.scope), f"the scope of {self.name}"),
             publishes=tuple(map(path_of, published)),
             asks=tuple(map(path_of, asked)),
@@ -121,9 +121,16 @@ class StandIn(Actor[Any]):
             prepare=self.home.prepare,
         )
 
+    def _wrapped_assignment(self) -> Value:
+        return wrapped(self.assignment, f"what {self.name} is here for")
+
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Keep a child process for as long as the actor lives."""
-        begin = msgspec.structs.replace(self.begin, time=self.clock.now())
+        begin = msgspec.structs.replace(
+            self.begin,
+            time=self.clock.now(),
+            assignment=self._wrapped_assignment(),  # as it has become since the last start
+        )
         child = Child(self.home.prefix, self.home.environment)
         self.link = Link(self, self.packing, begin, child)
         try:

@@ -27,6 +27,7 @@ from bus import AskError, Bus, ChildProcess, LiveDriver, Request, SystemClock
 from lts.admission.catalogue import Catalogue
 from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
 from lts.domain.plugins import PluginRefused
+from lts.domain.register import Register
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -92,7 +93,7 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
     if plan.node.backups.every_h:
         yield Resident(Backups, _schedule(plan, storage), "backups")
     if plan.api is not None:
-        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan), home=api_home)
+        yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan, register), home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -116,10 +117,10 @@ def _served(api: ApiPlan) -> ApiParams:
     )
 
 
-def _premises(plan: SystemPlan) -> Premises:
-    """What the API shows of the plan."""
+def _premises(plan: SystemPlan, register: Register) -> Premises:
+    """What the API shows of the plan, and whose the portfolios are, also those that are yet to be made."""
     instruments = (each.instrument for each in registration(plan) if isinstance(each, PutInstrument))
-    return Premises(tuple(instruments), {each.name: each.owner for each in plan.portfolios})
+    return Premises(tuple(instruments), register.owners)
 
 
 def _schedule(plan: SystemPlan, storage: Storage) -> Schedule:

@@ -23,11 +23,9 @@ from lts.domain.portfolio_settings import (
     ChangePortfolio,
     CreatePortfolio,
     GetPortfolio,
-    ListPortfolios,
     Origin,
     PortfolioAnswer,
     PortfolioReported,
-    PortfoliosListed,
     RemoveAsset,
     SetActive,
 )
@@ -61,7 +59,6 @@ class Traders(Actor[None]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Begin with nothing asked, and everything going well."""
         self.asked: list[Request[Any]] = []
-        self.made: tuple[PortfolioReported, ...] = ()
         self.answer: Any = None
         """What is answered instead of what goes well."""
         yield
@@ -90,10 +87,6 @@ class Traders(Actor[None]):
         self, wanted: GetPortfolio | ChangePortfolio | AddAsset | ChangeAsset | RemoveAsset | SetActive
     ) -> PortfolioAnswer:
         return self.told(wanted, portfolio(wanted.portfolio, "alice", ASSET))  # type: ignore[no-any-return]
-
-    @on
-    def all(self, _: ListPortfolios) -> PortfoliosListed:
-        return PortfoliosListed(self.made)
 
     def told(self, wanted: Request[Any], well: Any) -> Any:
         self.asked.append(wanted)

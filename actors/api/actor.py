@@ -1,12 +1,11 @@
 """The API actor: serves HTTP, and asks the others; it decides nothing but who may."""
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 from actors.api.params import ApiParams, Premises
 from actors.api.port import Port
 from actors.api.stream.alerts import Alert
-from bus import Actor, AskError, Pressure, PressureChanged, on
+from bus import Actor, Pressure, PressureChanged, on
 from lts.domain.access import (
     AccessChanged,
     EndCredential,
@@ -35,7 +34,6 @@ from lts.domain.portfolio_settings import (
     ChangePortfolio,
     CreatePortfolio,
     GetPortfolio,
-    ListPortfolios,
     PortfolioRegistered,
     RemoveAsset,
     SetActive,
@@ -101,7 +99,6 @@ class Api(Actor[ApiParams]):
         ListOrderEvents,
         ListOrders,
         ListPlugins,
-        ListPortfolios,
         ListPositions,
         ListSeries,
         ListSessions,
@@ -137,7 +134,6 @@ class Api(Actor[ApiParams]):
         if objection := self.params.objection():
             raise Refused(objection)
         self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
-        await self._meet_all()
         self.crier = Crier(self.port)
         self.service = service = Service(served(self.port, self.params), self.params)
         service.start()
@@ -198,9 +194,3 @@ class Api(Actor[ApiParams]):
     def follow(self, _: Journalled) -> None:
         """Look at the journal soon: what is told of it is what is on disk."""
         self.crier.tail.hint()
-
-    async def _meet_all(self) -> None:
-        """Learn whose the portfolios are that were made since the node has started: this may be a restart."""
-        with suppress(AskError):  # where nobody owns their settings, the plan has all there are
-            for each in (await self.ask(ListPortfolios())).portfolios:
-                self.port.owners[each.portfolio] = each.owner

@@ -164,6 +164,23 @@ async def test_it_has_its_name_parameters_assignment_and_scope(others: Outside) 
     assert await others.ask(Lookup("x")) == NotFound("no x"), "an answer of another type of the union"
 
 
+async def test_a_restart_finds_its_assignment_as_that_has_become(others: Outside) -> None:
+    shared = others._bus.cells["body"].actor.assignment["desk"]
+
+    async def known_after_a_restart() -> str:
+        others.facts.clear()
+        others.publish(Do("raise", 3))
+        await others.until(lambda: others.of(ActorStarted))
+        found = await others.ask(Lookup("who"))
+        assert isinstance(found, Found)
+        return found.text
+
+    shared.append(8)
+    assert "[7, 8]" in await known_after_a_restart()
+    shared.pop()
+    assert "[7]" in await known_after_a_restart()
+
+
 async def test_it_hears_ten_thousand_messages_in_order_and_is_heard(others: Outside) -> None:
     for number in range(10_000):
         others.publish(Came("me", number))

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
-from bus import pause
 from lts.domain.order_entry import (
     EntryCode,
     OrderNotTaken,
@@ -156,20 +154,6 @@ async def test_whoever_is_registered_at_run_time_is_known_at_once(api: Scene) ->
     assert (await api.ask("GET", path, "alice")).status_code == 404
     shown = (await api.ask("GET", f"{ROOT}/portfolios", "bob")).json()["items"]
     assert [each["name"] for each in shown] == ["new", "other"]
-
-
-async def test_whoever_was_registered_at_run_time_is_known_after_a_restart_of_the_api_as_well(
-    api: Scene,
-) -> None:
-    api.traders.made = (portfolio("new", "bob"),)
-    cell: Any = api.bus.cells["api"]
-    url = cell.actor.service.url
-    api.bus.supervisor.failed(cell, RuntimeError("a bug"))
-    while url == cell.actor.service.url:
-        await pause(0.01)
-    await api.bus.started()
-    api.client.base_url = httpx.URL(cell.actor.service.url)
-    assert (await api.ask("GET", f"{ROOT}/portfolios/new/settings", "bob")).status_code == 200
 
 
 async def test_settings_are_shown_as_a_file_would_state_them_with_exact_amounts(api: Scene) -> None:
