@@ -5,17 +5,22 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import lts
-from bus import SystemClock
+from bus import SECOND, SystemClock
+from lts.web.times import to_rfc3339
 
 pytestmark = pytest.mark.requirement("INT-011", "INT-012", "INT-013", "INT-019", "INT-021", "INT-024")
 
@@ -161,10 +166,12 @@ def test_a_new_user_trades_with_nothing_but_the_description(tmp_path: Path) -> N
             opens_a_portfolio(client)
             adds_an_asset_and_sees_it_trade(client)
             order = submits_an_order_once(client)
+            request = has_a_machine_sign_an_order(client)
     with node.running() as (url, log):
         assert "nobody can log in" not in log.read_text()
         with Client(url, client.token) as client:
             finds_all_as_it_was(client, order)
+            assert is_replayed(client, request)
             is_halted_denied_and_reset(client)
             assert client.do("logOut").status_code == 204
             assert client.do("readMe").status_code == 401
@@ -248,6 +255,59 @@ def submits_an_order_once(client: Client) -> Any:
     _wait(lambda: client.do("readOrder", order=order).json()["terms"]["limit_price"] == "101")
     assert client.do("submitOrder", ORDER, key="other", portfolio="none such").status_code == 404
     return order
+
+
+def has_a_machine_sign_an_order(client: Client) -> httpx.Request:
+    """Make an API key, and submit an order by it; return the request, which is good for once."""
+    secret = Ed25519PrivateKey.generate()
+    wanted = {
+        "label": "robot",
+        "scopes": ["orders:write"],
+        "expires_at": to_rfc3339(CLOCK.now() + 3_600 * SECOND),
+        "public_key": b64encode(secret.public_key().public_bytes_raw()).decode(),
+    }
+    made = client.do("makeApiKey", wanted).json()
+    machine = Client(str(client.http.base_url), made["secret"])
+    unsigned = machine.do("submitOrder", ORDER, key="by-machine", portfolio="my first")
+    assert (unsigned.status_code, unsigned.json()["type"]) == (401, "urn:lts:problem:signature-needed")
+    request = signed(client.http, secret, made["key"]["id"], ORDER)
+    machine.http.close()
+    taken = client.http.send(request)
+    assert taken.status_code == 201, taken.text
+    assert is_replayed(client, request)
+    altered = signed(client.http, secret, made["key"]["id"], ORDER)
+    altered.headers["Idempotency-Key"] = "another"
+    refused = client.http.send(altered)
+    assert (refused.status_code, refused.json()["type"]) == (401, "urn:lts:problem:bad-signature")
+    return request
+
+
+def signed(http: httpx.Client, secret: Ed25519PrivateKey, key: str, body: Any) -> httpx.Request:
+    """An order that is signed as RFC 9421 has it."""
+    content = json.dumps(body).encode()
+    headers = {
+        "Idempotency-Key": "by-machine",
+        "Content-Type": "application/json",
+        "Content-Digest": f"sha-256=:{b64encode(sha256(content).digest()).decode()}:",
+    }
+    path = "/api/v1/portfolios/my%20first/orders"
+    request = http.build_request("POST", path, content=content, headers=headers)
+    values = {"@method": "POST", "@authority": request.headers["host"], "@path": path, "@query": "?"}
+    values |= {name.lower(): value for name, value in headers.items()}
+    covered = " ".join(f'"{name}"' for name in values)
+    told = f'({covered});created={CLOCK.now() // SECOND};keyid="{key}";nonce="{token_hex(12)}"'
+    lines = [f'"{name}": {value}' for name, value in values.items()]
+    base = "\n".join([*lines, f'"@signature-params": {told}']).encode()
+    request.headers["Signature-Input"] = f"sig={told}"
+    request.headers["Signature"] = f"sig=:{b64encode(secret.sign(base)).decode()}:"
+    return request
+
+
+def is_replayed(client: Client, request: httpx.Request) -> bool:
+    """Whether a request that was signed before is refused as such; its host stays as it was signed."""
+    url = client.http.base_url.copy_with(raw_path=request.url.raw_path)
+    again = client.http.send(httpx.Request("POST", url, headers=request.headers, content=request.content))
+    return (again.status_code, again.json()["type"]) == (401, "urn:lts:problem:replayed")
 
 
 def finds_all_as_it_was(client: Client, order: str) -> None:
