@@ -9,7 +9,7 @@ import msgspec
 
 MEDIA_TYPE = "application/problem+json"
 MOST_REASONS = 50
-"""Of what is wrong with one request, so much is told at most: an answer is no larger for being wrong often."""
+"""Of what is wrong with one request, so much is told: who is wrong often gets no larger answer."""
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """What a caller may name a request."""
 
