@@ -20,7 +20,7 @@ from actors.api.openapi import description, extra, operation_id, responses
 from actors.api.page import STYLE, page
 from actors.api.params import ApiParams
 from actors.api.port import Port
-from actors.api.problems import MEDIA_TYPE, Kind, Problem, Reason
+from actors.api.problems import MEDIA_TYPE, MOST_REASONS, Kind, Problem, Reason
 from actors.api.routes import TABLES
 from actors.api.stream.socket import Socket
 from actors.api.table import Declared, Table
@@ -114,7 +114,7 @@ def _problem(error: Exception) -> Problem:
         case Problem():
             return error
         case RequestValidationError():
-            return Problem(Kind.INVALID, errors=tuple(map(_reason, error.errors())))
+            return Problem(Kind.INVALID, errors=tuple(map(_reason, error.errors()[:MOST_REASONS])))
         case HTTPException(status_code=404):
             return Problem(Kind.NOT_FOUND)
         case HTTPException(status_code=405):

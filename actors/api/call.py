@@ -27,6 +27,8 @@ _FAULTS = {
     Fault.NOT_PROVED: Kind.FORBIDDEN,
     Fault.UNAVAILABLE: Kind.UNAVAILABLE,
 }
+MOST_VALUES = 10_000
+"""In one body: whatever is looked at value by value holds up nobody for long."""
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
@@ -57,9 +59,12 @@ class Call(Request):
     async def json(self) -> Any:
         """Return the body, read strictly: no NaN, no number that is out of range, no broken text."""
         try:
-            return msgspec.json.decode(await self.body())
+            body = msgspec.json.decode(await self.body())
         except (msgspec.MsgspecError, RecursionError):
             raise Problem(Kind.MALFORMED, "the body is no JSON that is taken here") from None
+        if _values_in(body) > MOST_VALUES:
+            raise Problem(Kind.MALFORMED, f"at most {MOST_VALUES} values are taken in one body")
+        return body
 
     async def ask(self, request: BusRequest[R]) -> R:
         """Ask over the bus; raises a Problem where there is no answer."""
@@ -102,3 +107,14 @@ class Call(Request):
     def listed(self, items: list[T]) -> Response:
         """Answer with a whole list, which is short."""
         return self.answer(Page(tuple(items), None))
+
+
+def _values_in(body: Any) -> int:
+    """Return how many values a body holds, as far as they are no more than are taken."""
+    found, left = 1, [body]
+    while left and found <= MOST_VALUES:
+        each = left.pop()
+        inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+        found += len(inside)
+        left.extend(inside)
+    return found

@@ -1,7 +1,7 @@
 """The gate: under which host, from which address, and how often."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,9 +36,9 @@ class Gate:
             self._follow_proxies(scope)
             if b"%2" in scope["raw_path"]:
                 scope["path"] = path_of(scope["raw_path"].decode("ascii"))
-            address = address_of(scope)
-            scope["state"]["limit"] = (self._addresses, address)
-            if wait := self._addresses.take(address):
+            network = network_of(address_of(scope))
+            scope["state"]["limit"] = (self._addresses, network)
+            if wait := self._addresses.take(network):
                 raise too_many("too many requests from this address", wait)
         await self.app(scope, receive, send)
 
@@ -68,6 +68,18 @@ class Gate:
 def address_of(scope: Scope) -> str:
     """Return from where a request comes."""
     return scope["client"][0] if scope.get("client") else NOWHERE
+
+
+def network_of(address: str) -> str:
+    """Return by what an address is limited: itself, or its /64, as one subscriber has all of that.
+
+    >>> network_of("192.0.2.7"), network_of("2001:db8::7"), network_of("::ffff:192.0.2.7")
+    ('192.0.2.7', '2001:db8::/64', '192.0.2.7')
+    """
+    if ":" not in address:
+        return address
+    found = IPv6Address(address.partition("%")[0])
+    return str(found.ipv4_mapped or IPv6Network((found, 64), strict=False))
 
 
 def _backwards(forwarded: list[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The guard: who calls, and whether they may; what is not allowed is denied."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -9,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.api.call import Call
+from actors.api.gate import network_of
 from actors.api.limits import Buckets
 from actors.api.port import Port
-from actors.api.problems import Kind, Problem, Reason, too_many, unavailable
+from actors.api.problems import MOST_REASONS, Kind, Problem, Reason, too_many, unavailable
 from actors.api.signatures import is_signed, signed
 from actors.api.table import Needs, Rule
 from bus import SECOND
@@ -45,7 +47,7 @@ async def admit(call: Call, rule: Rule) -> None:
     if port.pressed and not rule.urgent:
         raise unavailable("the system has too much to do")
     if rule.strict:
-        _spend(call, port.logins, call.address)
+        _spend(call, port.logins, network_of(call.address))
     if rule.needs is Needs.PUBLIC:
         return
     identity = call.who = await _identify(call, rule)
@@ -141,10 +143,10 @@ class GuardedRoute(APIRoute):
 
 def _check_query(call: Call, known: frozenset[str]) -> None:
     """Refuse parameters that the route has not, and those that are given twice."""
-    given = [name for name, _ in call.query_params.multi_items()]
-    unknown = sorted({name for name in given if name not in known})
-    doubled = sorted({name for name in given if given.count(name) > 1})
+    given = Counter(name for name, _ in call.query_params.multi_items())
+    unknown = sorted(given.keys() - known)
+    doubled = sorted(name for name, times in given.items() if times > 1)
     if unknown or doubled:
         errors = [Reason("query", f"/{name[:64]}", "there is no such parameter") for name in unknown]
         errors += [Reason("query", f"/{name[:64]}", "it is given twice") for name in doubled]
-        raise Problem(Kind.INVALID, errors=tuple(errors))
+        raise Problem(Kind.INVALID, errors=tuple(errors[:MOST_REASONS]))

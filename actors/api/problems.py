@@ -8,6 +8,8 @@ from secrets import token_hex
 import msgspec
 
 MEDIA_TYPE = "application/problem+json"
+MOST_REASONS = 50
+"""Of what is wrong with one request, so much is told: who is wrong often gets no larger answer."""
 CORRELATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """What a caller may name a request."""
 

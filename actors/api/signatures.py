@@ -21,6 +21,7 @@ IF_PRESENT = ("content-digest", "content-type", "idempotency-key", "if-match")
 _DIGESTS: dict[str, Callable[[bytes], Any]] = {"sha-256": sha256, "sha-512": sha512}
 _ALGORITHM = "ed25519"
 _LONGEST_WORD = 128
+_MOST_COMPONENTS = 32
 
 
 def is_signed(request: Request) -> bool:
@@ -62,8 +63,10 @@ def base(request: Request, told: Listed) -> bytes:
     """Return the signature base of a request, RFC 9421, section 2.5.
 
     Raises:
-        Problem: a component is named twice, or is not there.
+        Problem: a component is named twice, or is not there, or there are too many.
     """
+    if len(told.items) > _MOST_COMPONENTS:
+        raise _bad(f"at most {_MOST_COMPONENTS} components are signed")
     if len(set(told.items)) != len(told.items):
         raise _bad("a component is named twice")
     lines = [f'"{name}": {_component(request, name)}' for name in told.items]

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from actors.api.params import ApiLimits, ApiParams, Rate
+from bus import SECOND, SystemClock
 from tests.api import Scene, scene
 
 pytestmark = [
@@ -52,6 +53,8 @@ INJECTED = "' OR 1=1; DROP TABLE users; --"
         (b'{"user": "alice", "password": "\\ud800"}', 400),
         (b'{"user": "alice", "password": "\xff\xfe"}', 400),
         (b"[" * 100_000, 400),
+        (b"[" + b"1," * 20_000 + b"1]", 400),
+        (b"[" + b"[1,1],[[]]," * 4_000 + b"1]", 400),
         (b'{"user": "' + b"a" * 500_000 + b'", "password": "x"}', 422),
         (f'{{"user": "{INJECTED}", "password": "x"}}'.encode(), 422),
         (b'{"user": "{{7*7}}", "password": "x"}', 422),
@@ -79,6 +82,33 @@ async def test_a_large_body_whose_length_is_not_told_is_refused_as_it_comes(api:
 
     answer = await api.client.post(LOGIN, content=parts(), headers=JSON)
     assert answer.status_code == 413
+
+
+async def test_a_read_by_nobody_has_no_body_taken_in_either(api: Scene) -> None:
+    async def parts() -> Any:
+        for _ in range(40):
+            yield b" " * 65_536
+
+    signed = {"Signature-Input": "sig=()", "Signature": "sig=:AAAA:"}
+    for content in (parts(), b" " * 2_000_000):
+        answer = await api.client.request("GET", "/api/v1/me", content=content, headers=signed)
+        assert answer.status_code == 413
+
+
+async def test_what_is_wrong_thousands_of_times_is_told_fifty_times(api: Scene) -> None:
+    many = {f"f{number}": 1 for number in range(5_000)}
+    answer = await api.client.post(LOGIN, json=many)
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 50)
+    query = "&".join(f"{number:x}" for number in range(2_000))
+    answer = await api.client.get(f"/api/v1/health/live?{query}")
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 50)
+
+
+async def test_a_query_of_many_names_takes_no_longer_than_its_length_says(api: Scene) -> None:
+    begun = SystemClock().monotonic()
+    answer = await api.client.get("/api/v1/health/live?" + "a&" * 15_000)
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 2)
+    assert SystemClock().monotonic() - begun < SECOND // 4
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,9 @@ async def test_proxies_are_believed_only_when_they_are_named() -> None:
         assert "strict-transport-security" in answer.headers
         spoofed = {**told, "X-Forwarded-For": "1.2.3.4, 203.0.113.9"}
         assert (await api.get("/health/live", headers=spoofed)).status_code == 429
+        for address, status in (("2001:db8::1", 200), ("2001:db8::ffff:2", 429), ("2001:db8:0:1::1", 200)):
+            answer = await api.get("/health/live", headers={"X-Forwarded-For": address})
+            assert answer.status_code == status  # a /64 is one subscriber's
 
 
 async def test_other_sites_may_call_only_when_they_are_named() -> None:

@@ -103,6 +103,13 @@ def test_what_is_missing_or_does_not_fit_is_refused(inputs: str, more: dict[str,
     assert refused.value.kind in {Kind.BAD_SIGNATURE, Kind.REPLAYED}
 
 
+def test_no_more_components_than_a_request_has_are_looked_for() -> None:
+    more = {f"x-{number}": "" for number in range(40)}
+    named = " ".join(f'"{name}"' for name in more)
+    with pytest.raises(Problem, match="at most 32 components"):
+        signed(request(f'sig=({ALL} {named});created=1;keyid="k";nonce="n"', **more), BODY, 1)
+
+
 def test_an_altered_body_does_not_fit() -> None:
     with pytest.raises(Problem):
         signed(request(f'sig=({ALL});created=1;keyid="k";nonce="n"'), BODY + b" ", 1)
