@@ -8,6 +8,7 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from actors.api.guard import GuardedRoute
+from actors.api.meanings import explain
 from actors.api.problems import MEDIA_TYPE, Kind, ProblemDocument
 from actors.api.table import Declared, Needs, Rule, Table
 
@@ -17,7 +18,9 @@ ABOUT = """Log in with `logIn`, send the access token as `Authorization: Bearer 
 Amounts are decimals written as text, times are RFC 3339 in UTC. Lists come in pages: `next` of one is the
 `cursor` of the next. What is changed by `PATCH` has an `ETag`, which is sent back as `If-Match`; an order
 has none. To submit an order or open a portfolio takes an `Idempotency-Key`: send the same one again where no
-answer came, and it is done once (`Idempotent-Replayed: true`).
+answer came, and it is done once (`Idempotent-Replayed: true`). `Location` says where something is that was
+made; also an order that was denied, which is kept with the reason. A slash in a name is `%2F` in a path:
+`BTC%2FUSD`.
 
 Every error is a problem document (RFC 9457) with a stable `type`; its `correlation_id` names the request in
 the log.
@@ -133,7 +136,9 @@ def description(routes: Sequence[GuardedRoute], tables: Sequence[Table]) -> dict
         tags=[{"name": table.tag, "description": table.about} for table in tables],
     )
     views = {each.answers for table in tables for each in table.routes if each.answers not in {None, str}}
-    _, components = msgspec.json.schema_components([*views, ProblemDocument], ref_template=REF)
+    answers = [*views, ProblemDocument]
+    _, components = msgspec.json.schema_components(answers, ref_template=REF)
+    explain(components, answers)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -39,6 +39,8 @@ def _body(described: Mapping[str, Any]) -> Iterator[str]:
         yield f"<p>{escape(paragraph)}</p>"
     yield '<p>For programs: <a href="openapi.json">openapi.json</a></p>'
     abouts = {tag["name"]: tag["description"] for tag in described["tags"]}
+    links = (f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in sorted(abouts))
+    yield f"<p>{' · '.join(links)}</p>"
     operations = [
         (operation["tags"][0], path, method, operation)
         for path, methods in described["paths"].items()
@@ -61,7 +63,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
     title = f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
     yield f'<details id="{escape(operation["operationId"])}">'
     yield f"<summary>{title} {escape(operation['summary'])}</summary>"
-    yield f"<p>{escape(operation.get('description', ''))}</p>"
+    if further := operation.get("description", "").removeprefix(operation["summary"]).strip():
+        yield f"<p>{escape(further)}</p>"
     yield f'<p class="needs">Needs {escape(operation["x-needs"])}</p>'
     if parameters := operation.get("parameters"):
         yield f"<table><tr><th>parameter<th>in<th>what{''.join(map(_parameter, parameters))}</table>"

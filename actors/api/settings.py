@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from actors.api.amounts import Amount, AmountIn
 from actors.api.call import Call
 from actors.api.problems import Kind, Problem, Reason, not_found, unavailable
-from actors.api.texts import Body, Name
+from actors.api.texts import Body, BrokerName, Name, Symbol
 from bus import Request
 from lts.domain.money import plain
 from lts.domain.permissions import Permission
@@ -63,6 +63,9 @@ Params = Annotated[dict[str, Any], AfterValidator(_keepable)]
 PluginName = Annotated[
     str, Field(max_length=64, pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", examples=["sma_cross"])
 ]
+Allocator = Annotated[PluginName, Field(examples=["fixed_quantity"])]
+"""A plugin of the kind `portfolio`."""
+Pipeline = Annotated[PluginName, Field(examples=["default"])]
 Currency = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$", examples=["USD"])]
 
 
@@ -78,12 +81,16 @@ class Protection(Body):
 class NewAsset(Body):
     """An instrument that a portfolio is to trade: who decides about it, and who executes."""
 
-    instrument: Name
-    broker: Name
+    instrument: Symbol
+    """One of `listInstruments`."""
+    broker: BrokerName
+    """One that the node's file names; `listPlugins` has it as `broker/…`."""
     strategy: PluginName
+    """One of `listStrategies`, which say what `params` they take."""
     params: Params = Field({})
     protection: Protection | None = None
     active: bool = True
+    """Whether its strategy is at work from the start."""
     name: Annotated[Name, Field(max_length=58)] | None = None
     """What tells it from others of the instrument, where an account hedges."""
 
@@ -98,7 +105,7 @@ class AssetChange(Body):
 
     strategy: PluginName | None = None
     params: Params | None = None
-    broker: Name | None = None
+    broker: BrokerName | None = None
     protection: Protection | None = None
 
     def changes(self) -> dict[str, Any]:
@@ -114,10 +121,11 @@ class NewPortfolio(Body):
     name: Name
     currency: Currency
     cash: AmountIn
-    plugin: PluginName
+    """What it begins with."""
+    plugin: Allocator
     """Who sizes its orders."""
     params: Params = Field({})
-    pipeline: PluginName = "default"
+    pipeline: Pipeline = "default"
     pipeline_params: Params = Field({})
     active: bool = True
     assets: Annotated[list[NewAsset], Field(max_length=100)] = Field([])
@@ -134,9 +142,9 @@ class NewPortfolio(Body):
 class PortfolioChange(Body):
     """What of a portfolio is to be different; what is not named stays."""
 
-    plugin: PluginName | None = None
+    plugin: Allocator | None = None
     params: Params | None = None
-    pipeline: PluginName | None = None
+    pipeline: Pipeline | None = None
     pipeline_params: Params | None = None
 
 

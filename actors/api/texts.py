@@ -16,7 +16,7 @@ _NAME = r"^[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*$"
 class Body(BaseModel):
     """What comes in a request's body: nothing is converted, and nothing unknown is taken."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 def _is_instant(text: str) -> str:
@@ -28,6 +28,9 @@ def _is_instant(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NAME, examples=["main"])]
 """What people call things."""
+Symbol = Annotated[Name, Field(examples=["SP500"])]
+"""An instrument."""
+BrokerName = Annotated[Name, Field(examples=["paper"])]
 Text = Annotated[str, Field(max_length=500, pattern=_PRINTABLE)]
 Hidden = Annotated[
     str,

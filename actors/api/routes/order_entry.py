@@ -14,7 +14,7 @@ from actors.api.marks import IdempotencyKey, mark_of, replayed
 from actors.api.problems import Kind, Problem, Reason, not_found, unavailable
 from actors.api.routes.orders import OrderInPath
 from actors.api.table import ROOT, Rule, Table
-from actors.api.texts import Body, InPath, Instant, Name, NameQuery, Text
+from actors.api.texts import Body, InPath, Instant, Name, NameQuery, Symbol, Text
 from lts.domain.order_entry import (
     EntryCode,
     OrderNotTaken,
@@ -49,7 +49,7 @@ _KINDS = {
 class NewOrder(Body):
     """What is to be traded, at what price, for how long, and how it is to be protected."""
 
-    instrument: Name
+    instrument: Symbol
     side: Annotated[Side, Field(strict=False)]
     quantity: AmountIn
     type: Annotated[OrderType, Field(strict=False)] = OrderType.MARKET
@@ -60,13 +60,17 @@ class NewOrder(Body):
     expires_at: Instant | None = None
     """Of a `gtd` order, in market time."""
     reduce_only: bool = False
+    """Whether it may only make a position smaller."""
     post_only: bool = False
+    """Whether it may only wait in the book, and never take from it."""
     asset: Name | None = None
     """Where an account hedges: the asset whose leg it opens or closes."""
     position: Annotated[Text, Field(max_length=64)] | None = None
     """Where an account hedges: a position, instead of an asset."""
     stop_loss: AmountIn | None = None
+    """The price at which what it opened is closed at a loss."""
     take_profit: AmountIn | None = None
+    """The price at which what it opened is closed at a profit."""
 
     def ticket(self) -> OrderTicket:
         """Return the ticket that says this."""

@@ -108,7 +108,7 @@ async def _api() -> AsyncGenerator[tuple[int, int], None]:
 
     bus = Bus(LiveDriver())
     bus.spawn(Owner, None, name="owner")
-    api: Any = bus.spawn(Api, PARAMS, name="api", assignment=Premises()).actor
+    api: Any = bus.spawn(Api, PARAMS, name="api", assignment=Premises(owners={"main": "alice"})).actor
     await bus.started()
     beside = Service(bare(POSITIONS), PARAMS)
     beside.start()
