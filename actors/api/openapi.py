@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
 import msgspec
@@ -75,11 +76,7 @@ def responses(declared: Declared) -> dict[int | str, dict[str, Any]]:
                 "description": kind.title,
                 "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}},
             }
-    if (
-        declared.method == "GET"
-        and Kind.NOT_FOUND in declared.problems
-        and declared.path.startswith("/api/v1/users")
-    ):
+    if "if_none_match" in signature(declared.endpoint).parameters:
         told[304] = {"description": "It is as it was"}
     return told
 

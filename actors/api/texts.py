@@ -57,3 +57,6 @@ InstantQuery = Annotated[
     AfterValidator(lambda text: text if text is None else _is_instant(text)),
 ]
 IfMatch = Annotated[str | None, Header(max_length=64, description="The ETag of what was read; `*`: any.")]
+IfNoneMatch = Annotated[
+    str | None, Header(max_length=1024, description="The ETag of what one has; 304 says that it still holds.")
+]

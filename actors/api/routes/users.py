@@ -9,7 +9,7 @@ from actors.api.etags import etag, known, meant
 from actors.api.pages import USUAL, Page, page_of
 from actors.api.problems import Kind, not_found
 from actors.api.table import Rule, Table
-from actors.api.texts import Body, CursorQuery, Hidden, IfMatch, InPath, Limit, Name
+from actors.api.texts import Body, CursorQuery, Hidden, IfMatch, IfNoneMatch, InPath, Limit, Name
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.secret import Secret
 from lts.domain.users import AddUser, ChangeUser, DropSecondFactor, ListUsers, SetPassword, User
@@ -85,13 +85,13 @@ async def add_user(call: Call, body: NewUser) -> Response:
 
 
 @routes.get("/users/{name:name}", READ, answers=UserView, problems=(Kind.NOT_FOUND,))
-async def read_user(call: Call, name: InPath) -> Response:
+async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None) -> Response:
     """Read a user."""
     await call.reading("users", name, name)
     found = (await call.ask(ListUsers(name))).users
     if not found:
         raise not_found()
-    if known(call.headers.get("if-none-match"), etag(found[0].revision)):
+    if known(if_none_match, etag(found[0].revision)):
         return Response(status_code=304, headers={"ETag": etag(found[0].revision)})
     return _shown(call, found[0])
 

@@ -43,6 +43,25 @@ async def test_every_reference_leads_somewhere_and_every_operation_is_complete(a
             assert all("application/problem+json" in answer["content"] for answer in problems)
 
 
+async def test_fields_are_described_in_bodies_and_in_answers(api: Scene) -> None:
+    schemas = (await api.get("/openapi.json")).json()["components"]["schemas"]
+    assert schemas["OrderTakenView"]["properties"]["id"]["description"] == "The client order id."
+    assert schemas["Reason"]["properties"]["in"]["description"], "a field that is called otherwise outside"
+    assert schemas["NewOrder"]["properties"]["reduce_only"]["description"]
+
+
+async def test_who_may_be_told_that_nothing_has_changed_is_described(api: Scene) -> None:
+    described = (await api.get("/openapi.json")).json()["paths"]
+    told = {
+        operation["operationId"]: [each["name"] for each in operation.get("parameters", ())]
+        for methods in described.values()
+        for operation in methods.values()
+        if "304" in operation["responses"]
+    }
+    assert set(told) == {"readUser"}
+    assert "if-none-match" in told["readUser"]
+
+
 @pytest.mark.parametrize("who", ["ada", ""])
 async def test_every_answer_is_one_that_the_description_tells_of(api: Scene, who: str) -> None:
     url = api.api.service.url
