@@ -153,6 +153,10 @@ async def test_other_forms_are_not_taken(api: Scene, headers: dict[str, str]) ->
         ("/statistics?series=portfolio/main/equity&since=yesterday", 422),
         ("/statistics?series=portfolio/main/equity&since=9999-99-99T00:00:00Z", 422),
         ("/statistics?series=portfolio/main/equity&since=0001-01-01T00:00:00%2B14:00", 422),
+        ("/statistics?series=portfolio/main/equity&until=0001-01-01T00:00:00Z", 422),
+        ("/statistics?series=portfolio/main/equity&until=9999-12-31T23:59:59Z", 422),
+        ("/fills?since=0001-01-01T00:00:00Z", 422),
+        ("/fills?until=2262-04-12T00:00:00Z", 422),
         (
             "/statistics?series=portfolio/main/equity&since=2020-01-02T00:00:00Z&until=2020-01-01T00:00:00Z",
             422,
