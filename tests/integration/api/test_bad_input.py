@@ -195,6 +195,18 @@ async def test_slow_callers_are_not_waited_for() -> None:
         assert await said(host, int(port), b"") == b""
 
 
+async def test_connections_that_say_nothing_keep_nobody_out() -> None:
+    limits = ApiLimits(connections=5, address=Rate(1_000))
+    async with scene(ApiParams(limits=limits)) as api:
+        host, port = api.api.service.url.removeprefix("http://").split(":")
+        assert (await api.get("/health/live")).status_code == 200
+        silent = [await asyncio.open_connection(host, int(port)) for _ in range(20)]
+        assert (await api.get("/health/live")).status_code == 200
+        assert await silent[0][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+
+
 async def said(host: str, port: int, words: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(words)
