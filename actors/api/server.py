@@ -62,16 +62,22 @@ def server(app: ASGIApp, params: ApiParams) -> Server:
 
 def _impatient(limits: ApiLimits) -> type[H11Protocol]:
     """Return a protocol that hangs up on whoever does not send the head of a request in time."""
-    return type("Impatient", (_Impatient,), {"head_s": limits.head_s})
+    own = {"head_s": limits.head_s, "most": limits.connections, "waiting": {}}
+    return type("Impatient", (_Impatient,), own)
 
 
 class _Impatient(H11Protocol):
     head_s: float
+    most: int
+    waiting: dict["_Impatient", None]
+    """Connections on which no request is under way; the one that waits longest makes room for others."""
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as above it
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
+        if len(self.connections) >= self.most and self.waiting:
+            next(iter(self.waiting)).hang_up()
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -80,6 +86,11 @@ class _Impatient(H11Protocol):
             self._rest()
         elif self._patience is None and self.transport.get_protocol() is self:
             self._wait()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete):
+            self.waiting[self] = None
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self._rest()
@@ -90,13 +101,16 @@ class _Impatient(H11Protocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
-        self._patience = self.loop.call_later(self.head_s, self._hang_up)
+        self.waiting[self] = None
+        self._patience = self.loop.call_later(self.head_s, self.hang_up)
 
     def _rest(self) -> None:
+        self.waiting.pop(self, None)
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
-    def _hang_up(self) -> None:
-        self._patience = None
+    def hang_up(self) -> None:
+        """Let it go, as nothing comes over it."""
+        self._rest()
         self.transport.close()

@@ -10,6 +10,8 @@ from actors.api.pages import MOST
 from lts.web.times import from_rfc3339
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+_TOLD_OF = range(from_rfc3339("1900-01-01T00:00:00Z"), from_rfc3339("2200-01-01T00:00:00Z"))
+"""Nanoseconds that a signed number of 64 bits holds wherever they go, with what is reckoned from them."""
 _NAME = r"^[A-Za-z0-9]+([ ._/-][A-Za-z0-9]+)*$"
 
 
@@ -21,9 +23,9 @@ class Body(BaseModel):
 
 def _is_instant(text: str) -> str:
     with suppress(ValueError, OverflowError):
-        from_rfc3339(text)
-        return text
-    raise ValueError("an instant is written as 2026-01-31T12:00:00Z")
+        if from_rfc3339(text) in _TOLD_OF:
+            return text
+    raise ValueError("an instant is written as 2026-01-31T12:00:00Z, and lies between 1900 and 2200")
 
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_NAME, examples=["main"])]

@@ -29,7 +29,7 @@ class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe", 
     """The instruments or portfolios; none: all that there are for the reader now."""
     after: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     """Of what is journalled: the last number that the reader has; none: begin with what is so now."""
-    id: str = ""
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
     """Comes back in the answer."""
 
 
