@@ -6,6 +6,8 @@
 PYTHON := python3
 BIN := .venv/bin
 ARGS :=
+# Tests wait for processes and disks for a third of their time: one worker more than there are cores.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 # Where Python comes without ensurepip (Debian), the pip outside installs into .venv.
 PIP = $$(if $(BIN)/python -m pip --version >/dev/null 2>&1; \
@@ -24,7 +26,7 @@ demo: .venv/.runtime ## Watch the system trade recorded data (options: make demo
 	@$(BIN)/lts demo $(ARGS)
 
 test: .venv/.dev ## Run the tests (options: make test ARGS="tests/unit -x")
-	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 chaos: .venv/.dev ## Kill nodes, fail disks, jump clocks: nothing may be lost or doubled (a quarter of an hour)
 	@$(BIN)/pytest -m chaos tests/chaos tests/system $(ARGS)

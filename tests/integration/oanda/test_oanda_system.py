@@ -91,7 +91,7 @@ def system_file(venue: VenueProcess, token_file: Path, tmp_path: Path) -> Path:
 async def traded(
     file: Path, done: Callable[[], Any], booked: Callable[[Any], bool] = lambda _: True
 ) -> tuple[Any, Any]:
-    """Run a system until something is so at the venue, and in its books; return its accounts and its orders."""
+    """Run a system until something is so at the venue, and in its books; return its accounts and orders."""
     plan = read_system(file)
     driver = driver_for(plan, 1.0)
     system = System(plan, driver, Extras(keeper=keeper(plan, storage_of(plan, None))))
