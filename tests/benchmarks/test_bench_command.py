@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.requirement("LTS-004")
+pytestmark = [pytest.mark.requirement("LTS-004"), pytest.mark.timeout(240)]
 
 
 def bench(*arguments: str) -> str:
@@ -89,7 +89,6 @@ def test_a_read_over_http_is_reported_beside_a_bare_route(everything: dict[str, 
     assert min(report.values()) > 0
 
 
-@pytest.mark.timeout(180)
 def test_without_a_name_everything_is_measured_in_one_object(everything: dict[str, Any]) -> None:
     report = everything
     assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api"}

@@ -1,5 +1,6 @@
 """What is done to a node before it starts: all that makes it another program than `lts`."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import httpcore._async.http11  # noqa: F401 - points are in it
 import actors.desk
 import actors.persistence.journal  # noqa: F401 - the same
 from actors import host
-from actors.persistence import engine
+from actors.persistence import engine, one_hop
 from actors.persistence.actor import Persistence
 from actors.persistence.work import Work
 from bus import Later, on
@@ -97,6 +98,14 @@ def fill_the_disk_while(is_full: Callable[[], bool]) -> None:
         begin(self, connection)
 
     replace(engine._SQLite, "_begin", limited)
+    execute = one_hop._execute
+
+    def limited_hop(connection: sqlite3.Connection, sql: str, *rows: Any) -> None:
+        if sql == "BEGIN IMMEDIATE":
+            connection.execute(f"PRAGMA max_page_count = {1 if is_full() else 2**30}")
+        execute(connection, sql, *rows)
+
+    one_hop.__dict__["_execute"] = limited_hop
 
 
 def mistake_the_time(file: Path) -> None:

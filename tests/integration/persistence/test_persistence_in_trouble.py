@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -20,6 +21,7 @@ from structlog.testing import capture_logs
 
 from actors.desk import Desk
 from actors.persistence import engine as engines
+from actors.persistence import one_hop
 from actors.persistence import writer as lane
 from actors.persistence.engine import make_engine
 from actors.persistence.storage import opened
@@ -126,12 +128,19 @@ class Disk:
     """Limits the pages that a SQLite database may have, at the beginning of each transaction."""
 
     pages = 2**30
+    execute: Callable[..., None] = staticmethod(one_hop._execute)
 
     def limit(self, connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         cursor = driver.cursor()
         cursor.execute(f"PRAGMA max_page_count = {self.pages}")
         cursor.close()
+
+    def limit_hop(self, connection: sqlite3.Connection, sql: str, *rows: Any) -> None:
+        """Do the same where a whole transaction goes to the driver's thread at once."""
+        if sql == "BEGIN IMMEDIATE":
+            connection.execute(f"PRAGMA max_page_count = {self.pages}")
+        self.execute(connection, sql, *rows)
 
     def fill(self) -> None:
         self.pages = 1  # which means: no more than there are
@@ -149,6 +158,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
         begin(sqlite, connection)
 
     monkeypatch.setattr(engines._SQLite, "_begin", limited)
+    monkeypatch.setattr(one_hop, "_execute", disk.limit_hop)
     return disk
 
 
