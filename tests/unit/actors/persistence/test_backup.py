@@ -135,7 +135,8 @@ async def test_what_is_written_wrong_never_gets_a_name(
 ) -> None:
     def settle(file: Any) -> int:
         file.flush()
-        os.pwrite(file.fileno(), b"x", os.fstat(file.fileno()).st_size - 1)
+        last = os.fstat(file.fileno()).st_size - 1
+        os.pwrite(file.fileno(), bytes([os.pread(file.fileno(), 1, last)[0] ^ 0xFF]), last)
         return 0
 
     monkeypatch.setattr(backup, "_settle", settle)
