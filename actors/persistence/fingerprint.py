@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "24387792092cb61d813845b1013dc647b40c14af41d27c6fc2b9ae16ff82b1e3",
-        "88c4305e11c259554096b06234715800a161b2df4c1f43ccc4a39f253d531468",
+        "1575ae8abe55037a217a3d5db0eade38431e123be5a0751f317421a313057f18",
+        "60d9dbf29d0c5b70007ba433b289675a6dd9b6c7234d4b2d09271ed61925ca50",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

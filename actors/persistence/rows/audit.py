@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import Exempt
-from actors.persistence.rows.checks import at_least, bytes_long, one_of
+from actors.persistence.rows.checks import at_least, bytes_long, none_of, one_of
 from actors.persistence.rows.row import Row
 
 ACTIONS = ("insert", "update", "delete", "read", "checkpoint", "note")
@@ -23,8 +23,8 @@ BUSY = (
 """The tables that orders lead to rows of: nearly all of the audit is about them."""
 RESIDENTS = ("desk", "risk", "persistence", "billing", "statistics")
 """In whose names nearly all of the audit is written."""
-NOT_BUSY = "entity NOT IN ({})".format(", ".join(f"'{name}'" for name in BUSY))
-NOT_RESIDENT = "who NOT IN ({})".format(", ".join(f"'{name}'" for name in RESIDENTS))
+NOT_BUSY = none_of("entity", BUSY)
+NOT_RESIDENT = none_of("who", RESIDENTS)
 """What is indexed, as that costs orders nothing; written out, as an engine knows the index again by it."""
 _IS_THE_AUDIT = Exempt("it is the audit: its MACs, seals and the head file prove it")
 

@@ -6,14 +6,12 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from actors.persistence.rows.audit_rule import AUDITED
-from actors.persistence.rows.checks import above_zero, at_least, not_negative, one_of
+from actors.persistence.rows.checks import above_zero, at_least, none_of, not_negative, one_of
 from actors.persistence.rows.row import Row
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import OrderType, Side, TimeInForce
 
-STILL_OPEN = "status NOT IN ({})".format(
-    ", ".join(f"'{status.value}'" for status in OrderStatus if not status.is_open)
-)
+STILL_OPEN = none_of("status", (status.value for status in OrderStatus if not status.is_open))
 """What an order satisfies that may still trade; written out, as an engine knows the index again by it."""
 
 
