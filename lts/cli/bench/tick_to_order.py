@@ -105,12 +105,12 @@ class Trading:
 
     async def _order(self, symbol: str) -> int:
         """Play a bar; return the nanoseconds until its order was with the broker."""
-        market = self.market
+        market, bar = self.market, self._bar(symbol)
         market.accepted.clear()
-        began = perf_counter_ns()
-        market.publish(self._bar(symbol))
         try:
             async with asyncio.timeout(PATIENCE):
+                began = perf_counter_ns()
+                market.publish(bar)
                 await market.accepted.wait()
         except TimeoutError:
             raise Refused(self.system.trouble() or f"a bar of {symbol} led to no order") from None
