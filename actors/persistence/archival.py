@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.cache import SLICE
-from actors.persistence.entry import (
+from actors.persistence.forms import (
     ADJUSTMENTS,
     CONDITIONS,
     EVENTS,
@@ -29,14 +29,13 @@ from actors.persistence.entry import (
     RATES,
     TERMS,
     booking_id,
-    position_of,
     position_row,
     posting_rows,
 )
 from actors.persistence.insertion import Stored
 from actors.persistence.page import Form, Page, table_of
 from actors.persistence.pages import PAGE
-from actors.persistence.reader import fill_of, position_in
+from actors.persistence.readings import fill_of, position_in, position_of
 from actors.persistence.rows import BalanceSnapshotRow, HedgedSnapshotRow, InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill

@@ -6,36 +6,44 @@ that they agree at every instant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.persistence.insertion import Stored
-from actors.persistence.page import Form, Page
-from actors.persistence.rows import (
-    BillingRecordRow,
-    ConversionRateRow,
-    FillRow,
-    FinancingChargeRow,
-    HedgedAdjustmentRow,
-    HedgedPositionRow,
-    IdempotencyKeyRow,
-    LedgerEntryRow,
-    OrderConditionRow,
-    OrderEventRow,
-    OrderRow,
-    OrderTermsRow,
-    PositionAdjustmentRow,
-    PositionRow,
-    TradingStateRow,
+from actors.persistence.forms import (
+    ADJUSTMENTS,
+    CHARGES,
+    CONDITIONS,
+    EVENTS,
+    FILLS,
+    FINANCING,
+    HEDGED,
+    HEDGED_ADJUSTMENTS,
+    LEDGER,
+    MARKS,
+    ORDERS,
+    POSITIONS,
+    RATES,
+    STATES,
+    TERMS,
+    adjustment_row,
+    booking_id,
+    charge_row,
+    conditions_row,
+    fill_row,
+    is_conditional,
+    position_row,
+    posting_rows,
+    terms_row,
 )
+from actors.persistence.insertion import Stored
+from actors.persistence.page import Page
+from actors.persistence.readings import position_of
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
-from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_status import OrderStatus
@@ -51,14 +59,6 @@ if TYPE_CHECKING:
 News = OrderChanged | OrderFilled | OrderDenied | PositionAdjusted | FinancingCharged | TradingStateChanged
 Fact = Order | News
 """An intent, or what became of one; what was adjusted or charged; or whether a scope may trade."""
-
-ORDERS, EVENTS, FILLS = Form(OrderRow), Form(OrderEventRow), Form(FillRow)
-POSITIONS, LEDGER, CHARGES = Form(PositionRow), Form(LedgerEntryRow), Form(BillingRecordRow)
-STATES, ADJUSTMENTS = Form(TradingStateRow), Form(PositionAdjustmentRow)
-CONDITIONS, TERMS = Form(OrderConditionRow), Form(OrderTermsRow)
-FINANCING, RATES = Form(FinancingChargeRow), Form(ConversionRateRow)
-MARKS = Form(IdempotencyKeyRow)
-HEDGED, HEDGED_ADJUSTMENTS = Form(HedgedPositionRow), Form(HedgedAdjustmentRow)
 
 _DENIED = OrderStatus.DENIED
 
@@ -147,9 +147,9 @@ class Entry:
         }
         self._orders.insert(row, work)
         self._journal.orders.stage(row)
-        if _is_conditional(order):
+        if is_conditional(order):
             own = {"client_order_id": order.client_order_id, "portfolio_id": portfolio["id"]}
-            self._conditions.insert(own | _conditions(order), work)
+            self._conditions.insert(own | conditions_row(order), work)
         return row
 
     def _mark(self, order: Order, entered: Entered, work: Work, *, is_new: bool) -> None:
@@ -189,7 +189,7 @@ class Entry:
         self._advance(before, work, changed.status)
         seq = self._tell(before, work, changed.status, changed.at, changed.reason)
         if changed.venue_order_id or changed.terms is not None:
-            self._terms.insert(_terms_row(changed, before, seq), work)
+            self._terms.insert(terms_row(changed, before, seq), work)
 
     @unrounded
     def _fill(self, filled: OrderFilled, work: Work) -> None:
@@ -200,7 +200,7 @@ class Entry:
             raise Impossible(f"the order {fill.client_order_id} {known}")
         self._advance(order, work, filled.status, fill.quantity)
         self._tell(order, work, filled.status, fill.at, "", fill.exec_id)
-        self._fills.insert(_fill_row(fill, order["portfolio_id"]), work)
+        self._fills.insert(fill_row(fill, order["portfolio_id"]), work)
         held = self._hold(fill, order["portfolio_id"], work)
         booking = booking_id(fill.uid)
         home = self._journal.portfolio(fill.portfolio)["currency"]
@@ -251,20 +251,7 @@ class Entry:
         moved = adjustment(before, after, currency)
         for entry in posting_rows(portfolio_id, booking_id(adjusted.uid), moved, adjusted.at):
             self._ledger.insert(entry, work)
-        self._adjustments.insert(
-            {
-                "broker": adjusted.broker,
-                "reference": adjusted.reference,
-                "seq": self._journal.next_seq(),
-                "portfolio_id": portfolio_id,
-                "instrument": adjusted.instrument,
-                "quantity": adjusted.quantity,
-                "price": adjusted.price,
-                "reason": adjusted.reason,
-                "at": adjusted.at,
-            },
-            work,
-        )
+        self._adjustments.insert(adjustment_row(adjusted, portfolio_id, self._journal.next_seq()), work)
         if adjusted.position:
             own = {"broker": adjusted.broker, "reference": adjusted.reference}
             self._hedged_adjustments.insert(own | {"position_ref": adjusted.position}, work)
@@ -278,18 +265,7 @@ class Entry:
             self._ledger.insert(entry, work)
         if charged.currency != home:
             self._convert(portfolio_id, booking, charged.rate, work)
-        self._financing.insert(
-            {
-                "broker": charged.broker,
-                "portfolio_id": portfolio_id,
-                "charge_id": charged.id,
-                "instrument": charged.instrument,
-                "amount": charged.amount,
-                "currency": charged.currency,
-                "at": charged.at,
-            },
-            work,
-        )
+        self._financing.insert(charge_row(charged, portfolio_id), work)
 
     def _flat(self, booked: Fill | PositionAdjusted) -> Position:
         instrument = self._journal.instruments.get(booked.instrument)
@@ -350,105 +326,3 @@ class Entry:
         }
         self._events.insert(row, work)
         return seq
-
-
-def _is_conditional(order: Order) -> bool:
-    """Whether an order says anything beyond a price and a time."""
-    return bool(
-        order.trigger_price
-        or order.trailing_offset
-        or order.expires_at
-        or order.reduce_only
-        or order.post_only
-        or order.parent
-        or order.group
-        or order.position
-    )
-
-
-def _conditions(order: Order) -> Stored:
-    """What an order says beyond a price and a time."""
-    return {
-        "trigger_price": order.trigger_price,
-        "trailing_offset": order.trailing_offset,
-        "expires_at": order.expires_at,
-        "reduce_only": order.reduce_only,
-        "post_only": order.post_only,
-        "parent": order.parent,
-        "order_group": order.group,
-        "position_ref": order.position,
-    }
-
-
-def _terms_row(changed: OrderChanged, order: Stored, seq: int) -> Stored:
-    terms = changed.terms
-    return {
-        "seq": seq,
-        "portfolio_id": order["portfolio_id"],
-        "client_order_id": changed.client_order_id,
-        "venue_order_id": changed.venue_order_id,
-        "quantity": terms and terms.quantity,
-        "limit_price": terms and terms.limit_price,
-        "trigger_price": terms and terms.trigger_price,
-        "trailing_offset": terms and terms.trailing_offset,
-    }
-
-
-def booking_id(parts: tuple[str, ...]) -> str:
-    """Return the text of a booking's id: a JSON list."""
-    return msgspec.json.encode(parts).decode()
-
-
-def posting_rows(portfolio_id: int, booking: str, moved: tuple[Posting, ...], at: int) -> list[Stored]:
-    """Return the lines of a booking; a posting of nothing is none."""
-    return [
-        {
-            "portfolio_id": portfolio_id,
-            "booking": booking,
-            "line": line,
-            "account": posting.account,
-            "currency": posting.currency,
-            "amount": posting.amount,
-            "at": at,
-        }
-        for line, posting in enumerate(posting for posting in moved if posting.amount)
-    ]
-
-
-def _fill_row(fill: Fill, portfolio_id: int) -> Stored:
-    return {
-        "broker": fill.broker,
-        "portfolio_id": portfolio_id,
-        "exec_id": fill.exec_id,
-        "client_order_id": fill.client_order_id,
-        "instrument": fill.instrument,
-        "side": fill.side.value,
-        "quantity": fill.quantity,
-        "price": fill.price,
-        "fee": fill.fee,
-        "currency": fill.currency,
-        "at": fill.at,
-    }
-
-
-def position_of(portfolio: str, row: Mapping[str, Any]) -> Position:
-    """Return a position as it is stored."""
-    names = ("instrument", "multiplier", "quantity", "cost", "realised", "fees", "round_trips")
-    told = {name: row[name] for name in names}
-    return Position(portfolio, id=row.get("position_ref", ""), **told)
-
-
-def position_row(position: Position, portfolio_id: int, at: int) -> dict[str, Any]:
-    """Return how a position is stored."""
-    own = {"portfolio_id": portfolio_id, "instrument": position.instrument}
-    if position.id:
-        own["position_ref"] = position.id
-    return own | {
-        "multiplier": position.multiplier,
-        "quantity": position.quantity,
-        "cost": position.cost,
-        "realised": position.realised,
-        "fees": position.fees,
-        "round_trips": position.round_trips,
-        "at": at,
-    }

@@ -10,18 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actors.persistence.cache import RowCache
-from actors.persistence.entry import (
-    ADJUSTMENTS,
-    EVENTS,
-    HEDGED,
-    MARKS,
-    ORDERS,
-    POSITIONS,
-    STATES,
-    Entry,
-    Fact,
-    Tariff,
-)
+from actors.persistence.entry import Entry, Fact, Tariff
+from actors.persistence.forms import ADJUSTMENTS, EVENTS, HEDGED, MARKS, ORDERS, POSITIONS, STATES
 from actors.persistence.insertion import Stored
 from actors.persistence.lease import Lease
 from actors.persistence.page import table_of

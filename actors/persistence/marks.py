@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actors.persistence.entry import EVENTS, MARKS, ORDERS
+from actors.persistence.forms import EVENTS, MARKS, ORDERS
 from actors.persistence.page import Page
 from actors.persistence.work import Batch, Work
 from bus import SECOND

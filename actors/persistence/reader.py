@@ -2,18 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from sqlalchemy import Select, Table, and_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from actors.persistence.entry import booking_id, position_of
 from actors.persistence.insertion import Stored
 from actors.persistence.page import table_of
+from actors.persistence.readings import (
+    Rates,
+    adjustment_of,
+    change_of,
+    charge_of,
+    fill_of,
+    order_of,
+    position_in,
+    snapshot_of,
+)
 from actors.persistence.rows import (
     BalanceSnapshotRow,
     ConversionRateRow,
@@ -36,15 +43,10 @@ from actors.persistence.rows import (
     VenueCursorRow,
 )
 from lts.domain.fills import Fill
-from lts.domain.financing import FinancingCharged
-from lts.domain.journal import BalanceSnapshot, Deposit, OrdersRecalled, RecallOrders
+from lts.domain.journal import Deposit, OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossMarks
-from lts.domain.money import ZERO
-from lts.domain.order_flow import OrderChanged
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms, TimeInForce
-from lts.domain.portfolio import archived
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.storage import Tally
@@ -70,13 +72,6 @@ _STORED = select(
 """What differs as soon as an order, an event, an adjustment or a charge is new, or some were archived."""
 
 _NOTHING = ((), OrdersRecalled(()))
-
-B = TypeVar("B", Fill, FinancingCharged)
-Rates = Mapping[tuple[int, str], Decimal]
-"""Amounts by portfolio and booking."""
-NO_RATES: Rates = {}
-
-STATUSES = {status.value: status for status in OrderStatus}
 
 
 class Reader:
@@ -134,7 +129,7 @@ class Reader:
             terms = {row.seq: row for row in await connection.execute(_of(wanted, select(_TERMS), _TERMS))}
             adjusted = await connection.execute(_of(wanted, adjustments(), _ADJUSTMENTS))
             booked: list[tuple[int, Fill | PositionAdjusted]] = [
-                (row.seq, _adjustment(row, names)) for row in adjusted
+                (row.seq, adjustment_of(row, names)) for row in adjusted
             ]
             events = select(*_EVENTS.c["seq", "client_order_id", "status", "at", "exec_id"])
             for event in await connection.execute(_of(wanted, events, _EVENTS).order_by(_EVENTS.c.seq)):
@@ -147,13 +142,13 @@ class Reader:
                     booked.append((event.seq, fill))
             kept = await connection.execute(_of(wanted, select(_KEPT), _KEPT))
             archived_cash = await _archived_cash(connection, wanted) if rates else {}
-            snapshots = [_snapshot(row, names, rates, archived_cash) for row in kept]
+            snapshots = [snapshot_of(row, names, rates, archived_cash) for row in kept]
             hedged = await connection.execute(_of(wanted, _hedged_snapshots(), _KEPT))
-            snapshots += [_snapshot(row, names, rates, archived_cash) for row in hedged]
+            snapshots += [snapshot_of(row, names, rates, archived_cash) for row in hedged]
             charges = await connection.execute(
                 _of(wanted, select(_FINANCING), _FINANCING).order_by(_FINANCING.c.at, *_FINANCING.primary_key)
             )
-            financing = tuple(_charge(row, names, rates) for row in charges)
+            financing = tuple(charge_of(row, names, rates) for row in charges)
         in_order = tuple(each for _, each in sorted(booked, key=itemgetter(0)))
         return OrdersRecalled(tuple(records.values()), tuple(snapshots), in_order, financing)
 
@@ -260,54 +255,6 @@ async def _archived_cash(connection: AsyncConnection, wanted: RecallOrders) -> R
     return {(row.portfolio_id, row.booking): row.amount for row in rows}
 
 
-def change_of(event: Any, portfolio: str, told: Any) -> OrderChanged:
-    """Return what happened to an order, with what was told of its terms: the rows of both."""
-    changed = OrderChanged(portfolio, event.client_order_id, STATUSES[event.status], event.at)
-    if told is None:
-        return changed
-    return msgspec.structs.replace(changed, venue_order_id=told.venue_order_id, terms=terms_of(told))
-
-
-def terms_of(told: Any) -> Terms | None:
-    """Return the terms that a row tells of; None if they stayed as they were."""
-    if told.quantity is None:
-        return None
-    return Terms(told.quantity, told.limit_price, told.trigger_price, told.trailing_offset)
-
-
-def _adjustment(row: Any, portfolios: dict[int, str]) -> PositionAdjusted:
-    return PositionAdjusted(
-        portfolios[row.portfolio_id],
-        row.instrument,
-        row.broker,
-        row.quantity,
-        row.price,
-        row.reference,
-        row.reason,
-        row.at,
-        row.position_ref or "",
-    )
-
-
-def _charge(row: Any, portfolios: dict[int, str], rates: Rates) -> FinancingCharged:
-    charged = FinancingCharged(
-        portfolios[row.portfolio_id],
-        row.broker,
-        row.instrument,
-        row.amount,
-        row.currency,
-        row.charge_id,
-        row.at,
-    )
-    return _converted(charged, row.portfolio_id, rates)
-
-
-def _converted(booked: B, portfolio_id: int, rates: Rates) -> B:
-    """Return what was booked with its rate, if it has one."""
-    rate = rates.get((portfolio_id, booking_id(booked.uid))) if rates else None
-    return booked if rate is None else msgspec.structs.replace(booked, rate=rate)
-
-
 def adjustments() -> Select[Any]:
     """Return what reads the adjustments, each with the position that it is of; null if that is netted."""
     own, position = _ADJUSTMENTS.c, _HEDGED_ADJUSTMENTS.c
@@ -317,80 +264,9 @@ def adjustments() -> Select[Any]:
     )
 
 
-def position_in(conditions: Mapping[str, Any], fill: Any) -> str:
-    """Return the position that a fill moves, which its order names; empty if it is netted."""
-    told = conditions.get(fill.client_order_id)
-    return told.position_ref if told else ""
-
-
 def _hedged_snapshots() -> Select[Any]:
     """Return what reads the snapshots of hedged positions: their orders are counted by instrument."""
     own, kept = _HEDGED_KEPT.c, _KEPT.c
     same = and_(own.portfolio_id == kept.portfolio_id, own.instrument == kept.instrument)
     orders = literal(0).label("orders")
     return select(_HEDGED_KEPT, kept.broker, orders).join_from(_HEDGED_KEPT, _KEPT, same)
-
-
-def _snapshot(row: Any, portfolios: dict[int, str], rates: Rates, cash: Rates) -> BalanceSnapshot:
-    position = position_of(portfolios[row.portfolio_id], row._mapping)  # noqa: SLF001 - a public view
-    snapshot = BalanceSnapshot(position, row.broker, row.orders, row.at)
-    booking = (row.portfolio_id, booking_id(archived(position)))
-    if booking not in rates:
-        return snapshot
-    return msgspec.structs.replace(snapshot, converted=cash.get(booking, ZERO), rate=rates[booking])
-
-
-def order_of(row: Any, portfolios: Mapping[int, str], conditions: Any) -> Order:
-    """Return an order as it was kept: whatever was not denied has passed risk."""
-    kind = Order if row.status == OrderStatus.DENIED else ApprovedOrder
-    order = kind(
-        row.client_order_id,
-        portfolios[row.portfolio_id],
-        row.instrument,
-        row.broker,
-        Side(row.side),
-        row.quantity,
-        OrderType(row.type),
-        row.limit_price,
-        TimeInForce(row.time_in_force),
-        row.created_at,
-    )
-    if conditions is None:
-        return order
-    return msgspec.structs.replace(
-        order,
-        trigger_price=conditions.trigger_price,
-        trailing_offset=conditions.trailing_offset,
-        expires_at=conditions.expires_at,
-        reduce_only=conditions.reduce_only,
-        post_only=conditions.post_only,
-        parent=conditions.parent,
-        group=conditions.order_group,
-        position=conditions.position_ref,
-    )
-
-
-def fill_of(row: Any, portfolios: Mapping[int, str], position: str = "", rates: Rates = NO_RATES) -> Fill:
-    """Return a fill as it is stored.
-
-    Args:
-        row: where it is.
-        portfolios: their names.
-        position: the one that it moves.
-        rates: at which bookings were converted.
-    """
-    fill = Fill(
-        portfolios[row.portfolio_id],
-        row.instrument,
-        row.broker,
-        row.client_order_id,
-        row.exec_id,
-        Side(row.side),
-        row.quantity,
-        row.price,
-        row.fee,
-        row.currency,
-        row.at,
-        position,
-    )
-    return _converted(fill, row.portfolio_id, rates)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from actors.persistence.entry import booking_id
+from actors.persistence.forms import booking_id
 from actors.persistence.listings.images import row_of
-from actors.persistence.reader import fill_of, order_of, terms_of
+from actors.persistence.readings import fill_of, order_of, terms_of
 from bus.message import Message
 from lts.domain.financing import FinancingCharged
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderJournalled

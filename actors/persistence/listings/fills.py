@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actors.persistence.entry import booking_id
+from actors.persistence.forms import booking_id
 from actors.persistence.listings.keyset import Newest, parted, room, same, within
 from actors.persistence.listings.names import portfolios_named, portfolios_of
 from actors.persistence.page import table_of
-from actors.persistence.reader import fill_of, position_in
+from actors.persistence.readings import fill_of, position_in
 from actors.persistence.rows import ConversionRateRow, FillRow, OrderConditionRow
 from lts.domain.fills import Fill
 from lts.domain.order_listings import FillsListed, ListFills

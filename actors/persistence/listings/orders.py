@@ -10,7 +10,7 @@ from actors.persistence.listings.fills import fills_of
 from actors.persistence.listings.keyset import Newest, parted, room, same, scattered, within
 from actors.persistence.listings.names import portfolios_named, portfolios_of
 from actors.persistence.page import table_of
-from actors.persistence.reader import STATUSES, order_of, terms_of
+from actors.persistence.readings import STATUSES, order_of, terms_of
 from actors.persistence.rows import FillRow, OrderConditionRow, OrderEventRow, OrderRow, OrderTermsRow
 from actors.persistence.rows.order import STILL_OPEN
 from lts.domain.listings import is_plain

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import Table, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actors.persistence.entry import position_of
 from actors.persistence.listings.keyset import behind, cut, room, same
 from actors.persistence.listings.names import portfolios_named, portfolios_of
 from actors.persistence.page import table_of
+from actors.persistence.readings import position_of
 from actors.persistence.rows import HedgedPositionRow, PositionRow
 from lts.domain.book_listings import HeldPosition, ListPositions, PositionsListed
 from lts.domain.money import ZERO

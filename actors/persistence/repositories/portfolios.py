@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from actors.persistence.entry import booking_id, posting_rows
+from actors.persistence.forms import booking_id, posting_rows
 from actors.persistence.repositories.portfolio_settings import objection_to_revision, put_settings
 from actors.persistence.repositories.users import user_named
 from actors.persistence.rows import (

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from actors.persistence import guard, upkeep
-from actors.persistence.entry import booking_id
+from actors.persistence.forms import booking_id
 from lts.domain.accounts import GetAccount
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.fills import Fill
