@@ -7,7 +7,8 @@ import asyncio
 import structlog
 
 from bus.cell import LIVING, Cell
-from bus.clock import SECOND, SystemClock, pause
+from bus.clock import pause
+from bus.deadline import Deadline
 from bus.dispatcher import Dispatcher
 from bus.supervisor import Supervisor
 from bus.wiring import Wiring
@@ -32,21 +33,20 @@ class Dismissal:
         self._wiring = wiring
         self._supervisor = supervisor
         self._cell = cell
-        self._system = SystemClock()
-        self._deadline = self._system.monotonic() + round(within * SECOND)
+        self._deadline = Deadline(within)
         self._addressed = 0
 
     async def carry_out(self) -> bool:
         """Let the actor go, and return whether it ended in time."""
         self._wiring.disconnect(self._cell)
         self._addressed = self._dispatcher.messages + len(self._dispatcher.queue.entries)
-        half = self._left() / 2
-        while self._is_busy and self._left() > half:
+        half = self._deadline.left() / 2
+        while self._is_busy and self._deadline.left() > half:
             if self._cell.worker is not None:
-                await asyncio.wait((self._cell.worker,), timeout=max(0.0, self._left() - half))
+                await asyncio.wait((self._cell.worker,), timeout=max(0.0, self._deadline.left() - half))
             else:
                 await pause(BREATH)
-        ended = await self._supervisor.end(self._cell, self._left())
+        ended = await self._supervisor.end(self._cell, self._deadline.left())
         if not ended:
             log.error("actor did not end in time", actor=self._cell.name)
         return ended
@@ -58,6 +58,3 @@ class Dismissal:
         if cell.state not in LIVING:
             return False
         return bool(self._dispatcher.messages < self._addressed or cell.lane or cell.worker)
-
-    def _left(self) -> float:
-        return max(0.0, (self._deadline - self._system.monotonic()) / SECOND)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import structlog
 
 from bus.cell import Cell, State
-from bus.clock import SECOND, SystemClock, pause
+from bus.clock import pause
+from bus.deadline import Deadline
 from bus.dispatcher import Dispatcher
 from bus.drivers import SLICE, Driver
 from bus.supervisor import Supervisor
@@ -29,13 +30,12 @@ class Shutdown:
         self._dispatcher = dispatcher
         self._supervisor = supervisor
         self._driver = driver
-        self._system = SystemClock()
-        self._deadline = self._system.monotonic() + round(within * SECOND)
+        self._deadline = Deadline(within)
 
     async def finish_what_is_under_way(self) -> None:
         """Wait for half of the time, then cancel what still awaits."""
         try:
-            async with asyncio.timeout(0 if self._driver.trouble else self._left() / 2):
+            async with asyncio.timeout(0 if self._driver.trouble else self._deadline.left() / 2):
                 await self._dispatcher.waiters.wait()
         except TimeoutError:
             workers = {cell.name: cell.worker for cell in self._dispatcher.workers.busy}
@@ -56,23 +56,19 @@ class Shutdown:
     async def _end(self, cell: Cell) -> None:
         self._drain()
         if cell.worker is not None:
-            await asyncio.wait((cell.worker,), timeout=self._left() / 2)
+            await asyncio.wait((cell.worker,), timeout=self._deadline.left() / 2)
         await self._until_it_has_caught_up(cell)
-        if not await self._supervisor.end(cell, self._left() / 2):
+        if not await self._supervisor.end(cell, self._deadline.left() / 2):
             log.error("actor did not end in time", actor=cell.name)
         self._drain()
 
     async def _until_it_has_caught_up(self, cell: Cell) -> None:
-        long = self._system.monotonic() + round(self._left() / 2 * SECOND)
-        while cell.state is State.HELD and self._system.monotonic() < long:
+        long = Deadline(self._deadline.left() / 2)
+        while cell.state is State.HELD and long.left():
             await pause(LOOK_EVERY)
             self._drain()
 
     def _drain(self) -> None:
-        patience = 0 if self._driver.trouble else self._left() / 8
-        long = self._system.monotonic() + round(patience * SECOND)
-        while not self._dispatcher.drain(SLICE) and self._system.monotonic() < long:
+        long = Deadline(0 if self._driver.trouble else self._deadline.left() / 8)
+        while not self._dispatcher.drain(SLICE) and long.left():
             pass
-
-    def _left(self) -> float:
-        return max(0.0, (self._deadline - self._system.monotonic()) / SECOND)
