@@ -13,51 +13,49 @@ from math import inf
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from actors.persistence.balance import (
+    HEDGED_SNAPSHOTS,
+    SNAPSHOTS,
+    Gone,
+    bookings_of,
+    stand_for,
+    stored_snapshot,
+)
 from actors.persistence.cache import SLICE
 from actors.persistence.forms import (
     ADJUSTMENTS,
     CONDITIONS,
     EVENTS,
     FILLS,
-    HEDGED,
     LEDGER,
     ORDERS,
-    POSITIONS,
     RATES,
     TERMS,
     booking_id,
-    position_row,
-    posting_rows,
 )
 from actors.persistence.insertion import Stored
-from actors.persistence.page import Form, Page, table_of
+from actors.persistence.page import Page, table_of
 from actors.persistence.pages import PAGE
-from actors.persistence.readings import fill_of, position_in, position_of
-from actors.persistence.rows import BalanceSnapshotRow, HedgedSnapshotRow, InstrumentRow, PortfolioRow
+from actors.persistence.readings import fill_of, position_in
+from actors.persistence.rows import InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill
-from lts.domain.ledger import Posting
 from lts.domain.money import ZERO, unrounded
 from lts.domain.order_status import OrderStatus
-from lts.domain.portfolio import archived, brought_forward
-from lts.domain.positions import Position
 
 PLACE = ("archives", ".archive")
 """Where archives are kept, in the state directory, and how their names end."""
 AT_ONCE = 250
 """Orders in one step, or as many as cannot be parted."""
 
-SNAPSHOTS, HEDGED_SNAPSHOTS = Form(BalanceSnapshotRow), Form(HedgedSnapshotRow)
 OF_ORDERS = (TERMS, EVENTS, FILLS, CONDITIONS, ORDERS)
 BOOKED = (LEDGER, RATES)
 ARCHIVED = {form.name for form in (*OF_ORDERS, *BOOKED)}
 """The tables that an archive has rows of."""
 _ORDERS, _EVENTS, _FILLS, _LEDGER = ORDERS.table, EVENTS.table, FILLS.table, LEDGER.table
-_POSITIONS, _SNAPSHOTS = POSITIONS.table, SNAPSHOTS.table
-_HEDGED, _HEDGED_SNAPSHOTS = HEDGED.table, HEDGED_SNAPSHOTS.table
 _CONDITIONS, _ADJUSTMENTS = CONDITIONS.table, ADJUSTMENTS.table
 _OPEN = [status.value for status in OrderStatus if status.is_open]
 _PORTFOLIOS, _INSTRUMENTS = table_of(PortfolioRow), table_of(InstrumentRow)
@@ -156,11 +154,11 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
     connection, portfolio_id = await batch.sent(), step.portfolio_id
     gone = {form: await _rows(connection, form.table.c.client_order_id, step.orders) for form in OF_ORDERS}
     fills = _by_position(_as_booked(gone, step))
-    bookings = [booking for position in fills for booking in _bookings(step, position, fills[position])]
+    bookings = [booking for position in fills for booking in bookings_of(step, position, fills[position])]
     for form in BOOKED:
         booked = form.table.c
         gone[form] = await _rows(connection, booked.booking, bookings, booked.portfolio_id == portfolio_id)
-    snapshots = [await _stand_for(connection, step, position, fills[position], gone) for position in fills]
+    snapshots = [await stand_for(connection, step, position, fills[position], gone) for position in fills]
     lines = [line for each in snapshots for line in each.lines]
     if _differ(gone[LEDGER], lines):
         raise Impossible(f"the ledger of {step.portfolio} is not what its fills in {step.instrument} moved")
@@ -183,46 +181,6 @@ async def put_away(step: Step, batch: Batch, work: Work) -> None:
         await page.write()
 
 
-class Snapshot(msgspec.Struct, frozen=True):
-    """What stands for the archived fills of a position: its row, and its booking with the last rate."""
-
-    form: Any
-    before: Stored | None
-    after: Stored
-    booking: str
-    lines: list[Stored]
-    rate: Decimal | None
-    """None if nothing was converted."""
-
-
-async def _stand_for(
-    connection: AsyncConnection,
-    step: Step,
-    position: str,
-    fills: Sequence[Fill],
-    gone: Mapping[Form, Sequence[Any]],
-) -> Snapshot:
-    """Return what stands for the fills of a step in one position, and for those that went before."""
-    before = await _snapshot(connection, step.portfolio_id, step.instrument, position)
-    held = _fold(await _begin(connection, step, before, position), fills)
-    if position:
-        form, after = HEDGED_SNAPSHOTS, _hedged_row(step, held, before, fills, gone)
-    else:
-        form, after = SNAPSHOTS, _snapshot_row(step, held, before, fills, gone)
-    booking, *booked = _bookings(step, position, fills)
-    rates = {row.booking: row.rate for row in gone[RATES]}
-    own = {booking, *booked}
-    moved = _moved(held, step, (line for line in gone[LEDGER] if line.booking in own))
-    lines = posting_rows(step.portfolio_id, booking, moved, after["at"])
-    return Snapshot(form, before, after, booking, lines, rates.get(booked[-1] if booked else booking))
-
-
-def _bookings(step: Step, position: str, fills: Iterable[Fill]) -> list[str]:
-    """Return the bookings of a position: what stands for archived fills, and those of a step."""
-    whole = archived(Position(step.portfolio, step.instrument, id=position))
-    return [booking_id(whole), *(booking_id(fill.uid) for fill in fills)]
-
-
 async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step]:
     assets = select(
         *_PORTFOLIOS.c["id", "name", "currency"],
@@ -233,7 +191,7 @@ async def _steps(connection: AsyncConnection, before: int) -> AsyncIterator[Step
     assets = assets.join(_INSTRUMENTS, _INSTRUMENTS.c.symbol == _ORDERS.c.instrument)
     for asset in (await connection.execute(assets)).all():
         portfolio_id, instrument = asset.id, asset.instrument
-        snapshot = await _snapshot(connection, portfolio_id, instrument)
+        snapshot = await stored_snapshot(connection, portfolio_id, instrument)
         broker = snapshot["broker"] if snapshot else None
         lives = [life async for life in _lives(connection, portfolio_id, instrument)]
         limit = await _limit(connection, portfolio_id, instrument)
@@ -295,63 +253,7 @@ async def _rows(
     return found
 
 
-async def _snapshot(
-    connection: AsyncConnection, portfolio_id: int, instrument: str, position: str = ""
-) -> Stored | None:
-    table = _HEDGED_SNAPSHOTS if position else _SNAPSHOTS
-    query = select(table).where(table.c.portfolio_id == portfolio_id, table.c.instrument == instrument)
-    if position:
-        query = query.where(table.c.position_ref == position)
-    row = (await connection.execute(query)).mappings().first()
-    return dict(row) if row else None
-
-
-async def _begin(connection: AsyncConnection, step: Step, before: Stored | None, position: str) -> Position:
-    """Return a position before a step."""
-    if before and before["fills"]:
-        return position_of(step.portfolio, before)
-    table = _HEDGED if position else _POSITIONS
-    own = [
-        table.c.portfolio_id == step.portfolio_id,
-        *([table.c.position_ref == position] if position else []),
-    ]
-    held = and_(table.c.instrument == _INSTRUMENTS.c.symbol, *own)
-    query = select(func.coalesce(table.c.multiplier, _INSTRUMENTS.c.multiplier))
-    query = query.join_from(_INSTRUMENTS, table, held, isouter=True)
-    found = await connection.scalars(query.where(_INSTRUMENTS.c.symbol == step.instrument))
-    return Position(step.portfolio, step.instrument, found.one(), id=position)
-
-
-def _hedged_row(
-    step: Step,
-    position: Position,
-    before: Stored | None,
-    fills: Sequence[Fill],
-    gone: Mapping[Form, Sequence[Any]],
-) -> Stored:
-    was, orders = before or {"fills": 0, "at": 0}, {fill.client_order_id for fill in fills}
-    at = max(was["at"], *(event.at for event in gone[EVENTS] if event.client_order_id in orders))
-    return position_row(position, step.portfolio_id, at) | {"fills": was["fills"] + len(fills)}
-
-
-def _snapshot_row(
-    step: Step,
-    position: Position,
-    before: Stored | None,
-    fills: Sequence[Fill],
-    gone: Mapping[Form, Sequence[Any]],
-) -> Stored:
-    was = before or {"orders": 0, "fills": 0, "last_seq": 0, "at": 0}
-    at = max(was["at"], *(event.at for event in gone[EVENTS]))
-    return position_row(position, step.portfolio_id, at) | {
-        "broker": step.broker,
-        "orders": was["orders"] + len(gone[ORDERS]),
-        "fills": was["fills"] + len(fills),
-        "last_seq": max(was["last_seq"], *(event.seq for event in gone[EVENTS])),
-    }
-
-
-def _as_booked(gone: Mapping[Form, Sequence[Any]], step: Step) -> list[Fill]:
+def _as_booked(gone: Gone, step: Step) -> list[Fill]:
     names, conditions = (
         {step.portfolio_id: step.portfolio},
         {row.client_order_id: row for row in gone[CONDITIONS]},
@@ -372,22 +274,6 @@ def _by_position(fills: Iterable[Fill]) -> dict[str, list[Fill]]:
     for fill in fills:
         found.setdefault(fill.position, []).append(fill)
     return found
-
-
-@unrounded
-def _fold(position: Position, fills: Iterable[Fill]) -> Position:
-    for fill in fills:
-        position = position.fold(fill)
-    return position
-
-
-@unrounded
-def _moved(position: Position, step: Step, lines: Iterable[Any]) -> tuple[Posting, ...]:
-    """Return what all archived fills moved: what they converted is what their bookings say."""
-    converted: Decimal | None = None
-    if step.priced_in != step.currency:
-        converted = sum((line.amount for line in lines if line.account == "cash"), ZERO)
-    return brought_forward(position, step.priced_in, step.currency, converted)
 
 
 @unrounded
