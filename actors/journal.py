@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 
 from bus import Actor, on
-from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
     DepositsRecalled,
@@ -14,6 +13,7 @@ from lts.domain.journal import (
     RecallProgress,
     RecallTradingStates,
     TradingStatesRecalled,
+    booked,
 )
 from lts.domain.loss_marks import LossesMarked, LossMarks, LossMarksRecalled, RecallLossMarks
 from lts.domain.order_flow import (
@@ -105,7 +105,7 @@ class MemoryJournal(Actor[None]):
             ),
             booked=tuple(
                 each
-                for each in map(_booked, self.facts)
+                for each in map(booked, self.facts)
                 if each is not None
                 and wanted.portfolio in {None, each.portfolio}
                 and wanted.broker in {None, each.broker}
@@ -178,16 +178,6 @@ def _order_of(fact: Fact) -> str:
         case OrderFilled():
             return fact.fill.client_order_id
     return ""
-
-
-def _booked(fact: Fact) -> Fill | PositionAdjusted | None:
-    """What a fact books, if it books anything."""
-    match fact:
-        case OrderFilled():
-            return fact.fill
-        case PositionAdjusted():
-            return fact
-    return None
 
 
 def _fold(records: dict[str, OrderRecord], fact: Fact) -> None:

@@ -18,10 +18,10 @@ from actors.persistence.page import table_of
 from actors.persistence.rows import BalanceSnapshotRow, InstrumentRow, PortfolioRow
 from actors.persistence.work import Batch, Impossible, Work
 from lts.domain.fills import Fill
+from lts.domain.journal import booked
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, client_order_id
-from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
 
 _KNOWN = (Order, OrderDenied)
@@ -117,12 +117,11 @@ class Journal:
         await self.states.fetch(batch, states)
         await self.portfolios.fetch(batch, portfolios)
         await self.orders.fetch(batch, filter(None, map(_changed_order, facts)))
-        found = map(_booked, facts)
-        booked: list[Fill | PositionAdjusted] = [each for each in found if each is not None]
-        held = {(self.portfolio(each.portfolio)["id"], each.instrument, each.position) for each in booked}
+        moved = [each for each in map(booked, facts) if each is not None]
+        held = {(self.portfolio(each.portfolio)["id"], each.instrument, each.position) for each in moved}
         await self.positions.fetch(batch, {place[:2] for place in held if not place[2]})
         await self.hedged.fetch(batch, {place for place in held if place[2]})
-        await self.instruments.fetch(batch, {each.instrument for each in booked})
+        await self.instruments.fetch(batch, {each.instrument for each in moved})
         if marks := self._marks_of(facts):
             await self.marks.fetch(batch, marks)
 
@@ -141,15 +140,6 @@ class Journal:
 
 def _is_open(order: Stored) -> bool:
     return OrderStatus(order["status"]).is_open
-
-
-def _booked(fact: Fact) -> Fill | PositionAdjusted | None:
-    match fact:
-        case OrderFilled():
-            return fact.fill
-        case PositionAdjusted():
-            return fact
-    return None
 
 
 def _changed_order(fact: Fact) -> str | None:

@@ -8,6 +8,7 @@ from bus.message import Event, Request
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.money import ONE
+from lts.domain.order_flow import OrderFilled
 from lts.domain.order_record import OrderRecord
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
@@ -95,3 +96,13 @@ class RecallProgress(Request[ProgressRecalled]):
     """Asks the journal how far a feed had come, by the name of its actor."""
 
     source: str
+
+
+def booked(fact: object) -> Fill | PositionAdjusted | None:
+    """Return what a fact moves a position by, if it moves one."""
+    match fact:
+        case OrderFilled():
+            return fact.fill
+        case PositionAdjusted():
+            return fact
+    return None
