@@ -1,13 +1,11 @@
 """A portfolio: one owner's money. It turns signals into orders, and fills into positions."""
 
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec.structs import replace
@@ -26,11 +24,11 @@ from lts.domain.bracket import Bracket, Brackets, split
 from lts.domain.conversion import NO_CONVERSIONS, Conversions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
-from lts.domain.journal import Deposit, OrdersRecalled, RecallDeposits, RecallOrders
+from lts.domain.journal import RecallDeposits, RecallOrders
 from lts.domain.known import NOTHING_KNOWN, Known
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
-from lts.domain.money import EXACT, UNROUNDED, ZERO, exact, plain
+from lts.domain.money import EXACT, ZERO, exact, plain
 from lts.domain.order_entry import EntryAnswered, EntryCode, OrderEntered
 from lts.domain.order_flow import (
     CancelOrder,
@@ -44,14 +42,15 @@ from lts.domain.order_record import OrderRecord
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
-from lts.domain.positions import Position, PositionChanged
+from lts.domain.positions import PositionChanged
 from lts.domain.protection import EmergencyExit
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
-from lts.domain.valuation import WAITING, Valuation
+from lts.domain.under_way import UnderWay
+from lts.domain.valuation import WAITING
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
-from lts.refusal import Refused
+from lts.kinds.reopening import begun, ever_traded, refuse_orphans, refuse_other_positions
 
 P = TypeVar("P", bound=Params)
 
@@ -126,41 +125,30 @@ class Portfolio(Plugin[P], Generic[P]):
         recalled = await self.ask(RecallDeposits(kept.portfolio))
         under_way = (await self.ask(GetOrdersUnderWay(kept.portfolio))).orders
         journal = await self.ask(RecallOrders(portfolio=kept.portfolio))
-        instruments, conversions = self._ever_traded(journal)
+        instruments, conversions = ever_traded(kept, journal)
         self.book = Book(kept.portfolio, kept.currency, instruments.values(), conversions)
-        for deposit in recalled.deposits or (Deposit("opening", kept.cash, self.clock.now()),):
-            self.book.deposit(deposit.amount, deposit.at, deposit.reference)
+        self.valuation = begun(self.book, kept, recalled, journal, self.clock.now())
         self.sequences = dict.fromkeys(instruments, 0)
         for snapshot in journal.snapshots:
-            self.book.bring_forward(snapshot.position, snapshot.at, snapshot.converted)
             self.sequences[snapshot.position.instrument] += snapshot.orders
-        for charged in journal.financing:
-            self.book.charge(charged)
-        self.valuation = Valuation(self.book)
-        for snapshot in sorted(journal.snapshots, key=attrgetter("at")):
-            currency = self.book.foreign.get(snapshot.position.instrument)
-            if currency and snapshot.converted is not None:
-                self.valuation.begin_with(self.book.first_mark(currency, snapshot.rate))
         self.closes = self.valuation.closes
         self.targets: dict[str, float] = {}
-        self.leaves: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
-        """What is under way, by place (an instrument, or a position) and order, negative for sales."""
-        self.ordered: dict[str, Decimal] = {}
-        """What each of these orders is for in all, likewise."""
+        self.under_way = UnderWay()
+        self.leaves, self.ordered = self.under_way.leaves, self.under_way.ordered
         self.waiting: dict[Leg, SignalRaised] = {}
         """What is pursued when the entries of a leg, which it does not want any more, are over."""
         self.brackets = Brackets(kept.protection, kept.instruments, kept.hedged)
         taken_out = self.brackets.recall(journal, under_way)
         self._take_up(journal.records, under_way)
-        busy = {asset_of(place) for place, leaves in self.leaves.items() if leaves}
+        busy = set(map(asset_of, self.under_way.busy()))
         self.targets |= {asset: side for asset, side in taken_out.items() if asset not in busy}
         for booked in journal.booked:
             if isinstance(booked, Fill):
                 self._book(booked)
             else:
                 self.book.adjust(booked)
-        self._refuse_orphans()
-        self._refuse_other_positions(journal.records)
+        refuse_orphans(kept, self.book)
+        refuse_other_positions(kept, self.book, journal)
         await self._recall_marks(conversions)
         self._lift(*self.brackets)
         yield
@@ -275,7 +263,7 @@ class Portfolio(Plugin[P], Generic[P]):
         """Count no longer on an order that will not trade."""
         if isinstance(changed, OrderChanged):
             if changed.terms is not None:
-                self._recount(changed.client_order_id, changed.terms.quantity)
+                self.under_way.recount(changed.client_order_id, changed.terms.quantity)
             if changed.status.is_closed:
                 self._let_go(changed.client_order_id)
         else:
@@ -287,7 +275,7 @@ class Portfolio(Plugin[P], Generic[P]):
         kept: PortfolioAssignment = self.assignment
         for held in tuple(self.book.held()):
             symbol = held.instrument
-            if kept.brokers[symbol] == command.broker and (closable := self._closable(held)):
+            if kept.brokers[symbol] == command.broker and (closable := self.under_way.closable(held)):
                 self._propose(kept.instruments[symbol], -closable, reduce_only=True, position=held.id)
 
     @on
@@ -367,54 +355,12 @@ class Portfolio(Plugin[P], Generic[P]):
             journalled.add(order.client_order_id)
             self.sequences[order.instrument] += 1
             if record.leaves and self.brackets.leads_on(order):
-                self.leaves[order.place][order.client_order_id] = order.side.sign * record.leaves
-                self.ordered[order.client_order_id] = order.side.signed(record.quantity)
+                self.under_way.take_up(record)
         for order in under_way:
             if order.client_order_id not in journalled:
                 self.sequences[order.instrument] += 1
                 if self.brackets.leads_on(order):
-                    self._count_on(order)
-
-    def _refuse_other_positions(self, records: Iterable[OrderRecord]) -> None:
-        """Refuse to go on with what the account has kept in another way: nobody would close it."""
-        hedged = frozenset(self.assignment.hedged.values())
-        kept = [(each.instrument, each.id) for each in self.book.held()]
-        kept += [(each.order.instrument, each.order.position) for each in records if each.leaves]
-        for symbol, position in kept:
-            if bool(position) is not (symbol in hedged):
-                was, broker = "hedging" if position else "netting", self.assignment.brokers[symbol]
-                raise Refused(
-                    f"portfolio '{self.assignment.portfolio}' has open positions or orders in {symbol} from "
-                    f"when broker '{broker}' had positions = \"{was}\"; say that again and close them first"
-                )
-
-    def _ever_traded(self, journal: OrdersRecalled) -> tuple[Mapping[str, Instrument], Conversions]:
-        """The instruments that it trades or has traded once, and how their currencies are converted."""
-        kept: PortfolioAssignment = self.assignment
-        symbols = {record.order.instrument for record in journal.records}
-        symbols.update(snapshot.position.instrument for snapshot in journal.snapshots)
-        symbols.update(booked.instrument for booked in journal.booked)
-        former = sorted(symbols - kept.instruments.keys())
-        if not former:
-            return kept.instruments, kept.conversions
-        if unknown := [symbol for symbol in former if symbol not in kept.known.instruments]:
-            raise Refused(
-                f"portfolio '{kept.portfolio}' has traded {unknown[0]}, which is in its books for ever; "
-                "describe that [[instrument]] again"
-            )
-        instruments = {**kept.instruments, **{symbol: kept.known.instruments[symbol] for symbol in former}}
-        currencies = (instrument.currency for instrument in instruments.values())
-        return instruments, kept.known.conversions.into(kept.currency, currencies)
-
-    def _refuse_orphans(self) -> None:
-        """Refuse to go on holding what no asset trades any more: nobody would close it."""
-        kept: PortfolioAssignment = self.assignment
-        for held in self.book.held():
-            if held.instrument not in kept.instruments:
-                raise Refused(
-                    f"portfolio '{kept.portfolio}' holds {held.instrument}, which none of its assets trades; "
-                    "add such an asset again, and close it first"
-                )
+                    self.under_way.count_on(order)
 
     async def _recall_marks(self, conversions: Conversions) -> None:
         """Value what is held at the last closes before now, where a feed remembers them."""
@@ -451,12 +397,12 @@ class Portfolio(Plugin[P], Generic[P]):
         if not order.position and symbol in self.assignment.hedged.values():
             order = replace(order, position=order.client_order_id)
         held = self.book.position(symbol, order.position)
-        _, opening = split(self._closable(held), order.side.signed(order.quantity))
+        _, opening = split(self.under_way.closable(held), order.side.signed(order.quantity))
         own = ticket.exits(abs(opening))
         if own and order.place not in self.brackets:
             self.brackets[order.place] = Bracket(instrument, position=order.position)
         if self.brackets.leads_on(order):
-            self._count_on(order)
+            self.under_way.count_on(order)
         self.publish(OrderProposed(order.portfolio, order))
         bracket = self.brackets.get(order.place)
         if bracket is None:
@@ -477,7 +423,7 @@ class Portfolio(Plugin[P], Generic[P]):
         """Close what is on the other side by an order that only reduces; open the rest with its exits."""
         instrument = bracket.instrument
         symbol = instrument.symbol
-        closing, opening = split(self._closable(self.book.positions[symbol]), missing)
+        closing, opening = split(self.under_way.closable(self.book.positions[symbol]), missing)
         if closing:
             self._propose(instrument, closing, reduce_only=True)
         if opening:
@@ -509,7 +455,7 @@ class Portfolio(Plugin[P], Generic[P]):
                 else:
                     self._propose(instrument, missing, position=leg.id)
             elif missing:
-                closing, unopened = split(self._closable(held), missing)
+                closing, unopened = split(self.under_way.closable(held), missing)
                 if closing:
                     self._propose(instrument, closing, reduce_only=True, position=leg.id)
                 if unopened:
@@ -518,18 +464,14 @@ class Portfolio(Plugin[P], Generic[P]):
     def _end_entries(self, signal: SignalRaised, leg: Leg) -> None:
         """Have the entries of a leg cancelled that a signal does not want; when they are over, pursue it."""
         self.waiting[leg] = signal
-        for entering in self._entering(leg):
+        for entering in self.under_way.entering(leg):
             self.send(CancelOrder(entering))
 
     def _go_on_where_entries_are_over(self) -> None:
         """Pursue what has waited for entries to end."""
         for leg in tuple(self.waiting):
-            if not self._entering(leg):
+            if not self.under_way.entering(leg):
                 self._pursue(self.waiting.pop(leg))
-
-    def _entering(self, leg: Leg) -> list[str]:
-        """The orders that may still open or add to a leg."""
-        return [order for order, left in self.leaves[leg.id].items() if (left > 0) is leg.is_long]
 
     def _lift(self, *places: str) -> None:
         """Have the orders cancelled that protect nothing any more."""
@@ -541,21 +483,13 @@ class Portfolio(Plugin[P], Generic[P]):
 
     def _let_go(self, client_order_id: str) -> None:
         """Count no longer on an order that is over."""
-        self.ordered.pop(client_order_id, None)
-        for leaves in self.leaves.values():
-            leaves.pop(client_order_id, None)
-        for bracket in self.brackets.values():
-            bracket.end(client_order_id)
-        self._lift(*self.brackets)
+        self.under_way.let_go(client_order_id)
+        if self.brackets:
+            for bracket in self.brackets.values():
+                bracket.end(client_order_id)
+            self._lift(*self.brackets)
         if self.waiting:
             self._go_on_where_entries_are_over()
-
-    def _closable(self, position: Position) -> Decimal:
-        """How much of what is held is not being closed already, with the sign of what is held."""
-        held = position.quantity
-        under_way = (left for left in self.leaves[position.place].values() if (left < 0) is (held > 0))
-        closable = held + sum(under_way, ZERO)
-        return closable if held and (closable > 0) is (held > 0) else ZERO
 
     def _number(self, symbol: str) -> str:
         """The id of the next order in an instrument."""
@@ -580,27 +514,11 @@ class Portfolio(Plugin[P], Generic[P]):
             reduce_only=reduce_only,
             position=position,
         )
-        self._count_on(order)
+        self.under_way.count_on(order)
         if reduce_only and (bracket := self.brackets.get(order.place)):
             bracket.closing.add(order.client_order_id)
         self.publish(OrderProposed(portfolio, order))
         return order
-
-    def _count_on(self, order: Order) -> None:
-        """Count on an order to trade whole."""
-        signed = order.side.signed(order.quantity)
-        self.leaves[order.place][order.client_order_id] = signed
-        self.ordered[order.client_order_id] = signed
-
-    def _recount(self, client_order_id: str, quantity: Decimal) -> None:
-        """Count on an order for what it was modified to."""
-        before = self.ordered.get(client_order_id)
-        if before is None:
-            return
-        after = self.ordered[client_order_id] = quantity.copy_sign(before)
-        for leaves in self.leaves.values():
-            if client_order_id in leaves:
-                leaves[client_order_id] += UNROUNDED.subtract(after, before)
 
     def _book(self, fill: Fill) -> bool:
         booked = self.book.book(fill)
