@@ -28,6 +28,7 @@ from lts.admission.catalogue import Catalogue
 from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
 from lts.domain.plugins import PluginRefused
 from lts.domain.register import Register
+from lts.domain.registration import registration
 from lts.domain.risk import (
     JournalTradingState,
     TradingState,
@@ -37,7 +38,7 @@ from lts.domain.risk import (
 )
 from lts.domain.storage import RotateKeys
 from lts.domain.units import PutInstrument
-from lts.main import ONCE, Keeper, Resident, Roll, aaa_plugin, live_feeds, registration
+from lts.main import ONCE, Keeper, Resident, Roll, aaa_plugin, live_feeds
 from lts.refusal import Refused
 from lts.security.port import NodeSecurity
 

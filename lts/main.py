@@ -26,24 +26,24 @@ from lts.admission.catalogue import Catalogue
 from lts.admission.loader import Admitted, admit
 from lts.config.schema import AccessPlan, FeedPlan, PortfolioPlan, SystemPlan
 from lts.domain.accounts import AccountReported, GetAccount, GetEquityCurve
-from lts.domain.conversion import Conversion, Conversions
 from lts.domain.digest import digest, lines
 from lts.domain.journal import RecallOrders
-from lts.domain.market import GetFeedProgress, Instrument
+from lts.domain.market import GetFeedProgress
 from lts.domain.order_record import OrderRecord
 from lts.domain.outcome import Outcome
 from lts.domain.performance import EquityCurve
 from lts.domain.plugins import PluginRefused, StartPlugin
 from lts.domain.portfolio_actors import actors_of
 from lts.domain.portfolio_changes import with_made
-from lts.domain.portfolio_settings import RecallPortfolios, entry_of, protected_places, stored
+from lts.domain.portfolio_settings import RecallPortfolios, protected_places
 from lts.domain.protection import Place
 from lts.domain.recording import FinishRecording
 from lts.domain.register import Register
+from lts.domain.registration import register_of, registration
 from lts.domain.sessions import Sessions
 from lts.domain.storage import GetStorage, StorageReported, Tally
 from lts.domain.trading_day import TradingDay
-from lts.domain.units import Command, NotPerformed, Perform, PutInstrument, PutUser
+from lts.domain.units import NotPerformed, Perform
 from lts.kinds import KINDS, SDK_VERSION
 from lts.kinds.aaa import AaaAssignment, Security
 from lts.kinds.core import CoreAssignment
@@ -300,7 +300,7 @@ class System:
         plan, extras = self.plan, self.extras
         if extras.record is not None:
             self._spawn(Recorder, Recording(extras.record, plan.to_json()), "recorder", supervision=ONCE)
-        register = self.register = _register(plan)
+        register = self.register = register_of(plan)
         self.core = CoreAssignment(plan, register.instruments, register.conversions, set(self.made))
         try:
             TradingDay(plan.risk.day_begins)
@@ -390,42 +390,6 @@ class System:
         return self.bus.spawn(actor_class, params, name=name, **how).actor
 
 
-def _instruments(plan: SystemPlan) -> dict[str, Instrument]:
-    """The plan's instruments as the domain has them."""
-    return {
-        each.symbol: Instrument(
-            each.symbol, each.currency, each.tick_size, each.lot_size, each.multiplier, each.min_notional
-        )
-        for each in plan.instruments
-    }
-
-
-def _conversions(plan: SystemPlan) -> Conversions:
-    """How the plan says that currencies are converted."""
-    priced_in = {each.symbol: each.currency for each in plan.instruments}
-    return Conversions(
-        Conversion(
-            each.source,
-            each.target,
-            each.rate,
-            each.instrument or "",
-            each.instrument is not None and priced_in[each.instrument] == each.source,
-        )
-        for each in plan.conversions
-    )
-
-
-def _register(plan: SystemPlan) -> Register:
-    """What the residents have to know of the plan."""
-    register = Register(
-        _instruments(plan),
-        hedging=frozenset(each.name for each in plan.brokers if each.positions == "hedging"),
-        conversions=_conversions(plan),
-    )
-    register.enter(*map(entry_of, plan.portfolios))
-    return register
-
-
 def _streams(plan: SystemPlan) -> dict[str, Stream]:
     """How long which feeds may be silent; raises Refused if a session cannot be read."""
     instruments = {each.symbol: each for each in plan.instruments}
@@ -438,12 +402,3 @@ def _streams(plan: SystemPlan) -> dict[str, Stream]:
         if feed.stale_after_s is not None:
             found[feed.instrument] = Stream(float(feed.stale_after_s), sessions)
     return found
-
-
-def registration(plan: SystemPlan) -> tuple[Command, ...]:
-    """Return the commands that make the plan's instruments, owners and portfolios known."""
-    return (
-        *(PutInstrument(instrument) for instrument in _instruments(plan).values()),
-        *(PutUser(owner) for owner in dict.fromkeys(portfolio.owner for portfolio in plan.portfolios)),
-        *map(stored, plan.portfolios),
-    )
