@@ -3,48 +3,37 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from actors.persistence.access import recall_access
-from actors.persistence.charges import recall_charges
 from actors.persistence.entry import News
 from actors.persistence.insertion import Stored
 from actors.persistence.journal import Journal
 from actors.persistence.keyring import DataKeys
 from actors.persistence.lease import Lease
 from actors.persistence.listings.lister import Lister
-from actors.persistence.marks import forget_marks, recall_mark
+from actors.persistence.marks import forget_marks
 from actors.persistence.progress import Odometer, Places
 from actors.persistence.reader import Reader
-from actors.persistence.rotation import Rewrapping, Rotation, keep_made
+from actors.persistence.recalls import Recall, recalled
+from actors.persistence.rotation import Rewrapping, Rotation, carried_out, keep_made
 from actors.persistence.rows import FeedProgressRow, LossMarksRow, VenueCursorRow
-from actors.persistence.run_time_portfolios import recall_portfolios
-from actors.persistence.series import recall_statistics
 from actors.persistence.storage import Opened, opened
 from actors.persistence.troubles import sentence
 from actors.persistence.units import Units
-from actors.persistence.work import Impossible, Scribe, Steps, Work
+from actors.persistence.work import Impossible, Steps, Work
 from actors.persistence.writer import Writer
 from bus import SECOND, Accepted, Later, Time, every, on, pause
-from lts.domain.billing import ChargesRecalled, RecallCharges
-from lts.domain.credentials import AccessRecalled, RecallAccess
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import (
-    DepositsRecalled,
-    OrdersRecalled,
     ProgressRecalled,
-    RecallDeposits,
-    RecallOrders,
     RecallProgress,
-    RecallTradingStates,
-    TradingStatesRecalled,
 )
-from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
+from lts.domain.loss_marks import LossesMarked
 from lts.domain.market import Bar, BarOpened, Quote, Trade
 from lts.domain.order_flow import (
     JournalOrder,
@@ -57,11 +46,8 @@ from lts.domain.order_flow import (
     SyncJournal,
 )
 from lts.domain.plugins import SystemReady
-from lts.domain.portfolio_settings import PortfoliosRecalled, RecallPortfolios
-from lts.domain.reconciliation import CursorMoved, CursorRecalled, PositionAdjusted, RecallCursor
-from lts.domain.request_mark import MarkRecalled, RecallMark
+from lts.domain.reconciliation import CursorMoved, PositionAdjusted
 from lts.domain.risk import JournalTradingState, TradingStateJournalled, TradingStateNotJournalled
-from lts.domain.statistics import RecallStatistics, StatisticsRecalled
 from lts.domain.storage import (
     FactNotKept,
     GetStorage,
@@ -75,7 +61,6 @@ from lts.domain.storage import (
 from lts.domain.units import NotPerformed, Perform, Performed
 from lts.refusal import Refused
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 log = structlog.get_logger("persistence")
@@ -91,14 +76,6 @@ TIDY = 60.0
 """Seconds after which old marks are forgotten, a few hundred at a time."""
 MOST_WAITING = 50_000
 """Pieces of work in the lane beyond which units and intents are refused."""
-
-
-class Upkeep(Scribe, Protocol):
-    """A scribe that is put into the lane again until it is finished."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is no step left."""
 
 
 class Persistence(Lister):
@@ -164,7 +141,11 @@ class Persistence(Lister):
     @on
     def sync(self, wanted: SyncJournal) -> Later[JournalSynced]:
         """Answer when all that was said of an order so far is on disk."""
-        return self._recall(_nothing, lambda _: JournalSynced(wanted.client_order_id))
+
+        async def synced() -> JournalSynced:
+            return JournalSynced(wanted.client_order_id)
+
+        return self._recall(synced)
 
     @on
     def note(self, fact: OrderChanged | OrderFilled) -> None:
@@ -254,55 +235,9 @@ class Persistence(Lister):
         self.reader.started()
 
     @on
-    def recall_orders(self, wanted: RecallOrders) -> Later[OrdersRecalled]:
-        """Answer with orders and their lives."""
-        return self._recall(lambda: self.reader.orders(wanted), lambda found: found)
-
-    @on
-    def recall_cursor(self, wanted: RecallCursor) -> Later[CursorRecalled]:
-        """Answer up to where a venue's transactions are taken in."""
-        return self._recall(lambda: self.reader.cursor(wanted.broker), CursorRecalled)
-
-    @on
-    def recall_losses(self, _: RecallLossMarks) -> Later[LossMarksRecalled]:
-        """Answer what losses are measured from."""
-        return self._recall(self.reader.loss_marks, LossMarksRecalled)
-
-    @on
-    def recall_deposits(self, wanted: RecallDeposits) -> Later[DepositsRecalled]:
-        """Answer what was paid into a portfolio."""
-        return self._recall(lambda: self.reader.deposits(wanted.portfolio), DepositsRecalled)
-
-    @on
-    def recall_states(self, _: RecallTradingStates) -> Later[TradingStatesRecalled]:
-        """Answer with the trading state of every scope that has ever had one."""
-        return self._recall(self.reader.trading_states, TradingStatesRecalled)
-
-    @on
-    def recall_statistics(self, wanted: RecallStatistics) -> Later[StatisticsRecalled]:
-        """Answer what a series measured."""
-        return self._recall(lambda: recall_statistics(self.engine, wanted), StatisticsRecalled)
-
-    @on
-    def recall_charges(self, wanted: RecallCharges) -> Later[ChargesRecalled]:
-        """Answer what a user was charged."""
-        return self._recall(lambda: recall_charges(self.engine, wanted), ChargesRecalled)
-
-    @on
-    def recall_mark(self, wanted: RecallMark) -> Later[MarkRecalled]:
-        """Answer what a command with a mark has led to."""
-        mark = wanted.mark
-        return self._recall(lambda: recall_mark(self.engine, mark), lambda found: MarkRecalled(mark, found))
-
-    @on
-    def recall_access(self, _: RecallAccess) -> Later[AccessRecalled]:
-        """Answer who may come in."""
-        return self._recall(lambda: recall_access(self.engine, self.keys.sealing), lambda found: found)
-
-    @on
-    def recall_portfolios(self, _: RecallPortfolios) -> Later[PortfoliosRecalled]:
-        """Answer which portfolios were made at run time."""
-        return self._recall(lambda: recall_portfolios(self.engine, self.keys.sealing), PortfoliosRecalled)
+    def recall(self, wanted: Recall) -> Later[Any]:
+        """Answer when all is on disk that was said before."""
+        return self._recall(lambda: recalled(wanted, self.reader, self.keys))
 
     @on
     def recall_progress(self, wanted: RecallProgress) -> ProgressRecalled:
@@ -335,8 +270,8 @@ class Persistence(Lister):
         try:
             if wanted.node_key:
                 new = await asyncio.to_thread(self.params.renewed_node_keys)
-                await self._carry_out(Rewrapping(self.keys, new))
-            await self._carry_out(Rotation(self.keys))
+                await carried_out(Rewrapping(self.keys, new), self.writer)
+            await carried_out(Rotation(self.keys), self.writer)
             self.keys.hand_over(self.params.tokens)
         except (Impossible, Refused) as reason:
             later.answer(KeysNotRotated(str(reason)))
@@ -346,14 +281,6 @@ class Persistence(Lister):
             later.answer(KeysRotated(keys.node_keys.current.id, in_use))
         finally:
             self.rotating = False
-
-    async def _carry_out(self, upkeep: Upkeep) -> None:
-        """Put upkeep into the lane, step by step, between all that others want written."""
-        while not upkeep.finished:
-            step: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done, refused = partial(step.set_result, None), partial(_refuse, step)
-            self.writer.put(Work(None, upkeep, "persistence", 0, done, refused))
-            await step
 
     def _note(self, fact: News, who: str) -> None:
         def refuse(reason: str) -> None:
@@ -373,14 +300,14 @@ class Persistence(Lister):
         if done:
             self.writer.put(Work(done, self.progress, "persistence", 0, patient=True))
 
-    def _recall(self, read: Callable[[], Awaitable[T]], answer: Callable[[T], R]) -> Later[R]:
+    def _recall(self, read: Callable[[], Awaitable[R]]) -> Later[R]:
         """Read when all is written that stands in the lane now."""
-        later = self.later()
+        later: Later[R] = self.later()
 
         async def look_up() -> None:
             await self.writer.flushed()
             try:
-                later.answer(answer(await read()))
+                later.answer(await read())
             except Exception as error:
                 if not isinstance(error, SQLAlchemyError | OSError):
                     log.exception("a question could not be answered")
@@ -418,11 +345,3 @@ class Persistence(Lister):
             self.publish(StorageTroubled(reason))
         else:
             self.publish(StorageRecovered((now - self.troubled_since) / SECOND))
-
-
-async def _nothing() -> None:
-    """Read nothing: what was to be waited for is over by then."""
-
-
-def _refuse(step: asyncio.Future[None], reason: str) -> None:
-    step.set_exception(Impossible(reason))

@@ -78,7 +78,7 @@ class Reader:
     """Answers what is committed. Each reading is one transaction with a fixed number of queries."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._starting = True
         self._alone = asyncio.Lock()
         self._all: tuple[Sequence[Any], OrdersRecalled] = _NOTHING
@@ -93,7 +93,7 @@ class Reader:
         if not self._starting:
             return await self._read(wanted)
         async with self._alone:
-            async with self._engine.connect() as connection:
+            async with self.engine.connect() as connection:
                 stored = (await connection.execute(_STORED)).one()
             if self._all[0] != stored:
                 self._all = (stored, await self._read(RecallOrders()))
@@ -107,7 +107,7 @@ class Reader:
         self._starting, self._all = False, _NOTHING
 
     async def _read(self, wanted: RecallOrders) -> OrdersRecalled:
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             known = await connection.execute(select(_PORTFOLIOS.c.id, _PORTFOLIOS.c.name))
             names: dict[int, str] = {row.id: row.name for row in known}
             found = await connection.execute(
@@ -154,7 +154,7 @@ class Reader:
 
     async def cursor(self, broker: str) -> str:
         """Return up to where a venue's transactions are taken in; empty if none ever was."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             found = await connection.scalar(select(_CURSORS.c.cursor).where(_CURSORS.c.broker == broker))
         return found or ""
 
@@ -167,13 +167,13 @@ class Reader:
             .where(_LEDGER.c.booking.startswith('["deposit"'))
             .order_by(_LEDGER.c.at, _LEDGER.c.booking)
         )
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             rows = await connection.execute(query)
             return tuple(Deposit(json.loads(row.booking)[1], row.amount, row.at) for row in rows)
 
     async def trading_states(self) -> tuple[TradingStateChanged, ...]:
         """Return the last change of every scope."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             rows = await connection.execute(select(_STATES).order_by(_STATES.c.at))
             return tuple(
                 TradingStateChanged(row.scope, TradingState(row.state), row.reason, row.at) for row in rows
@@ -181,19 +181,19 @@ class Reader:
 
     async def loss_marks(self) -> dict[str, LossMarks]:
         """Return what losses are measured from, by scope."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             rows = await connection.execute(select(_MARKS))
             return {row.scope: LossMarks(row.peak, row.opening, row.since, row.fell) for row in rows}
 
     async def progress(self) -> dict[str, Stored]:
         """Return how far each feed had come, by source."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             rows = (await connection.execute(select(_PROGRESS))).mappings()
             return {row["source"]: dict(row) for row in rows}
 
     async def latest(self) -> int:
         """Return the latest market time of anything stored, 0 if there is nothing."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             columns = (_EVENTS.c.at, _PROGRESS.c.at, _ORDERS.c.created_at, _KEPT.c.at, _FINANCING.c.at)
             times = [await connection.scalar(select(func.max(column))) for column in columns]
         return max(time or 0 for time in times)
@@ -201,7 +201,7 @@ class Reader:
     async def tally(self) -> Tally:
         """Return how much is stored."""
         denied = func.count().filter(_ORDERS.c.status == OrderStatus.DENIED.value)
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             orders = (await connection.execute(select(func.count(), denied).select_from(_ORDERS))).one()
             fills = await connection.scalar(select(func.count()).select_from(_FILLS))
             trips = [

@@ -4,8 +4,10 @@ Each step is a piece of work for the writer lane, and a scribe of its own: put i
 is `finished`. Keys of before go on opening and verifying, so no read fails at any time.
 """
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
@@ -13,7 +15,7 @@ from actors.persistence.keyring import KINDS, DataKeys, new_key_row, rewrapped
 from actors.persistence.page import Form, Page
 from actors.persistence.pages import behind
 from actors.persistence.rows import DataKeyRow, Row
-from actors.persistence.work import Batch, Work
+from actors.persistence.work import Batch, Impossible, Scribe, Work
 from lts.security.node_key import NodeKeys
 from lts.security.seal import SealingKeys, key_id_of
 
@@ -23,6 +25,21 @@ STEP = 200
 DATA_KEYS = Form(DataKeyRow)
 
 Stored = dict[str, Any]
+
+
+class Lane(Protocol):
+    """Where work waits to be written."""
+
+    def put(self, work: Work) -> None:
+        """Have something written, after all that was put before."""
+
+
+class Upkeep(Scribe, Protocol):
+    """A scribe that is put into the lane again until it is finished."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left."""
 
 
 class Rotation:
@@ -121,6 +138,19 @@ class Rewrapping:
         self._staged = []
 
 
+async def carried_out(upkeep: Upkeep, lane: Lane) -> None:
+    """Put upkeep into the lane, step by step, between all that others want written.
+
+    Raises:
+        Impossible: a step was refused.
+    """
+    while not upkeep.finished:
+        step: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done, refused = partial(step.set_result, None), partial(_refuse, step)
+        lane.put(Work(None, upkeep, "persistence", 0, done, refused))
+        await step
+
+
 async def keep_made(keys: DataKeys, batch: Batch, work: Work) -> None:
     """Keep the keys that were made for a database that had none: a step of upkeep."""
     page = Page(DATA_KEYS, batch)
@@ -137,6 +167,10 @@ def sealed_forms() -> list[tuple[Form, list[str]]]:
         if sealed := [column.name for column in form.table.columns if column.info.get("sealed")]:
             found.append((form, sealed))
     return found
+
+
+def _refuse(step: asyncio.Future[None], reason: str) -> None:
+    step.set_exception(Impossible(reason))
 
 
 async def _renew(batch: Batch, work: Work, node_keys: NodeKeys) -> list[Stored]:
