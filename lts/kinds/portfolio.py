@@ -29,7 +29,7 @@ from lts.domain.known import NOTHING_KNOWN, Known
 from lts.domain.legs import Leg, asset_of, legs
 from lts.domain.market import Bar, Instrument, RecentBars
 from lts.domain.money import EXACT, ZERO, exact, plain
-from lts.domain.order_entry import EntryAnswered, EntryCode, OrderEntered
+from lts.domain.order_entry import EntryAnswered, OrderEntered
 from lts.domain.order_flow import (
     CancelOrder,
     GetOrdersUnderWay,
@@ -39,6 +39,7 @@ from lts.domain.order_flow import (
     OrderProposed,
 )
 from lts.domain.order_record import OrderRecord
+from lts.domain.order_ticket import OrderTicket
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
@@ -49,6 +50,7 @@ from lts.domain.risk import ClosePositions
 from lts.domain.signals import SignalRaised
 from lts.domain.under_way import UnderWay
 from lts.domain.valuation import WAITING
+from lts.kinds.by_hand import Draft, drafted
 from lts.kinds.plugin import EVERYONE, MARKET_DATA, Params, Plugin
 from lts.kinds.reopening import begun, ever_traded, refuse_orphans, refuse_other_positions
 
@@ -197,28 +199,12 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def propose_entered(self, entry: OrderEntered) -> None:
         """Propose an order that somebody has entered by hand: counted on, and protected, like any other."""
-        kept, ticket = self.assignment, entry.ticket
-        instrument = kept.instruments.get(ticket.instrument)
-        if instrument is None:
-            unknown = f"portfolio {kept.portfolio} does not trade {ticket.instrument}"
-            self._refuse(entry, unknown, EntryCode.UNKNOWN_INSTRUMENT)
-            return
-        symbol = instrument.symbol
-        close = self.marks.get(symbol)
-        reference = ticket.price or (None if close is None else exact(close))
-        order = ticket.order(kept.portfolio, kept.brokers[symbol], self.clock.now(), entry.entered)
-        try:
-            order = replace(order, position=ticket.place(kept.hedged))
-        except ValueError as error:
-            self._refuse(entry, str(error))
-            return
-        bracket = None if ticket.reduce_only else self.brackets.get(order.place)
-        if objection := ticket.objection(order, instrument, reference):
-            self._refuse(entry, objection)
-        elif bracket is not None and bracket.plan is not None and reference is None:
-            self._refuse(entry, f"there is no price of {symbol} yet to protect it by")
+        close, now = self.marks.get(entry.ticket.instrument), self.clock.now()
+        found = drafted(entry, self.assignment, self.brackets, close, now)
+        if isinstance(found, Draft):
+            self._propose_by_hand(entry.ticket, found)
         else:
-            self._propose_by_hand(entry, order, instrument, reference)
+            self.publish(found)
 
     @on
     def settle(self, filled: OrderFilled) -> None:
@@ -388,12 +374,10 @@ class Portfolio(Plugin[P], Generic[P]):
         else:
             self._propose(instrument, missing)
 
-    def _propose_by_hand(
-        self, entry: OrderEntered, order: Order, instrument: Instrument, reference: Decimal | None
-    ) -> None:
+    def _propose_by_hand(self, ticket: OrderTicket, draft: Draft) -> None:
         """Propose what was entered, with the exits of what it opens."""
-        ticket, symbol = entry.ticket, instrument.symbol
-        order = replace(order, client_order_id=self._number(symbol))
+        instrument, symbol = draft.instrument, draft.instrument.symbol
+        order = replace(draft.order, client_order_id=self._number(symbol))
         if not order.position and symbol in self.assignment.hedged.values():
             order = replace(order, position=order.client_order_id)
         held = self.book.position(symbol, order.position)
@@ -411,13 +395,8 @@ class Portfolio(Plugin[P], Generic[P]):
             bracket.closing.add(order.client_order_id)
         else:
             number = partial(self._number, symbol)
-            for exit_order in bracket.protect(order, abs(opening), reference, number, own):
+            for exit_order in bracket.protect(order, abs(opening), draft.reference, number, own):
                 self.publish(OrderProposed(exit_order.portfolio, exit_order))
-
-    def _refuse(self, entry: OrderEntered, reason: str, code: EntryCode = EntryCode.INVALID) -> None:
-        """Say why an order that was entered by hand is not even proposed."""
-        number = entry.entered.number
-        self.publish(EntryAnswered(entry.portfolio, number, reason=reason, code=code))
 
     def _protect(self, bracket: Bracket, wanted: Decimal, missing: Decimal) -> None:
         """Close what is on the other side by an order that only reduces; open the rest with its exits."""
