@@ -39,8 +39,6 @@ _BY_ACCOUNT = {
     AccountState.LOST: _HALTED,
 }
 """What an account may be used for."""
-FIRST_LOOK_S, LONGEST_LOOK_S = 0.05, 2.0
-"""Seconds after which a halt is looked after again: twice as many each time."""
 KEEP_AGAIN_S = 1.0
 """Seconds after which a state that could not be kept is to be kept again."""
 
@@ -100,7 +98,7 @@ class KillSwitch(Actor[None]):
         """Put a scope into a trading state, and answer when that is done, on disk, and at rest."""
         later: Answer = self.later(holds=False)
         changed = self._changed(command.scope, command.state, command.reason, command.who)
-        if objection := self._objection_to(command):
+        if objection := self.states.objection_to(command, self.assignment.all_scopes):
             later.answer(TradingStateNotSet(command.scope, objection))
         elif forbidden := self.states.is_for_others(command):
             later.answer(TradingStateNotSet(command.scope, forbidden, forbidden=True))
@@ -165,7 +163,8 @@ class KillSwitch(Actor[None]):
             _, later = self.setting.pop(scope)
             if changed.state < self.states.latched(scope):
                 self._relax(changed)
-            self._answer(later, changed, durable=True, trouble=self._strictures_on(scope))
+            barred = self.states.strictures_on(scope, self.assignment.around(scope))
+            self._answer(later, changed, durable=True, trouble=barred)
 
     @on
     def despair(self, lost: TradingStateNotJournalled) -> None:
@@ -257,18 +256,6 @@ class KillSwitch(Actor[None]):
         reason = f"the account is {changed.state}: {changed.reason}"
         return self._changed(f"account:{changed.broker}", _BY_ACCOUNT[changed.state], reason)
 
-    def _objection_to(self, command: SetTradingState) -> str:
-        scope, state = command.scope, command.state
-        latched = self.states.latched(scope)
-        known = self.assignment.all_scopes
-        if scope not in known and latched is _ACTIVE:
-            return f"there is no scope {scope!r}; there are: {', '.join(known)}"
-        if command.flatten and state is not _HALTED:
-            return "only what is halted can be flattened"
-        if state < latched and not command.who.removeprefix(SYSTEM):
-            return f"{scope} is {latched.value}, which only an operator can lift"
-        return ""
-
     def _changed(self, scope: str, state: TradingState, reason: str, who: str = "") -> TradingStateChanged:
         return TradingStateChanged(scope, state, reason, self.clock.now(), who)
 
@@ -358,21 +345,10 @@ class KillSwitch(Actor[None]):
             self.publish(shown)
 
     def _shown(self, scope: str) -> TradingStateChanged:
-        """What holds for a scope; while it is being flattened, closing has to be possible."""
+        """What holds for a scope, also if nothing does any more."""
         found = self.states.effective(scope) or self._changed(scope, _ACTIVE, "the cause is over")
         halt = self.halts.get(scope)
-        if halt is not None and halt.flattening and found is halt.changed:
-            return msgspec.structs.replace(found, state=_REDUCING, flattening=True)
-        return found
-
-    def _strictures_on(self, scope: str) -> str:
-        """Which stricter states still bar a scope that has been set to another one."""
-        wider = dict.fromkeys((scope, *self.assignment.around(scope)))
-        return "; ".join(
-            f"{each.scope} is {each.state.value}: {each.reason}"
-            for each in self.states.strict()
-            if each.scope in wider and each.state > self.states.latched(scope)
-        )
+        return found if halt is None else halt.shown(found)
 
     def _look(self, halt: Halt) -> None:
         halt.looks += 1
@@ -384,8 +360,7 @@ class KillSwitch(Actor[None]):
     def _look_later(self, halt: Halt) -> None:
         if not halt.due:
             halt.due = True
-            seconds = min(LONGEST_LOOK_S, FIRST_LOOK_S * 2 ** min(halt.looks, 10))
-            self.after(seconds, LookAgain(halt.changed.scope))
+            self.after(halt.next_look_s, LookAgain(halt.changed.scope))
 
     def _settle(self, halt: Halt) -> None:
         """Answer, if it is at rest; else tell what is left, and look again."""

@@ -1,15 +1,21 @@
 """A halt on its way: durable or not, what of its scope is still open, and who waits to hear of it."""
 
+import msgspec
+
 from bus import Later
 from lts.domain.order_flow import StoodDown
 from lts.domain.risk import (
     Holding,
+    TradingState,
     TradingStateChanged,
     TradingStateNotSet,
     TradingStateSet,
 )
 
 Answer = Later[TradingStateSet | TradingStateNotSet]
+
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.05, 2.0
+"""Seconds after which a halt is looked after again: twice as many each time."""
 
 
 class Halt:
@@ -63,6 +69,17 @@ class Halt:
     def answerable(self) -> bool:
         """Whether there is nothing more to wait for."""
         return self.complete and self.durable is not None
+
+    @property
+    def next_look_s(self) -> float:
+        """Seconds after which somebody is to look again."""
+        return min(LONGEST_LOOK_S, FIRST_LOOK_S * 2.0 ** min(self.looks, 10))
+
+    def shown(self, found: TradingStateChanged) -> TradingStateChanged:
+        """Return what holds for its scope: while that is being flattened, closing has to be possible."""
+        if self.flattening and found is self.changed:
+            return msgspec.structs.replace(found, state=TradingState.REDUCING, flattening=True)
+        return found
 
     def stand(self, stood: StoodDown) -> None:
         """Take what the desk says is left."""

@@ -1,6 +1,6 @@
 """Trading states by scope: what was set until it is set anew, and what holds for as long as its cause."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from operator import attrgetter
 
 from lts.domain.register import SYSTEM
@@ -25,6 +25,23 @@ class TradingStates:
     def latched(self, scope: str) -> TradingState:
         """Return what was set for a scope."""
         return self._latched[scope].state if scope in self._latched else _ACTIVE
+
+    def objection_to(self, command: SetTradingState, known: Collection[str]) -> str:
+        """Return why a command cannot be carried out, whoever gives it; empty if it can.
+
+        Args:
+            command: which.
+            known: the scopes that there are.
+        """
+        scope, state = command.scope, command.state
+        latched = self.latched(scope)
+        if scope not in known and latched is _ACTIVE:
+            return f"there is no scope {scope!r}; there are: {', '.join(known)}"
+        if command.flatten and state is not TradingState.HALTED:
+            return "only what is halted can be flattened"
+        if state < latched and not command.who.removeprefix(SYSTEM):
+            return f"{scope} is {latched.value}, which only an operator can lift"
+        return ""
 
     def is_for_others(self, command: SetTradingState) -> str:
         """Return why it is not for whoever commands to lift what is set; empty if it is, or nothing is."""
@@ -54,6 +71,15 @@ class TradingStates:
         """Return the strictest of all that holds for a scope by itself, what was set before what passes."""
         found = [*self._of(scope)]
         return max(found, key=attrgetter("state")) if found else None
+
+    def strictures_on(self, scope: str, around: Iterable[str]) -> str:
+        """Return which stricter states still bar a scope, its own or those around it; empty if none does."""
+        wider, latched = {scope, *around}, self.latched(scope)
+        return "; ".join(
+            f"{each.scope} is {each.state.value}: {each.reason}"
+            for each in self.strict()
+            if each.scope in wider and each.state > latched
+        )
 
     def strict(self) -> tuple[TradingStateChanged, ...]:
         """Return the state of each scope that is not active."""
