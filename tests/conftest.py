@@ -2,12 +2,16 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+import structlog
 from hypothesis import settings
+
+from lts.cli import main
 
 # A busy machine is slow, not wrong: how long an example may take is the test's own time-out.
 settings.register_profile("lts", deadline=None)
@@ -21,7 +25,7 @@ def pytest_collection_finish() -> None:
 
 
 class Compiled(dict[Any, Any]):
-    """Statements as they were compiled for any engine of a kind, where SQLAlchemy keeps them for one engine."""
+    """Statements as they were compiled for any engine of a kind; SQLAlchemy keeps them for one engine."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get(self._of_a_kind(key), default)
@@ -46,3 +50,31 @@ def compiled_once() -> Iterator[None]:
         made = partial(engine.create_async_engine, execution_options={"compiled_cache": Compiled()})
         patch.setattr(engine, "create_async_engine", made)
         yield
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def lts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Done]]:
+    """Calls a command in this process, as the console script does.
+
+    What it set up for its log ends with the stream that the log went to.
+    """
+
+    def call(*words: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["lts", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        if isinstance(end.value.code, str):  # the interpreter prints it, and exits with 1
+            return Done(1, out, err + end.value.code + "\n")
+        return Done(int(end.value.code or 0), out, err)
+
+    yield call
+    structlog.reset_defaults()
