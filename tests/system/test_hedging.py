@@ -211,7 +211,10 @@ def test_a_halt_that_flattens_closes_each_position(tmp_path: Path, run: Run) -> 
         answer = run(*words)
         assert (answer["held"], answer["open"], answer["unknown"]) == ([], [], [])
         assert answer["trouble"] == ""
-    assert _rows(file, _OPEN) == []
+        deadline = time.monotonic() + 30
+        while _rows(file, _OPEN):  # the fills are told of before they are on disk
+            assert time.monotonic() < deadline, "what was told is not written"
+            time.sleep(0.05)  # noqa: TID251 - another process's time
     kept = _rows(file, "SELECT position_ref FROM hedged_positions")
     assert {position for (position,) in kept} <= {"fast:long", "fast:short", "slow:long", "slow:short"}
     assert run("db", "verify", "--config", file, "--json")["ok"]
