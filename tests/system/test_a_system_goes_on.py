@@ -37,6 +37,7 @@ COMES_AND_GOES = {"lts.lock", "lts.log"}
 SHARED_MEMORY = "-shm"
 
 Start = Callable[..., "subprocess.Popen[str]"]
+Lts = Callable[..., Any]
 
 
 @pytest.fixture
@@ -209,10 +210,21 @@ def prints_of(directory: Path) -> dict[str, str]:
     }
 
 
-def check_refused(process: subprocess.Popen[str], *words: str) -> str:
-    """Check that a command ends with one sentence that has these words; return it."""
+def refused(lts: Lts, system: Path, *more: str | Path) -> Any:
+    """How a run ends that cannot begin; a process of its own would show no more."""
+    return lts("run", "--config", system, "--json", *more)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """How a process ends."""
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (1, ""), err
+    return process.returncode, out, err
+
+
+def check_refused(how: tuple[int, str, str], *words: str) -> str:
+    """Check that a command ended with one sentence that has these words; return it."""
+    code, out, err = how
+    assert (code, out) == (1, ""), err
     assert err.count("\n") == 1, err
     assert "Traceback" not in err
     for word in words:
@@ -310,37 +322,37 @@ def test_a_run_that_is_killed_again_and_again_charges_each_night_once(start: Sta
 class TestWhatCannotGoOn:
     """Each is one sentence and exit code 1, and alters nothing."""
 
-    def test_other_data(self, start: Start, stopped: Path) -> None:
+    def test_other_data(self, lts: Lts, stopped: Path) -> None:
         data = stopped.parent / "btcusd_1min_2020-01-01.csv"
         lines = data.read_text(encoding="utf-8").splitlines(keepends=True)
         data.write_text("".join([lines[0], *lines[3:]]), encoding="utf-8")
         before = prints_of(stopped)
-        process = run(start, stopped.parent / "btcusd.toml", "--speed", "max", "--until-end")
-        check_refused(process, "moment", "of its data", "another state directory")
+        refusal = refused(lts, stopped.parent / "btcusd.toml", "--speed", "max", "--until-end")
+        check_refused(refusal, "moment", "of its data", "another state directory")
         _compare(before, stopped)
 
-    def test_too_little_data(self, start: Start, stopped: Path) -> None:
+    def test_too_little_data(self, lts: Lts, stopped: Path) -> None:
         data = stopped.parent / "btcusd_1min_2020-01-01.csv"
         lines = data.read_text(encoding="utf-8").splitlines(keepends=True)
         data.write_text("".join(lines[:100]), encoding="utf-8")
-        process = run(start, stopped.parent / "btcusd.toml", "--speed", "max", "--until-end")
-        check_refused(process, "moment", "of its data", "another state directory")
+        refusal = refused(lts, stopped.parent / "btcusd.toml", "--speed", "max", "--until-end")
+        check_refused(refusal, "moment", "of its data", "another state directory")
 
     def test_a_directory_that_another_process_works_with(self, start: Start, stopped: Path) -> None:
         system = stopped.parent / "btcusd.toml"
         first = run(start, system)
         wait_for(first, "system started")
-        check_refused(run(start, system), str(stopped), "another process works with")
+        check_refused(ended(run(start, system)), str(stopped), "another process works with")
         first.send_signal(signal.SIGTERM)
         result(first)
 
-    def test_recording(self, start: Start, stopped: Path) -> None:
-        process = run(start, stopped.parent / "btcusd.toml", "--record", "session.jsonl")
-        check_refused(process, "session.jsonl", "has to begin at the beginning", "new state directory")
+    def test_recording(self, lts: Lts, stopped: Path) -> None:
+        refusal = refused(lts, stopped.parent / "btcusd.toml", "--record", stopped.parent / "session.jsonl")
+        check_refused(refusal, "session.jsonl", "has to begin at the beginning", "new state directory")
         assert not (stopped.parent / "session.jsonl").exists()
 
     @pytest.mark.parametrize("damage", ["header", "middle"])
-    def test_a_damaged_database(self, start: Start, stopped: Path, damage: str) -> None:
+    def test_a_damaged_database(self, lts: Lts, stopped: Path, damage: str) -> None:
         file = stopped / "lts.db"
         content = bytearray(file.read_bytes())
         match damage:
@@ -350,37 +362,37 @@ class TestWhatCannotGoOn:
                 content[4096:40960] = os.urandom(36864)
         file.write_bytes(content)
         before = prints_of(stopped)
-        check_refused(run(start, stopped.parent / "btcusd.toml"), "lts.db")
+        check_refused(refused(lts, stopped.parent / "btcusd.toml"), "lts.db")
         _compare(before, stopped)
 
-    def test_a_schema_of_another_version(self, start: Start, stopped: Path) -> None:
+    def test_a_schema_of_another_version(self, lts: Lts, stopped: Path) -> None:
         with closing(sqlite3.connect(stopped / "lts.db")) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
             connection.commit()
         before = prints_of(stopped)
-        check_refused(run(start, stopped.parent / "btcusd.toml"), "another version of LTS", "9999")
+        check_refused(refused(lts, stopped.parent / "btcusd.toml"), "another version of LTS", "9999")
         _compare(before, stopped)
 
-    def test_the_node_key_of_another(self, start: Start, stopped: Path, tmp_path: Path) -> None:
+    def test_the_node_key_of_another(self, lts: Lts, stopped: Path, tmp_path: Path) -> None:
         (other := tmp_path / "other").mkdir()
         find_node_keys(other, create=True, environ={})
         (other / "node.key").replace(stopped / "node.key")
         before = prints_of(stopped)
         check_refused(
-            run(start, tmp_path / "btcusd.toml"), "belongs to the node key", "give the node the key"
+            refused(lts, tmp_path / "btcusd.toml"), "belongs to the node key", "give the node the key"
         )
         _compare(before, stopped)
 
-    def test_a_node_key_that_is_gone(self, start: Start, stopped: Path) -> None:
+    def test_a_node_key_that_is_gone(self, lts: Lts, stopped: Path) -> None:
         (stopped / "node.key").unlink()
         before = prints_of(stopped)
-        check_refused(run(start, stopped.parent / "btcusd.toml"), "node.key", "there is no node key")
+        check_refused(refused(lts, stopped.parent / "btcusd.toml"), "node.key", "there is no node key")
         _compare(before, stopped)
 
-    def test_a_node_key_that_others_may_read(self, start: Start, stopped: Path) -> None:
+    def test_a_node_key_that_others_may_read(self, lts: Lts, stopped: Path) -> None:
         (stopped / "node.key").chmod(0o644)
         before = prints_of(stopped)
-        check_refused(run(start, stopped.parent / "btcusd.toml"), "node.key")
+        check_refused(refused(lts, stopped.parent / "btcusd.toml"), "node.key")
         _compare(before, stopped)
 
     def test_a_directory_that_this_user_may_not_write(self, start: Start, tmp_path: Path) -> None:
@@ -391,7 +403,7 @@ class TestWhatCannotGoOn:
         process = run(
             start, tmp_path / "btcusd.toml", "--state-dir", str(state), preexec_fn=_without_privileges
         )
-        check_refused(process, str(state))
+        check_refused(ended(process), str(state))
         assert [*state.iterdir()] == []
 
     @pytest.mark.parametrize("new", [True, False], ids=["new", "used"])
@@ -403,7 +415,7 @@ class TestWhatCannotGoOn:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
         process = run(start, tmp_path / "btcusd.toml", "--state-dir", str(state), preexec_fn=fill_up)
-        check_refused(process, str(state))
+        check_refused(ended(process), str(state))
         _compare(before, state)
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -152,12 +153,16 @@ LONG, BOTH = {"direction": "long_only"}, {"direction": "long_short"}
     ],
     ids=lambda system: f"{system['file'][:6]}-{system['fast']}-{system['slow']}-{system['direction']}",
 )
-def test_a_backtest_comes_to_what_exact_fractions_come_to(system: dict[str, Any], tmp_path: Path) -> None:
+def test_a_backtest_comes_to_what_exact_fractions_come_to(
+    lts: Callable[..., Any], system: dict[str, Any], tmp_path: Path
+) -> None:
     with (SAMPLES / system["file"]).open(encoding="utf-8") as lines:
         expected = reckon(list(csv.DictReader(lines)), system)
 
-    result = backtest(described(system, tmp_path))
+    done = lts("backtest", described(system, tmp_path), "--json")
 
+    assert done.code == 0, done.err
+    result = json.loads(done.out, parse_float=Decimal)
     assert result["orders"] == expected.orders
     assert result["fills"] == len(expected.fills)
     assert result["trades"] == expected.trades

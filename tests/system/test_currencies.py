@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -114,12 +114,16 @@ def system(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return file
 
 
-def lts(system: Path, *words: Any) -> Any:
-    done = subprocess.run(
-        [*LTS, *map(str, words)], cwd=system.parent, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout, parse_float=str) if "--json" in words else done.stdout
+@pytest.fixture
+def run(lts: Callable[..., Any]) -> Callable[..., Any]:
+    """What a command that succeeds prints."""
+
+    def run(*words: Any) -> Any:
+        done = lts(*words)
+        assert done.code == 0, done.err
+        return json.loads(done.out, parse_float=str) if "--json" in words else done.out
+
+    return run
 
 
 def closes(file: Path) -> list[tuple[int, Fraction]]:
@@ -135,10 +139,10 @@ def orders(recording: Path) -> Iterator[dict[str, Any]]:
     yield from ending["orders"]
 
 
-def test_cash_and_equity_are_what_the_fills_come_to(system: Path) -> None:
+def test_cash_and_equity_are_what_the_fills_come_to(system: Path, run: Callable[..., Any]) -> None:
     recording = system.parent / "session.jsonl"
     words = ("run", "--config", system, "--speed", "max", "--until-end", "--json")
-    tested = lts(system, *words, "--record", recording)
+    tested = run(*words, "--record", recording)
     (account,) = tested["portfolios"]
     assert tested["fills"] > 80
     euros, multiplier = closes(system.parent / "EURUSD.csv"), {"DE": 2, "JP": 1}
@@ -169,13 +173,15 @@ def test_cash_and_equity_are_what_the_fills_come_to(system: Path) -> None:
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("system", ["hedging"], indirect=True)
-def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(system: Path) -> None:
-    tested, recording = lts(system, "backtest", system, "--json"), system.parent / "session.jsonl"
+def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(
+    system: Path, run: Callable[..., Any]
+) -> None:
+    tested, recording = run("backtest", system, "--json"), system.parent / "session.jsonl"
     words = ("run", "--config", system, "--speed", "max", "--until-end", "--json")
-    whole = lts(system, *words, "--record", recording)
+    whole = run(*words, "--record", recording)
     assert whole["portfolios"] == tested["portfolios"]
     assert whole["digest"] == tested["digest"]
-    assert "The same as recorded." in lts(system, "replay", recording)
+    assert "The same as recorded." in run("replay", recording)
     (system.parent / "state").rename(system.parent / "whole")
     draw = Random(5)
     for _ in range(3):
@@ -190,16 +196,18 @@ def test_a_run_a_replay_and_a_run_that_is_killed_come_to_the_same(system: Path) 
         time.sleep(draw.uniform(0.2, 0.7))  # noqa: TID251 - the child's time, not ours
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    ended = lts(system, *words)
+    ended = run(*words)
     assert 0 < ended["bars"] < whole["bars"], "it was killed under way"
     assert ended["portfolios"] == tested["portfolios"]
-    assert lts(system, "db", "verify", "--state-dir", system.parent / "state", "--json")["ok"]
+    assert run("db", "verify", "--state-dir", system.parent / "state", "--json")["ok"]
 
 
 @pytest.mark.parametrize("system", ["netting"], indirect=True)
-def test_what_is_archived_and_restored_goes_on_as_if_nothing_had_gone(system: Path) -> None:
+def test_what_is_archived_and_restored_goes_on_as_if_nothing_had_gone(
+    system: Path, run: Callable[..., Any]
+) -> None:
     words = ("run", "--config", system, "--speed", "max", "--until-end", "--json")
-    before, state = lts(system, *words), system.parent / "state"
-    lts(system, "db", "archive", "--state-dir", state, "--before", "2024-02-15")
-    assert lts(system, *words)["portfolios"][0] | {"trades": 0} == before["portfolios"][0] | {"trades": 0}
-    assert lts(system, "db", "verify", "--state-dir", state, "--json")["ok"]
+    before, state = run(*words), system.parent / "state"
+    run("db", "archive", "--state-dir", state, "--before", "2024-02-15")
+    assert run(*words)["portfolios"][0] | {"trades": 0} == before["portfolios"][0] | {"trades": 0}
+    assert run("db", "verify", "--state-dir", state, "--json")["ok"]

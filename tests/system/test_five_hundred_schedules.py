@@ -1,5 +1,6 @@
 """The order in which ready actors run is no business of the result."""
 
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -10,14 +11,14 @@ from bus import ReplayDriver
 from lts.config.file import read_system
 from lts.config.schema import SystemPlan
 from lts.domain.outcome import Outcome
-from lts.main import Extras, System
+from lts.main import Extras, System, catalogue
 
 pytestmark = [pytest.mark.requirement("INT-002", "INT-4.3"), pytest.mark.timeout(300)]
 
 SEEDS = range(500)
 PARTS = 4
 """Tests that share the seeds, and so the cores."""
-DAYS = 180
+DAYS = 90
 SYSTEM = """
 [[instrument]]
 symbol = "BTC"
@@ -97,15 +98,18 @@ async def outcome(plan: SystemPlan, seed: int | None) -> tuple[Outcome, int]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_every_seed_gives_the_digest_of_the_common_order(part: int, tmp_path: Path) -> None:
+async def test_every_seed_gives_the_digest_of_the_common_order(
+    part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lts.main.catalogue", cache(catalogue))  # whose directories stay as they are
     file, data = tmp_path / "system.toml", tmp_path / "days.csv"
     with (Path(lts.__file__).parent / "samples" / "btcusdt_1day_2020.csv").open(encoding="utf-8") as year:
         data.write_text("".join(islice(year, 1 + DAYS)), encoding="utf-8")
     file.write_text(SYSTEM.format(data=data), encoding="utf-8")
     plan = read_system(file)
     common, turns = await outcome(plan, None)
-    assert common.fills > 50
-    assert common.denied > 30
+    assert common.fills > 25
+    assert common.denied > 15
     assert turns < common.events
 
     for seed in SEEDS[part::PARTS]:

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -116,39 +116,47 @@ async def test_what_goes_beyond_the_gross_limit_is_denied_though_net_it_is_nothi
     assert 0 < len(both_long) < len(denied)
 
 
-def run(file: Path, *more: str | Path) -> Any:
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(lts: Callable[..., Any]) -> Run:
     """What a command that succeeds prints."""
-    done = subprocess.run([*LTS, *more], cwd=file.parent, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+
+    def run(*words: str | Path) -> Any:
+        done = lts(*words)
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return run
 
 
-def to_the_end(file: Path) -> Any:
-    return run(file, "run", "--config", file, "--speed", "max", "--until-end", "--json")
+def to_the_end(run: Run, file: Path) -> Any:
+    return run("run", "--config", file, "--speed", "max", "--until-end", "--json")
 
 
 RESULTS = ("final_equity", "fees", "portfolios")
 
 
 @pytest.mark.chaos
-def test_a_backtest_a_run_that_was_killed_and_a_replay_are_one(tmp_path: Path) -> None:
+def test_a_backtest_a_run_that_was_killed_and_a_replay_are_one(tmp_path: Path, run: Run) -> None:
     file = system(tmp_path, protected=True)
-    expected = run(file, "backtest", file, "--json")
+    expected = run("backtest", file, "--json")
     assert len(expected["portfolios"][0]["positions"]) == 2
     with _in_the_middle(file):
         pass
     left = _rows(file, "SELECT position_ref, quantity FROM hedged_positions WHERE quantity <> '0'")
     assert left
-    whole = to_the_end(file)
+    whole = to_the_end(run, file)
     assert [whole[name] for name in RESULTS] == [expected[name] for name in RESULTS]
-    assert run(file, "db", "verify", "--config", file, "--json")["ok"]
+    assert run("db", "verify", "--config", file, "--json")["ok"]
 
-    archived = run(file, "db", "archive", "--config", file, "--before", "2020-01-02", "--json")
+    archived = run("db", "archive", "--config", file, "--before", "2020-01-02", "--json")
     assert archived["orders"] > 100
     assert _rows(file, "SELECT count(*) FROM hedged_snapshots") == [(4,)]
-    again = to_the_end(file)
+    again = to_the_end(run, file)
     assert [again[name] for name in RESULTS] == [expected[name] for name in RESULTS]
-    assert run(file, "db", "verify", "--config", file, "--json")["ok"]
+    assert run("db", "verify", "--config", file, "--json")["ok"]
 
     shutil.rmtree(tmp_path / "state")
     words = (
@@ -162,8 +170,8 @@ def test_a_backtest_a_run_that_was_killed_and_a_replay_are_one(tmp_path: Path) -
         "--record",
         tmp_path / "day.rec",
     )
-    assert run(file, *words)["digest"] == expected["digest"]
-    assert run(file, "replay", tmp_path / "day.rec", "--json")["digest"] == expected["digest"]
+    assert run(*words)["digest"] == expected["digest"]
+    assert run("replay", tmp_path / "day.rec", "--json")["digest"] == expected["digest"]
 
 
 @contextmanager
@@ -196,44 +204,41 @@ def _rows(file: Path, statement: str) -> Sequence[Any]:
         return []
 
 
-def test_a_halt_that_flattens_closes_each_position(tmp_path: Path) -> None:
+def test_a_halt_that_flattens_closes_each_position(tmp_path: Path, run: Run) -> None:
     file = system(tmp_path, protected=True)
     with _in_the_middle(file):
         words = ("halt", "system", "--flatten", "--within", "600", "--config", file, "--json")
-        answer = run(file, *words)
+        answer = run(*words)
         assert (answer["held"], answer["open"], answer["unknown"]) == ([], [], [])
         assert answer["trouble"] == ""
-    assert _rows(file, _OPEN) == []
+        deadline = time.monotonic() + 30
+        while _rows(file, _OPEN):  # the fills are told of before they are on disk
+            assert time.monotonic() < deadline, "what was told is not written"
+            time.sleep(0.05)  # noqa: TID251 - another process's time
     kept = _rows(file, "SELECT position_ref FROM hedged_positions")
     assert {position for (position,) in kept} <= {"fast:long", "fast:short", "slow:long", "slow:short"}
-    assert run(file, "db", "verify", "--config", file, "--json")["ok"]
+    assert run("db", "verify", "--config", file, "--json")["ok"]
 
 
-def test_an_account_that_only_nets_does_not_start_as_one_that_hedges(tmp_path: Path) -> None:
+def test_an_account_that_only_nets_does_not_start_as_one_that_hedges(tmp_path: Path, lts: Run) -> None:
     file = system(tmp_path)
     text = file.read_text(encoding="utf-8").replace('plugin = "paper"', 'plugin = "oanda"')
     file.write_text(text, encoding="utf-8")
-    done = subprocess.run([*LTS, "backtest", file], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.strip() == (
+    done = lts("backtest", file)
+    assert done.code == 1
+    assert done.err.strip() == (
         f'{file}: broker \'paper\': positions = "hedging" is not what its plugin can do; say "netting"'
     )
 
 
-def test_a_node_does_not_go_on_netting_what_was_hedged(tmp_path: Path) -> None:
+def test_a_node_does_not_go_on_netting_what_was_hedged(tmp_path: Path, lts: Run, run: Run) -> None:
     file = system(tmp_path)
-    to_the_end(file)
-    done = subprocess.run(
-        [*LTS, "db", "upgrade", "--to", "0017", "--yes", "--config", file],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "positions are hedged, and before this revision they would be netted" in done.stderr
+    to_the_end(run, file)
+    done = lts("db", "upgrade", "--to", "0017", "--yes", "--config", file)
+    assert done.code == 1
+    assert "positions are hedged, and before this revision they would be netted" in done.err
     text = file.read_text(encoding="utf-8").replace('positions = "hedging"\n', "").replace(OF_ONE, "")
     file.write_text(text.replace('  name = "fast"\n', ""), encoding="utf-8")
-    done = subprocess.run(
-        [*LTS, "run", "--config", file, "--speed", "max", "--until-end"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "broker 'paper' had positions = \"hedging\"; say that again and close them first" in done.stderr
+    done = lts("run", "--config", file, "--speed", "max", "--until-end")
+    assert done.code == 1
+    assert "broker 'paper' had positions = \"hedging\"; say that again and close them first" in done.err

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -145,9 +146,28 @@ async def test_what_is_not_protected_has_no_watch(tmp_path: Path) -> None:
     await it.stop()
 
 
-def run(file: Path, *more: str) -> Any:
-    words = (*LTS, "run", "--config", str(file), "--json", "--speed", "max", "--until-end", *more)
-    return json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+@pytest.fixture
+def tested(lts: Callable[..., Any]) -> Callable[[Path], Any]:
+    """What a backtest of a system comes to."""
+
+    def tested(file: Path) -> Any:
+        done = lts("backtest", file, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return tested
+
+
+@pytest.fixture
+def run(lts: Callable[..., Any]) -> Callable[[Path], Any]:
+    """What a run of a system comes to that goes on to the end of its data."""
+
+    def run(file: Path) -> Any:
+        done = lts("run", "--config", file, "--json", "--speed", "max", "--until-end")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return run
 
 
 def working(state: Path) -> list[tuple[str, str]]:
@@ -159,10 +179,11 @@ def working(state: Path) -> list[tuple[str, str]]:
         return [(kind, name) for kind, name in found]
 
 
-def test_a_restart_finds_the_protection_of_what_is_held_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_restart_finds_the_protection_of_what_is_held_and_doubles_nothing(
+    tmp_path: Path, tested: Callable[[Path], Any], run: Callable[[Path], Any]
+) -> None:
     file = system(tmp_path, "stop_loss_bps = 8, take_profit_bps = 12, emergency_exit_after_s = 10")
-    words = (*LTS, "backtest", str(file), "--json")
-    wanted = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    wanted = tested(file)
     data = tmp_path / DATA
     whole = data.read_text(encoding="utf-8").splitlines(keepends=True)
     found = []
@@ -180,13 +201,14 @@ def test_a_restart_finds_the_protection_of_what_is_held_and_doubles_nothing(tmp_
     assert orders == wanted["orders"]
 
 
-def test_a_node_that_is_killed_finds_it_as_well(tmp_path: Path) -> None:
+def test_a_node_that_is_killed_finds_it_as_well(
+    tmp_path: Path, tested: Callable[[Path], Any], run: Callable[[Path], Any]
+) -> None:
     file, draw = (
         system(tmp_path, "stop_loss_bps = 8, take_profit_bps = 12, emergency_exit_after_s = 10"),
         Random(3),
     )
-    words = (*LTS, "backtest", str(file), "--json")
-    wanted = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    wanted = tested(file)
     for _ in range(2):
         slowly = (*LTS, "run", "--config", str(file), "--json", "--speed", "40000", "--until-end")
         with subprocess.Popen(slowly, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as node:

@@ -105,3 +105,7 @@ def main() -> None:
     told = msgspec.json.decode(sys.argv[1], type=Told)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         sys.stdout.buffer.write(msgspec.json.encode(runner.run(call(told))))
+
+
+if __name__ == "__main__":
+    main()

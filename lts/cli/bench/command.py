@@ -1,23 +1,17 @@
 """`lts bench`: what to measure, how often and how much, and how to show it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from typing import Annotated, Any
 
 from typer import Context, Option, Typer, echo
 
 from lts import logs
-from lts.cli.bench.api import measure_api
-from lts.cli.bench.ask import measure_ask
-from lts.cli.bench.backtest import measure_backtest
-from lts.cli.bench.bus import measure_bus
-from lts.cli.bench.isolation import measure_isolation
-from lts.cli.bench.orders import measure_orders
-from lts.cli.bench.scale import SIZES, measure_scale
+from lts.cli.bench.rounds import SIZES
 from lts.cli.bench.targets import table
-from lts.cli.bench.tick_to_order import measure_tick_to_order
 from lts.cli.options import Json
 from lts.cli.report import as_json, say
 
@@ -47,16 +41,8 @@ Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engin
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
 TICKS, MESSAGES, REQUESTS = 500, 20_000, 4_000
 
-MEASUREMENTS: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
-    "bus": measure_bus,
-    "ask": measure_ask,
-    "backtest": measure_backtest,
-    "scale": measure_scale,
-    "orders": measure_orders,
-    "tick-to-order": measure_tick_to_order,
-    "isolation": measure_isolation,
-    "api": measure_api,
-}
+MEASUREMENTS = ("bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api")
+"""Each is a module of this package, and imported when it is to measure: the others bring other libraries."""
 
 
 @app.callback(invoke_without_command=True)
@@ -170,5 +156,7 @@ def _measure(name: str, json: bool, *numbers: int) -> None:
 def _measured(name: str, *numbers: int) -> Any:
     """Measure one thing on an event loop of its own: uvloop's, where there is one."""
     logs.set_up("error")
+    word = name.replace("-", "_")
+    measure = getattr(import_module(f"lts.cli.bench.{word}"), f"measure_{word}")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(MEASUREMENTS[name](*numbers))
+        return runner.run(measure(*numbers))

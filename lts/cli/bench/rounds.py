@@ -10,6 +10,8 @@ from time import perf_counter_ns
 Measure = Callable[[], Awaitable[float]]
 """Measures something once: nanoseconds a unit."""
 
+SIZES = (10, 100, 1_000, 10_000)
+"""Portfolios of the systems that are measured as they grow."""
 CALLS = 500_000
 """Bare calls that are timed at once: some tens of milliseconds."""
 

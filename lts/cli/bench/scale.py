@@ -22,14 +22,13 @@ import msgspec
 from bus import SECOND, Actor, Moment, ReplayDriver
 from lts.cli.bench.generated import walk
 from lts.cli.bench.memory import resident_bytes
-from lts.cli.bench.rounds import in_turn
+from lts.cli.bench.rounds import SIZES, in_turn
 from lts.config.schema import SystemPlan
 from lts.domain.market import Bar, BarOpened
 from lts.main import Extras, System
 from lts.refusal import Refused
 from lts.sdk import CLOSES, OPENS
 
-SIZES = (10, 100, 1_000, 10_000)
 SHARED_BY = 10
 """Portfolios an instrument."""
 SLOW = 30

@@ -1,14 +1,11 @@
-"""The command line, called in this process as the console script calls it."""
+"""Systems and plugins for the command line to work with."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-import structlog
-
-from lts.cli import main
 
 SAMPLES = Path(sys.modules["lts"].__file__ or "").parent / "samples"
 SYSTEM = """
@@ -55,14 +52,6 @@ description = "A guest of the tests."
 """
 
 
-class Done(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def samples(tmp_path: Path) -> Path:
     """The systems and the data that come with the package, where a run may keep its state beside them."""
@@ -71,23 +60,6 @@ def samples(tmp_path: Path) -> Path:
     for file in filter(Path.is_file, SAMPLES.iterdir()):
         (directory / file.name).symlink_to(file)
     return directory
-
-
-@pytest.fixture
-def lts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Done]]:
-    """Calls a command; what it set up for its log ends with the stream that the log went to."""
-
-    def call(*words: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["lts", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        if isinstance(end.value.code, str):  # the interpreter prints it, and exits with 1
-            return Done(1, out, err + end.value.code + "\n")
-        return Done(int(end.value.code or 0), out, err)
-
-    yield call
-    structlog.reset_defaults()
 
 
 @pytest.fixture

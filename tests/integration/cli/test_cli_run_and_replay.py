@@ -3,25 +3,36 @@
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import lts as package
+from lts.live import LTS
+
 pytestmark = pytest.mark.requirement("LTS-002", "INT-026")
 
 Lts = Callable[..., Any]
+SAMPLES = Path(package.__file__).parent / "samples"
 FAST = ("--speed", "max", "--until-end")
 
 
-@pytest.fixture
-def recording(lts: Lts, samples: Path, tmp_path: Path) -> Path:
-    """The recording of a session."""
-    path = tmp_path / "session.jsonl"
-    done = lts("run", "--config", samples / "btcusd.toml", *FAST, "--record", path, "--json")
-    assert done.code == 0
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recording of a session, to copy."""
+    path = tmp_path_factory.mktemp("recorded") / "session.jsonl"
+    where = ("--state-dir", path.parent / "state", "--record", path)
+    subprocess.run([*LTS, "run", "--config", SAMPLES / "btcusd.toml", *FAST, *where], check=True)
     return path
+
+
+@pytest.fixture
+def recording(session: Path, tmp_path: Path) -> Path:
+    """The recording of a session, to do with as one likes."""
+    return Path(shutil.copy(session, tmp_path))
 
 
 def edit(path: Path, line: int, pattern: str, replacement: str) -> None:

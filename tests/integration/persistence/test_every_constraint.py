@@ -292,8 +292,9 @@ async def refusal_of(connection: AsyncConnection, table: Table, row: Values) -> 
 
 
 async def fill_tables(connection: AsyncConnection) -> None:
-    for table in metadata.sorted_tables:
-        await insert(connection, table, ROWS[table.name][0])
+    async with connection.begin():
+        for table in metadata.sorted_tables:
+            await connection.execute(table.insert(), [ROWS[table.name][0]])
 
 
 @TABLES

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -22,10 +23,19 @@ pytestmark = pytest.mark.requirement("INT-010", "INT-5.3")
 ORDERS, USERS, ASSETS = (row.__table__ for row in (OrderRow, UserRow, AssetRow))
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
-AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
+AMOUNTS = (
+    st.builds(
+        lambda number, exponent: Decimal(f"{number}E{exponent}"),
+        st.integers(-(10**15), 10**15),
+        st.integers(-24, 15),
+    )
+    | st.integers(-(10**30), 10**30).map(Decimal)
+    | st.sampled_from([Decimal("-0.0"), Decimal("0E-24"), Decimal("0E+3")])
+)
 INTEGERS = st.integers(-(2**31), 2**31 - 1)
 
 
+@cache
 def values_of(table: Table) -> st.SearchStrategy[dict[str, Any]]:
     """Rows of a table, as they are written."""
     strategies: dict[str, st.SearchStrategy[Any]] = {}
