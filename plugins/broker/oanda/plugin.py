@@ -80,7 +80,7 @@ class OandaBroker(Broker[OandaParams]):
     def reach(self) -> Account:
         """Return the account at the venue."""
         api, streams = map(self.params.service, self.params.addresses)
-        return Account(self.params.account, api, streams)
+        return Account(self.params.account, api, streams, self.params.insist_s)
 
     @on
     def place(self, request: PlaceOrder) -> None:
@@ -99,9 +99,9 @@ class OandaBroker(Broker[OandaParams]):
         """Have an order cancelled, whatever is known of it; one that has not been sent is not sent."""
         name = request.client_order_id
         held = self.book.get(name)
-        if held and not held.sent:
+        if held:
             held.withdrawn = True
-        elif not (held and held.canceling):
+        if (not held or held.sent) and not (held and held.canceling):
             self.lanes.add(name, partial(self.errands.cancel, name, held))
             if held:
                 held.canceling = True
