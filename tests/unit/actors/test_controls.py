@@ -12,7 +12,7 @@ from actors.risk import RiskGate
 from lts.config.schema import RiskPlan
 from lts.domain.controls import CONTROLS
 from lts.domain.financing import FinancingCharged
-from lts.domain.journal import RecallOrders
+from lts.domain.journal import OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Quote, Trade
 from lts.domain.order_flow import (
@@ -25,8 +25,9 @@ from lts.domain.order_flow import (
     OrderDenied,
     OrderProposed,
 )
+from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import Order, OrderType, Side, Terms
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.register import Register
 from lts.domain.risk import LimitBreached, TradingState, TradingStateChanged
@@ -300,6 +301,21 @@ async def test_the_larger_of_both_quantities_counts_until_the_venue_has_answered
         assert (await one.judge(buy(1, 4))).startswith("max_exposure: 1100")
         await update(one, order, (asked, None), (working, less))
         assert await one.judge(buy(3, 5)) == ""
+
+
+async def test_after_a_restart_the_larger_of_both_quantities_counts_until_the_venue_has_answered() -> None:
+    order = ApprovedOrder.of(limit_order(BUY, 5, 99))
+    record = OrderRecord(order)
+    for status in (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.PENDING_UPDATE):
+        record.advance(status, order.created_at)
+    record.wanted = Terms(Decimal(8), Decimal(99))
+    recalled = {RecallOrders: OrdersRecalled((record,))}
+    async with gate(plan("user", max_exposure="1000"), recalled) as one:
+        assert (await one.judge(buy(3, 2))).startswith("max_exposure: 1100")
+        await update(one, order, (OrderStatus.UNKNOWN, None))
+        assert (await one.judge(buy(3, 3))).startswith("max_exposure: 1100")
+        await update(one, order, (OrderStatus.ACCEPTED, None))
+        assert await one.judge(buy(3, 4)) == ""
 
 
 async def test_terms_that_make_no_sense_and_orders_that_do_not_work_are_not_modified() -> None:

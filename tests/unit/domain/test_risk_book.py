@@ -119,6 +119,7 @@ class Trading(RuleBasedStateMachine):
         reservation.want(terms)
         self.wanted[name] = terms
         self._advance(name, S.PENDING_UPDATE)
+        record.wanted = terms
 
     @rule(
         portfolio=st.sampled_from(sorted(OWNERS)),
