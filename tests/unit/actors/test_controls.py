@@ -12,6 +12,7 @@ from actors.risk import RiskGate
 from lts.config.schema import RiskPlan
 from lts.domain.controls import CONTROLS
 from lts.domain.financing import FinancingCharged
+from lts.domain.guards import Guards
 from lts.domain.journal import OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Quote, Trade
@@ -237,6 +238,24 @@ async def test_long_and_short_cancel_in_net_exposure_and_add_up_in_gross() -> No
         await one.hold(sell(6, portfolio="one"))
         await one.hold(buy(7, 2))
         assert (await one.judge(buy(1, 3))).startswith("max_net_exposure: 700 > 600")
+
+
+async def test_a_portfolio_that_trades_through_several_brokers_counts_whole_in_each_account() -> None:
+    accounts = [{"name": name, "max_drawdown_pct": "10"} for name in ("one", "two", "three")]
+    limits = RiskPlan.model_validate({"account": accounts})
+    traders = {("one", "TEST"): ("both", "first"), ("two", "TEST"): ("both",), ("three", "TEST"): ()}
+    capital = {"both": Decimal(1000), "first": Decimal(500), "none": Decimal(7)}
+    register = Register({"TEST": TEST}, dict.fromkeys(capital, "ann"), traders, capital)
+    guards = Guards(limits, register)
+    for portfolio, brokers in {"both": ("one", "two"), "none": ("three",)}.items():
+        for broker in brokers:
+            guards.of(portfolio, broker)
+    counted = {name: guards.guard(f"account:{name}") for name in ("one", "two", "three")}
+    assert {name: guard and guard.capital for name, guard in counted.items()} == {
+        "one": 1500,
+        "two": 1000,
+        "three": 0,
+    }
 
 
 # Exposure: what counts
