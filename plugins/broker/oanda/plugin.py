@@ -28,13 +28,14 @@ from .account import Account
 from .book import Book
 from .cursor import Transaction
 from .errands import Errands
+from .financing import financings_in
 from .lanes import Lanes
 from .names import Names
 from .params import OandaParams
 from .requests import objection_to
 from .snapshot import orders_in, positions_in
 from .stream import Transactions
-from .transactions import Interpreter, financings_in
+from .transactions import Interpreter
 
 TRIES = 20
 """Snapshots that are taken until one is of an account that nothing happened in meanwhile."""
@@ -166,15 +167,18 @@ class OandaBroker(Broker[OandaParams]):
                     self.log.warning("no stock was taken", reason=str(trouble))
 
     def tell(self, transaction: Transaction) -> None:
-        """Report what a transaction says of an order, or of what is held."""
-        if report := self.interpreter.report(transaction):
-            self.report(report)
+        """Report what a transaction says of what is held, and of an order.
+
+        What a fill is charged for was held before it.
+        """
         for financing in financings_in(transaction):
             instrument, at = self.names.ours(financing.instrument), from_rfc3339(transaction["time"])
             if instrument in self.instruments:
                 self.financed(instrument, financing.amount, financing.id, at=at)
             else:
                 self.log.warning("financing of somebody else's position", instrument=instrument)
+        if report := self.interpreter.report(transaction):
+            self.report(report)
 
     def report(self, report: ExecutionReport) -> None:
         """Publish a report, and follow it."""
