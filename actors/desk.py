@@ -42,7 +42,7 @@ from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import PENDING, OrderStatus
 from lts.domain.orders import ApprovedOrder, Entered, Order, Terms, objection_to
 from lts.domain.plugins import SystemReady
-from lts.domain.prices import price_of
+from lts.domain.prices import is_usable, price_of
 from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
@@ -337,7 +337,9 @@ class Desk(Actor[None]):
 
     @on
     def heed_price(self, news: Bar | Quote | Trade) -> None:
-        """Remember a rate, and go on with what has waited for it."""
+        """Remember a rate that can be used, and go on with what has waited for it."""
+        if not is_usable(news):
+            return
         self.prices[news.instrument] = price_of(news)
         for broker in tuple(self.waiting):
             said = self.waiting.pop(broker)

@@ -34,7 +34,7 @@ from lts.domain.order_flow import (
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Entered, Order, OrderType, Terms, TimeInForce, objection_to
 from lts.domain.portfolio_settings import PortfolioRegistered
-from lts.domain.prices import Prices, price_of
+from lts.domain.prices import Prices, is_usable, price_of
 from lts.domain.proposal import Proposal
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.register import Register
@@ -234,6 +234,8 @@ class RiskGate(Actor[RiskPlan]):
         """Compare a price with the one before it, and see who loses by it too much."""
         if self.guards.leaps:
             self.prices.leap(news)
+        if not is_usable(news):
+            return
         self.marks[news.instrument] = price_of(news)
         for guard in self.guards.losers(news.instrument):
             self._measure(guard)

@@ -39,7 +39,7 @@ def price_age(guard: Guard, proposal: Proposal) -> str:
     """Return whether the last price is too old to judge by: market-data reasonability."""
     if proposal.exits:
         return ""
-    age = proposal.prices.age(proposal.order.instrument, proposal.now)
+    age = proposal.prices.age(proposal.order.instrument, proposal.now, proposal.currency)
     return (
         f"the last price is {age / SECOND:g} s old"
         if age > _limit(guard.limits.max_price_age_s) * SECOND
