@@ -427,7 +427,10 @@ class Desk(Actor[None]):
         record = self.records.get(approved.client_order_id)
         if record is None or record.status not in _WORKING:
             stands = "is not there" if record is None else f"is {record.status}"
-            self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+            if record is None:
+                self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+            else:  # it went there while risk looked at it
+                self.log.info("not modified", order=approved.client_order_id, status=record.status)
             if record is not None and record.status.is_open:  # risk counts on what it has approved
                 stays = OrderChanged(
                     record.order.portfolio,
