@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
 from lts.domain.account import Account
 from lts.domain.contingency import Contingencies
@@ -38,9 +40,9 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import PENDING, OrderStatus
-from lts.domain.orders import ApprovedOrder, Entered, Order, objection_to
+from lts.domain.orders import ApprovedOrder, Entered, Order, Terms, objection_to
 from lts.domain.plugins import SystemReady
-from lts.domain.prices import price_of
+from lts.domain.prices import is_usable, price_of
 from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
@@ -151,6 +153,8 @@ class Desk(Actor[None]):
         """Orders with a durable intent that wait for another one, or for their venue to be reached."""
         self.released: set[str] = set()
         """Orders that have waited, and are sent when it is durable that they are."""
+        self.amending: dict[str, Terms] = {}
+        """Other terms for orders, which their venues are asked for when it is durable that they are."""
         self.executions: dict[tuple[str, str], OrderRecord] = {
             (record.order.broker, fill.exec_id): record
             for record in self.records.values()
@@ -206,6 +210,8 @@ class Desk(Actor[None]):
     @on
     def send_on(self, synced: JournalSynced) -> None:
         """Send an order that has waited for another one, unless it may not go on the wire any more."""
+        if synced.client_order_id in self.amending:
+            self._ask_for_other_terms(self.records[synced.client_order_id])
         if synced.client_order_id not in self.released:
             return
         self.released.remove(synced.client_order_id)
@@ -331,7 +337,9 @@ class Desk(Actor[None]):
 
     @on
     def heed_price(self, news: Bar | Quote | Trade) -> None:
-        """Remember a rate, and go on with what has waited for it."""
+        """Remember a rate that can be used, and go on with what has waited for it."""
+        if not is_usable(news):
+            return
         self.prices[news.instrument] = price_of(news)
         for broker in tuple(self.waiting):
             said = self.waiting.pop(broker)
@@ -415,11 +423,14 @@ class Desk(Actor[None]):
 
     @on
     def amend(self, approved: ModificationApproved) -> None:
-        """Have the venue work an order on other terms."""
+        """Have the venue work an order on other terms, as soon as it is durable on which."""
         record = self.records.get(approved.client_order_id)
         if record is None or record.status not in _WORKING:
             stands = "is not there" if record is None else f"is {record.status}"
-            self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+            if record is None:
+                self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
+            else:  # it went there while risk looked at it
+                self.log.info("not modified", order=approved.client_order_id, status=record.status)
             if record is not None and record.status.is_open:  # risk counts on what it has approved
                 stays = OrderChanged(
                     record.order.portfolio,
@@ -432,8 +443,9 @@ class Desk(Actor[None]):
                 self.publish(stays)
             if record is not None and approved.entered is not None:
                 self._answer(approved.entered, record, f"it {stands}", _code_of(record))
-        elif self._advance(record, _PENDING_UPDATE, _by(approved.entered)):
-            self.send(AmendOrder(record.order.broker, approved.client_order_id, approved.terms))
+        elif self._advance(record, _PENDING_UPDATE, _by(approved.entered), wanted=approved.terms):
+            self.amending[approved.client_order_id] = approved.terms
+            self.send(SyncJournal(approved.client_order_id))
             if approved.entered is not None:
                 self._answer(approved.entered, record)
 
@@ -480,6 +492,8 @@ class Desk(Actor[None]):
         match failed.request:
             case JournalOrder(order=order):
                 self._forgo(order, f"not journalled: {failed.reason}")
+            case SyncJournal(client_order_id=client_order_id) if client_order_id in self.amending:
+                self._forgo_other_terms(self.records[client_order_id], failed.reason)
             case SyncJournal(client_order_id=client_order_id):
                 self.released.discard(client_order_id)
                 self._fail(client_order_id, ExecType.REJECTED, failed)
@@ -502,6 +516,8 @@ class Desk(Actor[None]):
                 self._hear(dead.message)
             case OrderApproved(order=order) if order.client_order_id not in self.records:
                 self.journal(dead.message)
+            case OrderNotJournalled():
+                self.drop(dead.message)
             case ModificationApproved():
                 self.amend(dead.message)
 
@@ -587,6 +603,25 @@ class Desk(Actor[None]):
             else:
                 self.send(PlaceOrder(order.broker, order))
 
+    def _ask_for_other_terms(self, record: OrderRecord) -> None:
+        """Ask a venue for other terms of an order, unless it is not wanted or not known any more."""
+        order, name = record.order, record.order.client_order_id
+        if name in self.unwanted:
+            self._forgo_other_terms(record, "cancelled before it was modified")
+        elif self.halted and not self.halted.isdisjoint(self.assignment.scopes(order)):
+            self._forgo_other_terms(record, "trading was halted before it was modified")
+        else:
+            terms = self.amending.pop(name)
+            if record.status is _PENDING_UPDATE:
+                self.send(AmendOrder(order.broker, name, terms))
+
+    def _forgo_other_terms(self, record: OrderRecord, reason: str) -> None:
+        """Leave an order as it is: its venue was not asked for other terms."""
+        del self.amending[record.order.client_order_id]
+        for status in path(record, ExecType.UPDATE_REJECTED):
+            self._advance(record, status, reason)
+        self._settle(record)
+
     def _is_silent(self, broker: str) -> bool:
         """Whether nothing can be sent to a venue now."""
         return broker in self.accounts and self.accounts[broker].state in _SILENT
@@ -624,9 +659,9 @@ class Desk(Actor[None]):
 
     def _follow(self, record: OrderRecord, report: ExecutionReport) -> None:
         """Go where a report leads; what it says beside a state is told even if that stays."""
-        states = path(record, report.kind)
+        states, wanted = path(record, report.kind), record.wanted
         for status in states:
-            if not self._advance(record, status, report.reason, report):
+            if not self._advance(record, status, report.reason, report, wanted):
                 return
         if report.kind is _CANCEL_REJECTED and record.order.client_order_id in self.early:
             self.early.remove(record.order.client_order_id)
@@ -757,6 +792,7 @@ class Desk(Actor[None]):
         status: OrderStatus,
         reason: str = "",
         report: ExecutionReport | None = None,
+        wanted: Terms | None = None,
     ) -> bool:
         order, was, now = record.order, record.status, self.clock.now()
         try:
@@ -764,8 +800,11 @@ class Desk(Actor[None]):
         except IllegalTransition as illegal:
             self._alarm(order.portfolio, order.client_order_id, str(illegal), report)
             return False
+        if status is _PENDING_UPDATE:
+            record.wanted = wanted
         if report is None:
-            self.publish(OrderChanged(order.portfolio, order.client_order_id, status, now, reason))
+            told = OrderChanged(order.portfolio, order.client_order_id, status, now, reason)
+            self.publish(told if wanted is None else replace(told, wanted=record.wanted))
         else:
             self._say(record, report)
         if status is _UNKNOWN:
@@ -785,6 +824,7 @@ class Desk(Actor[None]):
                 report.reason,
                 report.venue_order_id,
                 report.terms,
+                record.wanted if record.status is _PENDING_UPDATE else None,
             )
         )
 
@@ -817,7 +857,7 @@ class Desk(Actor[None]):
             taken = f"fill {report.exec_id} is one of {known.order.client_order_id}"
             self._alarm(order.portfolio, order.client_order_id, taken, report)
             return
-        was = record.status
+        was, wanted = record.status, record.wanted
         try:
             alarm = record.book(fill)
         except IllegalTransition as illegal:
@@ -828,7 +868,7 @@ class Desk(Actor[None]):
             self.accounts[order.broker].fill(fill)
         self.publish(OrderFilled(order.portfolio, fill, record.status))
         if was in PENDING and record.status.is_open:
-            self._advance(record, was)  # the fill crossed a request, which stands
+            self._advance(record, was, wanted=wanted)  # the fill crossed a request, which stands
         if alarm:
             self._alarm(order.portfolio, order.client_order_id, alarm)
 

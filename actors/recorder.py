@@ -62,7 +62,7 @@ class Recorder(Actor[Recording]):
     def finish(self, ending: FinishRecording) -> RecordingFinished:
         """Write the last line."""
         orders = [json.loads(order) for order in ending.orders]
-        self._write({"digest": ending.digest, "inputs": self.inputs, "orders": orders})
+        self._write({"digest": ending.digest, "inputs": self.inputs, "at": ending.at, "orders": orders})
         self.flush()
         return RecordingFinished(self.inputs)
 

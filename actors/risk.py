@@ -34,7 +34,7 @@ from lts.domain.order_flow import (
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import ApprovedOrder, Entered, Order, OrderType, Terms, TimeInForce, objection_to
 from lts.domain.portfolio_settings import PortfolioRegistered
-from lts.domain.prices import Prices, price_of
+from lts.domain.prices import Prices, is_usable, price_of
 from lts.domain.proposal import Proposal
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.register import Register
@@ -234,6 +234,8 @@ class RiskGate(Actor[RiskPlan]):
         """Compare a price with the one before it, and see who loses by it too much."""
         if self.guards.leaps:
             self.prices.leap(news)
+        if not is_usable(news):
+            return
         self.marks[news.instrument] = price_of(news)
         for guard in self.guards.losers(news.instrument):
             self._measure(guard)
@@ -261,7 +263,8 @@ class RiskGate(Actor[RiskPlan]):
         closes = False
         if self.barriers:
             closes = self.barriers.closes(order, exposure)
-            barred = "" if closes else self.barriers.objection(order, reduces=exposure.reduces(order))
+            reduces = exposure.reduces(order) or self._protects(order)
+            barred = "" if closes else self.barriers.objection(order, reduces=reduces)
             if barred:
                 return barred
         if order.client_order_id in self.book.seen:
@@ -271,10 +274,15 @@ class RiskGate(Actor[RiskPlan]):
         objection = "" if _is_plain(order) else order.objection()
         if objection or closes:
             return objection
-        objection = self._objection_to_market(order.instrument, order, exposure)
+        if not (order.reduce_only or exposure.reduces(order)):
+            objection = self._objection_to_market(order.instrument, order)
         return objection or (self._objection_of_guards(order, exposure) if self.guarded else "")
 
-    def _objection_to_market(self, symbol: str, order: Order, exposure: Exposure) -> str:
+    def _protects(self, order: Order) -> bool:
+        """Whether an order is an exit of one that may still trade."""
+        return order.reduce_only and order.parent in self.book.reservations
+
+    def _objection_to_market(self, symbol: str, order: Order) -> str:
         """Why an order cannot be judged by what its market says; empty if it can."""
         if objection := self.prices.objection(symbol):
             return objection
@@ -283,7 +291,7 @@ class RiskGate(Actor[RiskPlan]):
             if objection := self.prices.objection_to_rate(symbol, currency):
                 return objection
         stale = self.prices.stale
-        return stale[symbol] if stale and symbol in stale and not exposure.reduces(order) else ""
+        return stale[symbol] if stale and symbol in stale else ""
 
     def _judge(
         self, name: str, terms: Terms, entered: Entered | None = None
@@ -309,7 +317,7 @@ class RiskGate(Actor[RiskPlan]):
         reduces = order.reduce_only or added < 0
         if self.barriers and (barred := self.barriers.objection(order, reduces=reduces)):
             return barred
-        objection = self._objection_to_market(order.instrument, order, exposure)
+        objection = "" if order.reduce_only else self._objection_to_market(order.instrument, order)
         if objection or not self.guarded:
             return objection
         wanted = msgspec.structs.replace(order, **msgspec.structs.asdict(terms))
@@ -322,8 +330,9 @@ class RiskGate(Actor[RiskPlan]):
         proposal = Proposal(
             order, self.instruments[order.instrument], exposure, self.prices, now, added, currency
         )
-        if self.book.matching is not None and self.guards.prevents_self_match(portfolio, broker):
-            matched = self.book.matching.objection(self.book.owner(portfolio), proposal)
+        matching = None if proposal.exits else self.book.matching
+        if matching is not None and self.guards.prevents_self_match(portfolio, broker):
+            matched = matching.objection(self.book.owner(portfolio), proposal)
             if matched:
                 return f"self_match_prevention: {matched}"
         objection = self.guards.objection(proposal)

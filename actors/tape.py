@@ -15,6 +15,7 @@ from lts.domain.market import (
     Trade,
 )
 from lts.domain.order_entry import OrderEntered, RetractionEntered, RevisionEntered
+from lts.domain.recording import RecordingEnded
 
 REMEMBERED = 10_000
 """Bars of each instrument that a strategy born again can ask for."""
@@ -23,7 +24,16 @@ REMEMBERED = 10_000
 class Tape(Actor[Sequence[Accepted]]):
     """Replays what was accepted, each at the market time of its acceptance. `params` is the inputs."""
 
-    publishes = (BarOpened, Bar, Quote, Trade, OrderEntered, RevisionEntered, RetractionEntered)
+    publishes = (
+        BarOpened,
+        Bar,
+        Quote,
+        Trade,
+        OrderEntered,
+        RevisionEntered,
+        RetractionEntered,
+        RecordingEnded,
+    )
     external = True
 
     async def lifespan(self) -> AsyncGenerator[None, None]:

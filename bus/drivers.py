@@ -167,8 +167,11 @@ class LiveDriver(Driver):
         return self.clock.now() if self.dispatcher.draining else max(self.clock.now(), self._wall())
 
     def time_of_input(self) -> int:
-        """Fire what is due before the input, then take the wall clock's time: once a burst."""
-        if not (self._taken or self.dispatcher.draining):
+        """Fire what is due before the input, then take the wall clock's time: once a burst.
+
+        After `stop` no timer comes any more, and so no time passes.
+        """
+        if not (self._taken or self.dispatcher.draining or self.stopping):
             self._taken = True
             now = self._wall()
             self._fire_due(now)

@@ -1,6 +1,8 @@
 """The composition root: the one place that constructs and names actors."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,8 @@ from lts.kinds.feed import ReplayFeed
 from lts.refusal import Refused
 
 ONCE = Supervision(restarts=0)
+REST = 5.0
+"""Seconds that what is under way has to come to its end, when a session is stopped that is recorded."""
 PATIENCE = 60.0
 """Seconds that the console waits: a fold of a million orders takes a while."""
 DOWN = {
@@ -251,8 +255,10 @@ class System:
         """Finish the recording, if there is one, and stop every actor in order, in so many seconds."""
         try:
             if self._runs("recorder") and self.bus.driver.trouble is None:
+                await self._come_to_rest()
                 records = await self.records()
-                ending = FinishRecording(tuple(lines(records)), digest(records))
+                at = self.bus.clock.now() if self.bus.driver.stopping else 0
+                ending = FinishRecording(tuple(lines(records)), digest(records), at)
                 await self.console.ask(ending, within=PATIENCE)
         finally:
             await self.bus.stop(within)
@@ -268,6 +274,12 @@ class System:
     def _running(self) -> list[str]:
         """The portfolios that are not down."""
         return [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
+
+    async def _come_to_rest(self) -> None:
+        """Let what is under way come to its end, as in a replay; not for long, if more keeps coming."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST):
+                await self.bus.dispatcher.waiters.wait(unless=lambda: False)
 
     def _runs(self, name: str) -> bool:
         return name in self.bus.cells and self.bus.cells[name].state in AT_WORK

@@ -182,6 +182,7 @@ from lts.web.address import WebAddress, is_loopback
 from lts.web.patience import persist
 from lts.web.service import Silent, Unanswered, WebAnswer, WebService
 from lts.web.times import from_rfc3339, to_rfc3339
+from lts.web.turns import Urgency
 
 __all__ = [
     "CLOSES",
@@ -355,6 +356,7 @@ __all__ = [
     "TransactionsSeen",
     "Unanswered",
     "Undeliverable",
+    "Urgency",
     "User",
     "UserChanged",
     "UsersListed",

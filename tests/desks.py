@@ -1,8 +1,9 @@
 """A desk on a bench, and what is said to it in tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from actors.desk import Desk
@@ -20,6 +21,7 @@ from lts.domain.order_flow import (
     OrderFilled,
     PlaceOrder,
     QueryOrder,
+    SyncJournal,
     WithdrawOrder,
 )
 from lts.domain.order_record import OrderRecord
@@ -43,6 +45,7 @@ ASKED = (
     QueryOrder,
     RecallOrders,
     RecallTradingStates,
+    SyncJournal,
 )
 
 
@@ -141,6 +144,12 @@ def withdrawn(bench: DeskBench) -> list[str]:
 def queried(bench: DeskBench) -> list[str]:
     """The orders that were asked after, by their ids."""
     return [each.client_order_id for each in bench.asked(QueryOrder)]
+
+
+def fails_once(done: Callable[..., Any]) -> Callable[..., Any]:
+    """Fails when it is called first, and does as it was told from then on."""
+    trials = count()
+    return lambda *given: done(*given) if next(trials) else 1 / 0
 
 
 async def hear_at_once(bench: DeskBench, *messages: Event | Request[Any]) -> None:

@@ -188,7 +188,7 @@ class Entry:
             before = self._intend(unkept, work)
         self._advance(before, work, changed.status)
         seq = self._tell(before, work, changed.status, changed.at, changed.reason)
-        if changed.venue_order_id or changed.terms is not None:
+        if changed.venue_order_id or changed.terms is not None or changed.wanted is not None:
             self._terms.insert(terms_row(changed, before, seq), work)
 
     @unrounded

@@ -25,6 +25,7 @@ from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.ledger import Posting
 from lts.domain.order_flow import OrderChanged
+from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order
 from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
@@ -68,7 +69,7 @@ def conditions_row(order: Order) -> Stored:
 
 def terms_row(changed: OrderChanged, order: Stored, seq: int) -> Stored:
     """Return what a change tells of an order's terms, behind the number of its event."""
-    terms = changed.terms
+    terms = changed.wanted if changed.status is OrderStatus.PENDING_UPDATE else changed.terms
     return {
         "seq": seq,
         "portfolio_id": order["portfolio_id"],

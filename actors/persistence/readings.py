@@ -59,13 +59,18 @@ def order_of(row: Any, portfolios: Mapping[int, str], conditions: Any) -> Order:
 def change_of(event: Any, portfolio: str, told: Any) -> OrderChanged:
     """Return what happened to an order, with what was told of its terms: the rows of both."""
     changed = OrderChanged(portfolio, event.client_order_id, STATUSES[event.status], event.at)
-    if told is None:
-        return changed
-    return msgspec.structs.replace(changed, venue_order_id=told.venue_order_id, terms=terms_of(told))
+    return changed if told is None else with_terms(changed, told)
+
+
+def with_terms(changed: OrderChanged, told: Any) -> OrderChanged:
+    """Return what happened to an order with what a row tells of its terms: those it has, or is to have."""
+    name = "wanted" if changed.status is OrderStatus.PENDING_UPDATE else "terms"
+    more: dict[str, Any] = {name: terms_of(told)}
+    return msgspec.structs.replace(changed, venue_order_id=told.venue_order_id, **more)
 
 
 def terms_of(told: Any) -> Terms | None:
-    """Return the terms that a row tells of; None if they stayed as they were."""
+    """Return the terms that a row tells of; None if it tells of none."""
     if told.quantity is None:
         return None
     return Terms(told.quantity, told.limit_price, told.trigger_price, told.trailing_offset)

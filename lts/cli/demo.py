@@ -24,6 +24,7 @@ from lts.cli.welcome import first_passwords
 from lts.config.file import read_system
 from lts.config.schema import ApiPlan
 from lts.domain.api import GetApi
+from lts.domain.health import GetHealth
 from lts.domain.outcome import Outcome
 from lts.live import keeper, storage_of
 from lts.main import Extras, System
@@ -75,16 +76,17 @@ def demo(
         seconds=seconds,
         json=json,
     ).conduct()
-    outcome, url = ended.result
-    say(_result(outcome, storage.place, url), summary(outcome, system.core.plan), json=json)
+    outcome, url, dead_letters = ended.result
+    say(_result(outcome, storage.place, url, dead_letters), summary(outcome, system.core.plan), json=json)
     if not json:
         echo(f" log           {state_dir / FILE_NAME}")
     if ended.trouble:
         raise Failed(ended.trouble)
 
 
-async def _harvest(system: System) -> tuple[Outcome, str]:
-    return await system.outcome(), await _address(system)
+async def _harvest(system: System) -> tuple[Outcome, str, int]:
+    health = await system.console.ask(GetHealth())
+    return await system.outcome(), await _address(system), health.dead_letters
 
 
 async def _address(system: System) -> str:
@@ -92,10 +94,11 @@ async def _address(system: System) -> str:
     return (await system.console.ask(GetApi())).url
 
 
-def _result(outcome: Outcome, database: str, url: str) -> dict[str, Any]:
+def _result(outcome: Outcome, database: str, url: str, dead_letters: int) -> dict[str, Any]:
     kept = ("orders", "fills", "events", "portfolios")
     figures = msgspec.structs.asdict(outcome)
-    return {name: figures[name] for name in kept} | {"database": database, "url": url}
+    told = {"database": database, "url": url, "dead_letters": dead_letters}
+    return {name: figures[name] for name in kept} | told
 
 
 def _greet(*, json: bool) -> Watch:

@@ -47,7 +47,7 @@ def replay(
     recorded = read_recording(recording)
     plan = plan_from_json(recorded.plan, f"{recording}, line 1")
     ended = Session(
-        System(plan, ReplayDriver(), Extras(tape=recorded.inputs)),
+        System(plan, ReplayDriver(), Extras(tape=recorded.tape)),
         SessionLog(quieter(plan.node.log_level), plan.node.log_format),
         _result,
         progress_bar(),

@@ -37,7 +37,9 @@ def restricted(guard: Guard, proposal: Proposal) -> str:
 
 def price_age(guard: Guard, proposal: Proposal) -> str:
     """Return whether the last price is too old to judge by: market-data reasonability."""
-    age = proposal.prices.age(proposal.order.instrument, proposal.now)
+    if proposal.exits:
+        return ""
+    age = proposal.prices.age(proposal.order.instrument, proposal.now, proposal.currency)
     return (
         f"the last price is {age / SECOND:g} s old"
         if age > _limit(guard.limits.max_price_age_s) * SECOND
@@ -47,6 +49,8 @@ def price_age(guard: Guard, proposal: Proposal) -> str:
 
 def price_jump(guard: Guard, proposal: Proposal) -> str:
     """Return whether the last price is too far off the one before: an outlier, until the next is near it."""
+    if proposal.exits:
+        return ""
     jump = proposal.prices.jump(proposal.order.instrument)
     if jump > _limit(guard.limits.max_price_jump_bps):
         return f"the last price is {jump:.1f} bps off the one before"
@@ -56,7 +60,7 @@ def price_jump(guard: Guard, proposal: Proposal) -> str:
 def price_collar(guard: Guard, proposal: Proposal) -> str:
     """Return whether a limit is too far off the last price, or off the trigger where there is one."""
     order = proposal.order
-    if order.limit_price is None:
+    if order.limit_price is None or proposal.exits:
         return ""
     reference = proposal.reference if order.trigger_price is None else order.trigger_price
     off = abs(order.limit_price - reference) / reference * 10_000
@@ -67,17 +71,19 @@ def price_collar(guard: Guard, proposal: Proposal) -> str:
 
 def order_quantity(guard: Guard, proposal: Proposal) -> str:
     """Return whether an order is for too much: maximum order volume."""
-    return _above(proposal.order.quantity, guard.limits.max_order_quantity)
+    return "" if proposal.exits else _above(proposal.order.quantity, guard.limits.max_order_quantity)
 
 
 def order_value(guard: Guard, proposal: Proposal) -> str:
     """Return whether an order is worth too much: maximum order value."""
-    return _above(proposal.value, guard.limits.max_order_value)
+    return "" if proposal.exits else _above(proposal.value, guard.limits.max_order_value)
 
 
 def duplicate(guard: Guard, proposal: Proposal) -> str:
     """Return whether the same order, but for its id, was approved just before: duplicate order check."""
-    last = None if proposal.modifies or guard.recent is None else guard.recent.get(likeness(proposal.order))
+    if guard.recent is None or proposal.modifies or proposal.exits:
+        return ""
+    last = guard.recent.get(likeness(proposal.order))
     if last is None or proposal.now - last >= _limit(guard.limits.duplicate_window_s) * SECOND:
         return ""
     return f"the same order was approved {(proposal.now - last) / SECOND:g} s ago"
@@ -152,8 +158,14 @@ def repeated_executions(guard: Guard, proposal: Proposal) -> str:
 
 
 def messages(guard: Guard, proposal: Proposal) -> str:
-    """Return whether too many messages go to venues: maximum messages. What passes uses one of them up."""
+    """Return whether too many messages go to venues: maximum messages. What passes uses one of them up.
+
+    An exit can only be one too many where some are kept for it.
+    """
     if guard.throttle is None or guard.throttle.take(proposal.now, safer=proposal.reduces):
+        return ""
+    if proposal.exits and not guard.limits.messages_kept_for_reducing:
+        guard.throttle.note(proposal.now)
         return ""
     return f"more than {plain(_limit(guard.limits.max_messages_per_s))} a second"
 

@@ -189,14 +189,11 @@ class Guards:
     def _capital(self, scope: str) -> Decimal:
         """Return what the portfolios of a scope began with; an account counts those that trade through it."""
         register = self._register
-        brokers = {
-            portfolio: broker for (broker, _), names in register.traders.items() for portfolio in names
+        traders = {
+            portfolio
+            for (broker, _), portfolios in register.traders.items()
+            for portfolio in portfolios
+            if scope in register.scopes_of(portfolio, broker)
         }
-        return sum(
-            (
-                capital
-                for portfolio, capital in register.capital.items()
-                if scope in register.scopes_of(portfolio, brokers.get(portfolio, ""))
-            ),
-            ZERO,
-        )
+        traders |= {portfolio for portfolio in register.capital if scope in register.scopes_of(portfolio, "")}
+        return sum((capital for portfolio, capital in register.capital.items() if portfolio in traders), ZERO)

@@ -167,6 +167,9 @@ class OrderChanged(Event, key="portfolio", gc=False):
     reason: str = ""
     venue_order_id: str = ""
     terms: Terms | None = None
+    """That it works on since; None if they stayed."""
+    wanted: Terms | None = None
+    """That its venue is asked for (PENDING_UPDATE): until there is an answer, either may hold."""
 
 
 class OrderFilled(Event, key="portfolio", gc=False):

@@ -42,7 +42,7 @@ class OrderEvent(msgspec.Struct, frozen=True):
     venue_order_id: str = ""
     """Told together with it."""
     terms: Terms | None = None
-    """That it has worked on since; None if they stayed."""
+    """That it has worked on since, or of PENDING_UPDATE: that were asked for; None if they stayed."""
 
 
 class OrdersListed(Event):

@@ -12,6 +12,7 @@ from lts.domain.orders import Order, Terms
 # Looked up once: reading a member off its class takes longer than all that is done with it here.
 _INITIALIZED, _PARTIALLY_FILLED = OrderStatus.INITIALIZED, OrderStatus.PARTIALLY_FILLED
 _FILLED, _DENIED, _ACCEPTED = OrderStatus.FILLED, OrderStatus.DENIED, OrderStatus.ACCEPTED
+_UNKNOWN, _WORKING = OrderStatus.UNKNOWN, frozenset({_ACCEPTED, OrderStatus.TRIGGERED, _PARTIALLY_FILLED})
 
 
 class IllegalTransition(Exception):
@@ -24,7 +25,17 @@ class OrderRecord:
     The two fill states are reached by booking fills, never by saying so.
     """
 
-    __slots__ = ("_fills", "filled", "history", "order", "quantity", "revisions", "status", "venue_ids")
+    __slots__ = (
+        "_fills",
+        "filled",
+        "history",
+        "order",
+        "quantity",
+        "revisions",
+        "status",
+        "venue_ids",
+        "wanted",
+    )
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -38,6 +49,8 @@ class OrderRecord:
         self._fills: dict[str, Fill] = {}
         self.revisions: list[tuple[int, Terms]] = []
         """The terms that the venue confirmed since it was sent, the last ones last, and when."""
+        self.wanted: Terms | None = None
+        """What its venue was asked to modify it to, as long as it is not known what came of that."""
 
     @property
     def fills(self) -> tuple[Fill, ...]:
@@ -73,6 +86,7 @@ class OrderRecord:
         copied.status, copied.quantity, copied.filled = self.status, self.quantity, self.filled
         copied.history = [*self.history]
         copied.venue_ids, copied.revisions = self.venue_ids, [*self.revisions]
+        copied.wanted = self.wanted
         copied._fills = {**self._fills}  # noqa: SLF001 - one of its own kind
         return copied
 
@@ -93,17 +107,22 @@ class OrderRecord:
                 f"with fills for {plain(self.filled)} of {plain(self.quantity)}"
             )
         self._move(status, at)
+        if status in _WORKING:
+            self.wanted = None
 
     def follow(self, changed: OrderChanged) -> None:
         """Take on what the desk told of it, or raise IllegalTransition and take on nothing."""
         if changed.status is not self.status:
             self.advance(changed.status, changed.at)
+        if changed.wanted is not None:
+            self.wanted = changed.wanted
         self.carry(changed.venue_order_id)
         if changed.terms is not None:
             self.amend(changed.terms, changed.at)
 
     def amend(self, terms: Terms, at: int) -> None:
         """Take on what a modification led to, or the market, as the venue confirmed it at a market time."""
+        self.wanted = None
         if terms != self.terms:
             self.revisions.append((at, terms))
             self.quantity = terms.quantity
@@ -139,6 +158,8 @@ class OrderRecord:
             self._move(_FILLED if filled >= ordered else _PARTIALLY_FILLED, fill.at)
         self.filled = filled
         self._fills[fill.exec_id] = fill
+        if was is _UNKNOWN:
+            self.wanted = None  # that it trades shows that it works as before
         if filled > ordered:
             return (
                 f"{self.order.client_order_id} is overfilled: {plain(filled)} of {plain(ordered)} "
@@ -153,3 +174,5 @@ class OrderRecord:
             raise IllegalTransition(f"{self.order.client_order_id} cannot go from {self.status} to {status}")
         self.status = status
         self.history.append((status, at))
+        if status in CLOSED:
+            self.wanted = None

@@ -43,10 +43,13 @@ class Prices:
         """Return the price by which orders are judged; there has to be one."""
         return self._judged(self.last[symbol])[2]
 
-    def age(self, symbol: str, now: int) -> int:
-        """Return how long ago it was seen, in nanoseconds."""
-        news = self.last[symbol]
-        return now - (news.closed_at if isinstance(news, Bar) else news.at)
+    def age(self, symbol: str, now: int, currency: str = "") -> int:
+        """Return how long ago it was seen, in nanoseconds: the price, or its rate into a currency."""
+        news = [self.last[symbol]]
+        way = self._conversions.way(self._instruments[symbol].currency, currency)
+        if way is not None and way.instrument in self.last:
+            news.append(self.last[way.instrument])
+        return max(now - (each.closed_at if isinstance(each, Bar) else each.at) for each in news)
 
     def jump(self, symbol: str) -> Decimal:
         """Return how far the last price is off the one before, in basis points; 0 if there was none."""
@@ -66,15 +69,16 @@ class Prices:
         way = self._conversions.way(own, currency)
         if way is None:
             return None
-        news = self.last.get(way.instrument)
-        return way.at(None if news is None else self._judged(news)[2])
+        usable = not self.objection(way.instrument)
+        return way.at(self.reference(way.instrument) if usable else None)
 
     def objection_to_rate(self, symbol: str, currency: str) -> str:
         """Return why an instrument's currency cannot be converted now; empty if it can."""
-        if self.rate(symbol, currency) is not None:
-            return ""
         own = self._instruments[symbol].currency
         way = self._conversions.way(own, currency)
+        if self.rate(symbol, currency) is not None:
+            stale = self.stale.get(way.instrument) if way and self.stale else None
+            return f"the rate from {own} to {currency} is too old: {stale}" if stale else ""
         why = "nothing converts between them" if way is None else self.objection(way.instrument)
         return f"no rate from {own} to {currency} is known: {why}"
 
@@ -107,11 +111,20 @@ class Prices:
         return known
 
 
+def is_usable(news: News) -> bool:
+    """Whether a price can be used for anything: a rate, a value, a judgement."""
+    return not _objection_to(news, price_of(news))
+
+
 def _objection_to(news: News, price: float) -> str:
     symbol = news.instrument
     if isinstance(news, Quote) and news.bid > news.ask:
         return f"the last quote of {symbol} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
-    return "" if 0 < price < inf else f"the last price of {symbol}, {price}, is not a positive number"
+    if not 0 < price < inf:
+        return f"the last price of {symbol}, {price}, is not a positive number"
+    if isinstance(news, Quote) and not (news.bid > 0 and news.ask > 0):
+        return f"the last quote of {symbol} has a side that is not a positive number"
+    return ""
 
 
 def price_of(news: News) -> float:

@@ -17,6 +17,7 @@ class Proposal:
     __slots__ = (
         "added",
         "currency",
+        "exits",
         "exposure",
         "instrument",
         "modifies",
@@ -24,7 +25,6 @@ class Proposal:
         "order",
         "prices",
         "reduces",
-        "reference",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that it is judged by
@@ -50,7 +50,13 @@ class Proposal:
         """By how much more may trade if this is let through; negative if it is less."""
         self.reduces = order.reduce_only or (exposure.reduces(order) if added is None else added <= 0)
         """Whether it can add nothing to what is at risk."""
-        self.reference = prices.reference(order.instrument)
+        self.exits = order.reduce_only or (added is None and self.reduces)
+        """Whether all that it can do is to bring what is held closer to zero: no limit stands in its way."""
+
+    @property
+    def reference(self) -> Decimal:
+        """The price by which orders are judged; there has to be one."""
+        return self.prices.reference(self.order.instrument)
 
     @property
     def price(self) -> Decimal:

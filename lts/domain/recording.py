@@ -31,11 +31,17 @@ class RecordingFinished(Event):
     inputs: int
 
 
+class RecordingEnded(Event):
+    """A recorded session was stopped here: what is due later has not happened in it."""
+
+
 class FinishRecording(Request[RecordingFinished]):
     """Asks the recorder for the last line: each order in its canonical form, and the digest of all."""
 
     orders: tuple[str, ...]
     digest: str
+    at: int = 0
+    """The market time at which the session was stopped; 0 if its feeds had ended."""
 
 
 class OrderLine(msgspec.Struct, frozen=True):
@@ -52,6 +58,8 @@ class Ending(msgspec.Struct, frozen=True):
     digest: str
     inputs: int
     orders: tuple[OrderLine, ...]
+    at: int = 0
+    """The market time at which it was stopped: what was due until then had happened; 0: its feeds ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,14 @@ class RecordedSession:
     inputs: tuple[Accepted, ...]
     ending: Ending | None
     """None if the session was cut off."""
+
+    @property
+    def tape(self) -> tuple[Accepted, ...]:
+        """The inputs, and behind them the end: market time goes on until there."""
+        last = self.inputs[-1] if self.inputs else None
+        if self.ending is None or last is None or self.ending.at < last.at:
+            return self.inputs
+        return (*self.inputs, Accepted(last.number + 1, self.ending.at, "", RecordingEnded()))
 
 
 class _Head(msgspec.Struct):

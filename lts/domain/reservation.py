@@ -40,6 +40,8 @@ class Reservation:
         reservation = cls(record.order, exposure)
         reservation._terms, reservation.filled = record.terms, record.filled
         reservation.status = record.status
+        reservation.wanted = record.wanted
+        reservation._asked = record.wanted is not None
         reservation._count()
         return reservation
 
@@ -71,6 +73,9 @@ class Reservation:
         self.status = changed.status
         if changed.terms is not None:
             self._terms, self.wanted = changed.terms, None
+            self._count()
+        elif changed.wanted is not None:
+            self.wanted, self._asked = changed.wanted, True
             self._count()
         elif self.wanted is not None:
             self._doubt(changed.status)

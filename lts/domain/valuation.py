@@ -8,6 +8,7 @@ from itertools import pairwise
 from lts.domain.market import Bar
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
+from lts.domain.prices import is_usable
 
 WAITING = 128
 """Closes that may wait to be valued together, which is several times faster than one by one."""
@@ -93,7 +94,7 @@ class Valuation:
     def _value_converted(self, spans: Iterable[Span]) -> None:
         marks, sample, rate = self._marks, self._curve.sample, self._book.rate
         for begin, end, cash, units in spans:
-            for bar in self.closes[begin:end]:
+            for bar in filter(is_usable, self.closes[begin:end]):
                 marks[bar.instrument] = bar.close
                 self._closed.add(bar.instrument)
                 values = [count * marks[held] * float(rate(held, marks)) for held, count in units.items()]

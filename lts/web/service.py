@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import msgspec
 
 from lts.refusal import Refused
+from lts.web.turns import AT_A_TIME, Turns, Urgency
 
 if TYPE_CHECKING:
     import httpx
 
 Json = dict[str, Any]
 
-RESERVE = 0.2
-"""The part of the permitted requests that is kept for those that cannot wait."""
 ATTEMPTS = 4
-"""How often a question is put before it is given up; what commands something is sent once."""
+"""How often a question is put before it is given up."""
+LONGEST_REST_S = 1.0
+"""Between two attempts at a command that is insisted on, at most."""
 LONGEST_LINE = 1_048_576
 
 
@@ -32,6 +33,14 @@ class Unanswered(Exception):
 
 class Silent(Unanswered):
     """A stream is open, and nothing comes."""
+
+
+class _TooMuch(Exception):
+    """A service has done nothing of what it was told, for it is asked too much."""
+
+    def __init__(self, answer: "WebAnswer") -> None:
+        super().__init__("it is asked too much (429)")
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class WebService:
         url: where it is.
         headers: what every request carries; they are shown nowhere.
         timeout_s: how long a request may take, from the first byte to the last.
-        requests_per_s: how many may be made; a fifth of them is kept for urgent ones.
+        requests_per_s: how many may be made; a fifth of them is kept for what is urgent.
         transport: what carries the requests, for tests.
 
     Raises:
@@ -75,8 +84,8 @@ class WebService:
     ) -> None:
         self._libraries = libraries = _libraries()
         self._timeout = timeout_s
-        self._all = libraries.aiolimiter.AsyncLimiter(requests_per_s, 1)
-        self._patient = libraries.aiolimiter.AsyncLimiter(max(1.0, requests_per_s * (1 - RESERVE)), 1)
+        most = sum(AT_A_TIME.values())
+        self._turns = Turns(requests_per_s, lambda rate: libraries.aiolimiter.AsyncLimiter(rate, 1))
         self._client = libraries.httpx.AsyncClient(
             base_url=url,
             headers=headers,
@@ -84,7 +93,7 @@ class WebService:
             transport=transport,
             verify=_authorities() if transport is None else True,
             trust_env=False,  # neither a proxy nor a .netrc gets to see the headers
-            limits=libraries.httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            limits=libraries.httpx.Limits(max_connections=most, max_keepalive_connections=most),
         )
 
     async def __aenter__(self) -> Self:
@@ -97,14 +106,12 @@ class WebService:
         """Close all connections."""
         await self._client.aclose()
 
-    async def turn(self, *, urgent: bool = False) -> None:
-        """Wait until another request may be made."""
-        if not urgent:
-            await self._patient.acquire()
-        await self._all.acquire()
+    def turn(self, urgency: Urgency) -> AbstractAsyncContextManager[None]:
+        """Wait until another request may be made; what is asked for within is that request."""
+        return self._turns.turn(urgency)
 
     async def command(self, method: str, path: str, body: Json | None = None) -> WebAnswer:
-        """Send something once, whose `turn` it is, and return what the service says to it.
+        """Send something once, within its `turn`, and return what the service says to it.
 
         Raises:
             Unanswered: it may have been done, or may yet be.
@@ -117,6 +124,51 @@ class WebService:
             raise Unanswered(_told(error)) from None
         return _answer(response)
 
+    async def insist(  # noqa: PLR0913 - what, for how long, and on what condition
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        within_s: float,
+        repeatable: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> WebAnswer:
+        """Send what makes things safer before all else, and again while the service has no time for it (429).
+
+        Args:
+            method: of the request.
+            path: of the request.
+            body: of the request.
+            within_s: for how long it is begun anew, after longer and longer rests.
+            repeatable: whether it is sent again also where nobody can tell whether it was done, for twice
+                does no more than once.
+            wanted: whether it still is.
+
+        Returns:
+            What the service says to it; 429 if it has said nothing else in all that time.
+
+        Raises:
+            Unanswered: it may have been done, or may yet be.
+        """
+        again = (_TooMuch, Unanswered) if repeatable else (_TooMuch,)
+        try:
+            async for attempt in self._libraries.stamina.retry_context(
+                again,
+                attempts=None,
+                timeout=within_s,
+                wait_initial=0.1,
+                wait_jitter=0.1,
+                wait_max=LONGEST_REST_S,
+            ):
+                with attempt:
+                    async with self.turn(Urgency.FIRST):
+                        answer = await self.command(method, path, body)
+                    return _settled(answer) if wanted() else answer
+        except _TooMuch as busy:
+            return busy.answer
+        raise AssertionError  # the last attempt returns or raises
+
     async def question(self, path: str, **params: str | int) -> WebAnswer:
         """Ask for something that asking does not change, a few times if need be.
 
@@ -128,9 +180,8 @@ class WebService:
             Unanswered, attempts=ATTEMPTS, timeout=4 * self._timeout, wait_initial=0.05, wait_jitter=0.1
         ):
             with attempt:
-                await self.turn(urgent=True)
                 try:
-                    async with asyncio.timeout(self._timeout):
+                    async with self.turn(Urgency.SOON), asyncio.timeout(self._timeout):
                         response = await self._client.get(path, params=params)
                 except (httpx.HTTPError, TimeoutError) as error:
                     raise Unanswered(_told(error)) from None
@@ -161,7 +212,7 @@ class WebService:
     ) -> AsyncIterator[AsyncIterator[list[Json]]]:
         httpx = self._libraries.httpx
         timeout = httpx.Timeout(self._timeout, read=silence_s)
-        await self.turn(urgent=True)
+        await self._turns.take(Urgency.SOON)
         try:
             async with self._client.stream("GET", path, params=params, timeout=timeout) as response:
                 if response.status_code != HTTPStatus.OK:
@@ -206,6 +257,13 @@ def _object(text: bytes) -> Json:
         return msgspec.json.decode(text, type=Json)
     except msgspec.DecodeError:
         raise Unanswered("it sends something else than JSON objects") from None
+
+
+def _settled(answer: WebAnswer) -> WebAnswer:
+    """An answer that means something has come of it; raises _TooMuch."""
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise _TooMuch(answer)
+    return answer
 
 
 def _told(error: Exception) -> str:

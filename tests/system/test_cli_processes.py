@@ -102,11 +102,13 @@ def test_the_demo_trades_for_two_owners_and_ends_by_itself(
     assert process.returncode == 0
     assert [line[:20] for line in err.splitlines()] == ["log in as alice with", "log in as bob with t"]
     result = json.loads(out)
-    assert set(result) == {"orders", "fills", "events", "portfolios", "database", "url"}
+    known = {"orders", "fills", "events", "portfolios", "database", "url", "dead_letters"}
+    assert set(result) == known
     assert result["orders"] > 10
     assert result["fills"] > 10
     assert result["events"] > 100
     assert result["database"] == str(tmp_path / "lts-demo/lts.db")
+    assert result["dead_letters"] == 0
     assert result["url"].startswith("http://127.0.0.1:")
     assert len({portfolio["owner"] for portfolio in result["portfolios"]}) == 2
     for portfolio in result["portfolios"]:

@@ -207,7 +207,7 @@ async def check_replay(recording: Path) -> None:
     assert recorded.ending is not None
     assert {each.source for each in recorded.inputs} == {"feed/csv/BTC/USD", "order-entry"}
     plan = plan_from_json(recorded.plan, "the recording")
-    replayed = System(plan, ReplayDriver(), Extras(tape=recorded.inputs))
+    replayed = System(plan, ReplayDriver(), Extras(tape=recorded.tape))
     await replayed.start()
     try:
         await replayed.run()

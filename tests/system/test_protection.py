@@ -21,7 +21,7 @@ from lts.config.file import read_system
 from lts.domain.digest import digest
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import OrderType, Side
+from lts.domain.orders import OrderType
 from lts.domain.protection import Cover
 from lts.main import Extras, System
 
@@ -122,19 +122,21 @@ async def test_a_trailing_stop_protects_as_well(tmp_path: Path) -> None:
 
 
 async def test_a_position_whose_stop_risk_denies_is_left_at_the_next_open(tmp_path: Path) -> None:
-    limits = "stop_loss_bps = 300, emergency_exit_after_s = 10"  # above a short, that is worth too much
-    records, cover = await traded(system(tmp_path, limits, 'max_order_value = "3650"'))
+    limits = "stop_loss_bps = 300, emergency_exit_after_s = 10"
+    of_an_entry_alone = 'max_messages_per_s = "1.5"\nmessages_kept_for_reducing = "0.5"'
+    records, cover = await traded(system(tmp_path, limits, of_an_entry_alone))
     ends = {record.order.parent: record for record in records if record.order.parent}
-    shorts = [record for record in records if record.order.side is Side.SELL and not record.order.reduce_only]
+    entries = [record for record in records if not record.order.reduce_only and record.fills]
     left = {record.fills[0].at: record for record in records if record.order.reduce_only and record.fills}
-    assert len(shorts) > 20
-    for short in shorts[:-1]:
-        assert ends[short.order.client_order_id].status is OrderStatus.DENIED
-        (fill,) = short.fills
+    assert len(entries) > 40
+    for entry in entries[:-1]:
+        assert ends[entry.order.client_order_id].status is OrderStatus.DENIED
+        (fill,) = entry.fills
         exit_ = left[fill.at + MINUTE]
-        assert (exit_.order.side, exit_.order.created_at) == (Side.BUY, fill.at + 10 * SECOND)
-    assert len(shorts) - 1 <= cover.emergency_exits <= len(shorts)
-    assert cover.report(0).unprotected_s >= 60 * (len(shorts) - 1)
+        assert exit_.order.side is not entry.order.side
+        assert exit_.order.created_at == fill.at + 10 * SECOND
+    assert len(entries) - 1 <= cover.emergency_exits <= len(entries)
+    assert cover.report(0).unprotected_s >= 60 * (len(entries) - 1)
     _check_position_is_never_doubled(records)
 
 

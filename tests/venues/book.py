@@ -63,6 +63,8 @@ class Book:
         self.created = ""
         self.pl_of: dict[tuple[str, str], Decimal] = {}
         """Realised, by instrument, and by long or short."""
+        self.accrued: dict[str, Decimal] = {}
+        """What the next fill that closes something has to pay, by instrument; no restart is outlived."""
 
     def fold(self, entry: Json) -> None:
         """Apply a transaction."""
@@ -75,6 +77,8 @@ class Book:
                 self._fill(entry)
             case "DAILY_FINANCING":
                 self._finance(entry)
+            case "DIVIDEND_ADJUSTMENT":
+                self.balance = Decimal(entry["accountBalance"])
             case "ORDER_CANCEL":
                 self._cancel(entry)
             case "ORDER_CLIENT_EXTENSIONS_MODIFY":
@@ -121,6 +125,7 @@ class Book:
             self._open(entry, opened)
         self.balance = Decimal(entry["accountBalance"])
         self.pl += Decimal(entry["pl"])
+        self.financing += Decimal(entry["financing"])
         self.commission += Decimal(entry["commission"])
 
     def _finance(self, entry: Json) -> None:

@@ -38,6 +38,8 @@ class Control:
                 self.route("/control/external", POST=self.external),
                 self.route("/control/day_end", POST=self.day_end),
                 self.route("/control/financing", POST=self.finance),
+                self.route("/control/accrue", POST=self.accrue),
+                self.route("/control/dividend", POST=self.dividend),
                 self.route("/control/reset", POST=self.reset),
             ]
         )
@@ -122,6 +124,17 @@ class Control:
         """Charge for a night: `{"longRate": "-0.05", "shortRate": "0.01"}`, a year's, negative if paid."""
         rates = (Decimal(str(body.get(name, 0))) for name in ("longRate", "shortRate"))
         return 200, {"charged": financing.charge(self.venue.book, *rates)}
+
+    def accrue(self, body: Json) -> Answer:
+        """Have the next fill that closes something of an instrument pay for what was held until then."""
+        name, amount = LISTED[body["instrument"]].name, Decimal(str(body["amount"]))
+        self.venue.book.accrued[name] = amount
+        return 200, {"accrued": str(amount)}
+
+    def dividend(self, body: Json) -> Answer:
+        """Pay a dividend of so much a unit: `{"instrument": …, "rate": "0.5"}`; whoever is short pays it."""
+        name, rate = LISTED[body["instrument"]].name, Decimal(str(body["rate"]))
+        return 200, {"charged": financing.pay_dividend(self.venue.book, name, rate)}
 
     def reset(self, _: Json) -> Answer:
         self.venue.reset()

@@ -12,6 +12,9 @@ def fill_fields(book: Book, order: Json, amount: Decimal, price: Decimal, commis
     instrument = LISTED[name]
     factor = book.prices.home_factor(instrument.quote)
     parts, left, gained = _parts(book, order, name, amount, price)
+    financing = book.accrued.pop(name, Decimal(0)) if parts else Decimal(0)
+    if parts:
+        parts[0]["financing"] = money(financing)
     realized = sum((Decimal(part["realizedPL"]) for part in parts), Decimal(0))
     fee = (abs(amount) * price * factor * commission).quantize(MONEY, ROUND_HALF_EVEN)
     half_spread = abs(amount) * (book.prices.quotes[name].ask - book.prices.quotes[name].bid) / 2 * factor
@@ -30,11 +33,11 @@ def fill_fields(book: Book, order: Json, amount: Decimal, price: Decimal, commis
         "reason": _reason(book, order),
         "pl": money(realized),
         "quotePL": f"{gained.normalize():f}" if gained else "0",
-        "financing": "0.0000",
+        "financing": money(financing),
         "commission": money(fee),
         "guaranteedExecutionFee": "0.0000",
         "halfSpreadCost": money(half_spread),
-        "accountBalance": money(book.balance + realized - fee),
+        "accountBalance": money(book.balance + realized + financing - fee),
         "gainQuoteHomeConversionFactor": f"{factor:.10f}",
         "lossQuoteHomeConversionFactor": f"{factor:.10f}",
         "homeConversionFactors": {

@@ -1,4 +1,4 @@
-"""The end of a trading day, as far as money goes: every open trade pays for the night, or is paid."""
+"""What holding costs or brings: every open trade pays for the night, or is paid; and dividends."""
 
 from decimal import Decimal
 
@@ -28,6 +28,26 @@ def charge(book: Book, long_rate: Decimal, short_rate: Decimal) -> Json | None:
             accountBalance=money(book.balance + total),
             accountFinancingMode="DAILY",
             positionFinancings=positions,
+        )
+
+
+def pay_dividend(book: Book, name: str, rate: Decimal) -> Json | None:
+    """Add a DIVIDEND_ADJUSTMENT of so much a unit, which shorts pay; None if nothing is held."""
+    units = book.net(name)
+    if not units:
+        return None
+    factor = book.prices.home_factor(LISTED[name].quote)
+    quoted = units * rate
+    with book.log.batch():
+        return book.log.add(
+            "DIVIDEND_ADJUSTMENT",
+            instrument=name,
+            dividendAdjustment=money(quoted * factor),
+            quoteDividendAdjustment=money(quoted),
+            homeConversionFactors={
+                side: {"factor": f"{factor:.10f}"} for side in ("gainQuoteHome", "lossQuoteHome")
+            },
+            accountBalance=money(book.balance + quoted * factor),
         )
 
 

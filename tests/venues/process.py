@@ -123,6 +123,15 @@ class VenueProcess:
         charged: Json = self.control("POST", "financing", {"longRate": long_rate, "shortRate": short_rate})
         return charged
 
+    def accrue(self, instrument: str, amount: str) -> None:
+        """Have the next fill that closes something state so much as its financing."""
+        self.control("POST", "accrue", {"instrument": instrument, "amount": amount})
+
+    def dividend(self, instrument: str, rate: str) -> Json:
+        """Pay a dividend of so much a unit."""
+        paid: Json = self.control("POST", "dividend", {"instrument": instrument, "rate": rate})["charged"]
+        return paid
+
     def reset(self) -> Self:
         """Begin anew with an empty book, the listed prices and no faults: quicker than another process."""
         self.control("POST", "reset")

@@ -72,7 +72,7 @@ class OrderEventView(msgspec.Struct, frozen=True):
     """The fill that led to it; empty if none did."""
     venue_order_id: str
     terms: TermsView | None
-    """On which it has worked since; null: they stayed."""
+    """On which it has worked since, or with `pending_update`, that were asked for; null: they stayed."""
 
 
 def order_view(listed: ListedOrder) -> OrderView:

@@ -10,7 +10,7 @@ import msgspec
 
 from actors.persistence.forms import booking_id
 from actors.persistence.listings.images import row_of
-from actors.persistence.readings import fill_of, order_of, terms_of
+from actors.persistence.readings import fill_of, order_of, with_terms
 from bus.message import Message
 from lts.domain.financing import FinancingCharged
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderJournalled
@@ -76,9 +76,7 @@ def _change(entry: Any, entries: Entries) -> Fact | None:
     def changed(portfolio: str) -> Message:
         status = OrderStatus(row.status)
         told = OrderChanged(portfolio, row.client_order_id, status, row.at, row.reason)
-        if beside is None:
-            return told
-        return msgspec.structs.replace(told, venue_order_id=beside.venue_order_id, terms=terms_of(beside))
+        return told if beside is None else with_terms(told, beside)
 
     return Fact(changed, row.portfolio_id)
 

@@ -25,6 +25,7 @@ from lts.domain.order_listings import (
     OrdersListed,
     OrderTold,
 )
+from lts.domain.order_status import OrderStatus
 
 _ORDERS, _EVENTS, _FILLS = table_of(OrderRow), table_of(OrderEventRow), table_of(FillRow)
 _CONDITIONS, _TERMS = table_of(OrderConditionRow), table_of(OrderTermsRow)
@@ -124,7 +125,9 @@ def _assembled(
     special = {row.client_order_id: row for row in conditions}
     last = {row.client_order_id: row for row in events}
     called = {row.client_order_id: row.venue_order_id for row in terms if row.venue_order_id}
-    revised = {row.client_order_id: told for row in terms if (told := terms_of(row)) is not None}
+    asked = {row.seq for row in events if row.status == OrderStatus.PENDING_UPDATE}
+    confirmed = (row for row in terms if row.seq not in asked)
+    revised = {row.client_order_id: told for row in confirmed if (told := terms_of(row)) is not None}
     found = []
     for row in rows:
         name = row.client_order_id

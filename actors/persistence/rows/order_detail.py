@@ -35,7 +35,10 @@ class OrderConditionRow(Row, kw_only=True):
 
 
 class OrderTermsRow(Row, kw_only=True):
-    """What an order event tells beside a state: the venue's id, and the terms that it works on since."""
+    """What an order event tells beside a state: the venue's id, and the terms that it works on since.
+
+    Beside PENDING_UPDATE stand those that its venue is asked for: they hold when they are told once more.
+    """
 
     __tablename__ = "order_terms"
     __table_args__ = (above_zero("quantity"), {"info": {"audit": AUDITED}})
@@ -49,7 +52,7 @@ class OrderTermsRow(Row, kw_only=True):
     )
     venue_order_id: Mapped[str] = mapped_column(String(128))
     quantity: Mapped[Decimal | None] = mapped_column(default=None)
-    """Of the new terms; null if they stayed."""
+    """Of these terms; null if they stayed."""
     limit_price: Mapped[Decimal | None] = mapped_column(default=None)
     trigger_price: Mapped[Decimal | None] = mapped_column(default=None)
     trailing_offset: Mapped[Decimal | None] = mapped_column(default=None)

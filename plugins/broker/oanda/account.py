@@ -1,11 +1,11 @@
 """An account at OANDA, by the endpoints of the v20 API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from http import HTTPStatus
 from typing import Any, NamedTuple, Self
 
-from lts.sdk import Unanswered, WebAnswer, WebService
+from lts.sdk import Unanswered, Urgency, WebAnswer, WebService
 
 from .cursor import Transaction
 from .names import specifier
@@ -22,14 +22,19 @@ class Page(NamedTuple):
 
 
 class Account:
-    """What can be asked of an account, and commanded. Commands are sent once, and questions repeated.
+    """What can be asked of an account, and commanded.
+
+    Questions are repeated, and so is a cancel, also where nobody can tell what came of it: for
+    `insist_s`, and before all else. What only reduces is repeated where the venue says that it has no
+    time for it; all else is sent once.
 
     Raises:
         Unanswered: by each of them: nobody can tell what came of it.
     """
 
-    def __init__(self, account: str, api: WebService, streams: WebService) -> None:
+    def __init__(self, account: str, api: WebService, streams: WebService, insist_s: float) -> None:
         self._path = f"/v3/accounts/{account}"
+        self._insist_s = insist_s
         self._api = api
         self._streams = streams
         self._open = AsyncExitStack()
@@ -44,22 +49,34 @@ class Account:
         """Close all connections."""
         await self._open.aclose()
 
-    async def turn(self) -> None:
-        """Wait until an order may be sent."""
-        await self._api.turn()
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until an order may be sent that may add to what is held; what is sent within is that order."""
+        return self._api.turn(Urgency.LATER)
 
     async def place(self, request: Json) -> WebAnswer:
-        """Ask for an order, whose `turn` it is."""
+        """Ask for an order, within its `turn`."""
         return await self._api.command("POST", f"{self._path}/orders", request)
 
+    async def place_first(self, request: Json, wanted: Callable[[], bool]) -> WebAnswer:
+        """Ask for an order that only reduces, as long as it is wanted and the venue has no time for it."""
+        path = f"{self._path}/orders"
+        return await self._api.insist("POST", path, request, within_s=self._insist_s, wanted=wanted)
+
     async def replace(self, client_order_id: str, request: Json) -> WebAnswer:
-        """Ask for an order in the place of another, whose `turn` it is."""
+        """Ask for an order in the place of another, within its `turn`."""
         return await self._api.command("PUT", self._order(client_order_id), request)
 
+    async def replace_first(
+        self, client_order_id: str, request: Json, wanted: Callable[[], bool]
+    ) -> WebAnswer:
+        """Ask for one that only reduces in the place of another, as `place_first` does."""
+        path = self._order(client_order_id)
+        return await self._api.insist("PUT", path, request, within_s=self._insist_s, wanted=wanted)
+
     async def cancel(self, client_order_id: str) -> WebAnswer:
-        """Ask for the end of an order."""
-        await self._api.turn(urgent=True)
-        return await self._api.command("PUT", f"{self._order(client_order_id)}/cancel")
+        """Ask for the end of an order, until it is certain what came of that."""
+        path = f"{self._order(client_order_id)}/cancel"
+        return await self._api.insist("PUT", path, within_s=self._insist_s, repeatable=True)
 
     async def order(self, client_order_id: str) -> Json | None:
         """Return an order, None if the venue says that there is none."""

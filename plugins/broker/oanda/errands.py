@@ -1,8 +1,10 @@
 """What is asked of the venue for one order, and what it means if it does not answer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from lts.sdk import SECOND, ExecType, ExecutionReport, Terms, Unanswered, WebAnswer
@@ -17,9 +19,11 @@ from .transactions import TAKEN
 if TYPE_CHECKING:
     from .plugin import OandaBroker
 
+Sending = Callable[[dict[str, Any]], Awaitable[WebAnswer]]
+
 
 class Errands:
-    """Sends, cancels, modifies and looks up orders: each once, and what came of it is reported."""
+    """Sends, cancels, modifies and looks up orders, and reports what came of it."""
 
     def __init__(
         self, broker: "OandaBroker", account: Account, stream: Transactions, book: Book, names: Names
@@ -33,9 +37,15 @@ class Errands:
         """The orders of which somebody has asked what became of them, and is not answered yet."""
 
     async def send(self, held: Held) -> None:
-        """Send an order, once."""
+        """Send an order, once; one that only reduces goes first, and again if the venue is too busy."""
+        if held.order.reduce_only:
+            await self._send(held, partial(self._account.place_first, wanted=lambda: not held.withdrawn))
+        else:
+            async with self._account.turn():
+                await self._send(held, self._account.place)
+
+    async def _send(self, held: Held, place: Sending) -> None:
         name = held.order.client_order_id
-        await self._account.turn()
         if held.withdrawn:
             self._book.drop(name)
             self._broker.canceled(name, "it had not been sent")
@@ -44,7 +54,7 @@ class Errands:
         try:
             if await self._was_sent_before(name):
                 return
-            answer = await self._account.place(self._request(held, held.terms, held.order.quantity))
+            answer = await place(self._request(held, held.terms, held.order.quantity))
         except Unanswered as doubt:
             self._doubt(held, str(doubt))
             return
@@ -52,7 +62,10 @@ class Errands:
         self._conclude(held, answer)
 
     async def cancel(self, name: str, held: Held | None) -> None:
-        """Ask for the end of an order; of one that is over, or was never here, nothing is told."""
+        """Ask for the end of an order; of one that is over, or was never here, nothing is told.
+
+        A venue that was too busy all the time has not said no: the order is in doubt, and asked after.
+        """
         try:
             if held and self._book.get(name) is not held:
                 return
@@ -65,20 +78,30 @@ class Errands:
             if held:
                 held.canceling = False
         await self._take(answer)
-        if held and not (answer.is_yes or transactions_in(answer)):
+        if held and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._broker.unknown(name, f"of its cancel: {objection_in(answer)}")
+        elif held and not (answer.is_yes or transactions_in(answer)):
             self._broker.cancel_rejected(name, objection_in(answer))
 
     async def amend(self, held: Held, terms: Terms) -> None:
         """Ask for other terms of an order: what has traded of it counts."""
+        name = held.order.client_order_id
+        if held.order.reduce_only:
+            first = partial(self._account.replace_first, name, wanted=lambda: not held.withdrawn)
+            await self._amend(held, terms, first)
+        else:
+            async with self._account.turn():
+                await self._amend(held, terms, partial(self._account.replace, name))
+
+    async def _amend(self, held: Held, terms: Terms, replace: Sending) -> None:
         name, left = held.order.client_order_id, terms.quantity - held.filled
         if self._book.get(name) is not held:
             return
         if left <= 0:
             self._broker.update_rejected(name, f"{held.filled} of it have traded")
             return
-        await self._account.turn()
         try:
-            answer = await self._account.replace(name, self._request(held, terms, left))
+            answer = await replace(self._request(held, terms, left))
         except Unanswered as doubt:
             self._broker.unknown(name, f"of its modification: {doubt}")
             return

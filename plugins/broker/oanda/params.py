@@ -28,6 +28,12 @@ class OandaParams(AccessParams):
     reconcile_every_s: float = Field(
         30.0, gt=0, le=3600, description="How often all that is open there is reported."
     )
+    insist_s: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="For how long a cancel, or what only reduces, is tried again if the venue is too busy.",
+    )
     symbols: dict[str, str] = Field(
         {}, description="What an instrument is called there, if not as here with _ for /."
     )

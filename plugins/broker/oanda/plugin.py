@@ -28,13 +28,14 @@ from .account import Account
 from .book import Book
 from .cursor import Transaction
 from .errands import Errands
+from .financing import financings_in
 from .lanes import Lanes
 from .names import Names
 from .params import OandaParams
 from .requests import objection_to
 from .snapshot import orders_in, positions_in
 from .stream import Transactions
-from .transactions import Interpreter, financings_in
+from .transactions import Interpreter
 
 TRIES = 20
 """Snapshots that are taken until one is of an account that nothing happened in meanwhile."""
@@ -80,7 +81,7 @@ class OandaBroker(Broker[OandaParams]):
     def reach(self) -> Account:
         """Return the account at the venue."""
         api, streams = map(self.params.service, self.params.addresses)
-        return Account(self.params.account, api, streams)
+        return Account(self.params.account, api, streams, self.params.insist_s)
 
     @on
     def place(self, request: PlaceOrder) -> None:
@@ -99,9 +100,9 @@ class OandaBroker(Broker[OandaParams]):
         """Have an order cancelled, whatever is known of it; one that has not been sent is not sent."""
         name = request.client_order_id
         held = self.book.get(name)
-        if held and not held.sent:
+        if held:
             held.withdrawn = True
-        elif not (held and held.canceling):
+        if (not held or held.sent) and not (held and held.canceling):
             self.lanes.add(name, partial(self.errands.cancel, name, held))
             if held:
                 held.canceling = True
@@ -166,15 +167,18 @@ class OandaBroker(Broker[OandaParams]):
                     self.log.warning("no stock was taken", reason=str(trouble))
 
     def tell(self, transaction: Transaction) -> None:
-        """Report what a transaction says of an order, or of what is held."""
-        if report := self.interpreter.report(transaction):
-            self.report(report)
+        """Report what a transaction says of what is held, and of an order.
+
+        What a fill is charged for was held before it.
+        """
         for financing in financings_in(transaction):
             instrument, at = self.names.ours(financing.instrument), from_rfc3339(transaction["time"])
             if instrument in self.instruments:
                 self.financed(instrument, financing.amount, financing.id, at=at)
             else:
                 self.log.warning("financing of somebody else's position", instrument=instrument)
+        if report := self.interpreter.report(transaction):
+            self.report(report)
 
     def report(self, report: ExecutionReport) -> None:
         """Publish a report, and follow it."""

@@ -1,8 +1,8 @@
-"""What a transaction of the account says of an order of ours, and of what is held."""
+"""What a transaction of the account says of an order of ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from lts.sdk import ExecType, ExecutionReport, Terms, from_rfc3339
 
@@ -16,7 +16,7 @@ TAKEN = "CLIENT_ORDER_ID_ALREADY_EXISTS"
 """The reason for which the venue turns away an order that it has: what it has is not rejected by that."""
 OVER, NOWHERE = "TIME_IN_FORCE_EXPIRED", "ORDER_DOESNT_EXIST"
 PLACES = Decimal("1e-10")
-"""To how many places a fee or financing is converted."""
+"""To how many places what is in the currency of the account is converted."""
 
 
 class Interpreter:
@@ -114,35 +114,6 @@ def fee_of(entry: Mapping[str, Any]) -> Decimal:
     rates = entry.get("homeConversionFactors", {}).get("lossQuoteHome", {})
     rate = Decimal(rates.get("factor", 0) or entry.get("lossQuoteHomeConversionFactor", 1))
     return fee if rate == 1 or not fee else (fee / rate).quantize(PLACES)
-
-
-class Financing(NamedTuple):
-    """What a position was charged or credited over night."""
-
-    instrument: str
-    """As it is called there."""
-    amount: Decimal
-    """In the instrument's currency, negative if it was paid."""
-    id: str
-
-
-def financings_in(entry: Mapping[str, Any]) -> Iterator[Financing]:
-    """Yield what a transaction charges or credits to positions; most charge nothing.
-
-    The venue books it in the account's currency, and says for each position how it converts a gain
-    or a loss into that.
-    """
-    if entry["type"] != "DAILY_FINANCING":
-        return
-    for position in entry.get("positionFinancings", ()):
-        amount = Decimal(position.get("financing", 0))
-        rates = position.get("homeConversionFactors", {})
-        side = rates.get("gainQuoteHome" if amount > 0 else "lossQuoteHome", {})
-        rate = Decimal(side.get("factor", 1))
-        name = position["instrument"]
-        yield Financing(
-            name, amount if rate == 1 else (amount / rate).quantize(PLACES), f"{entry['id']}:{name}"
-        )
 
 
 def _extended(entry: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from lts.domain.journal import OrdersRecalled
 from lts.domain.order_flow import ExecType, ExecutionReport
 from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import Side
+from lts.domain.orders import OrderType, Side
 from lts.domain.reconciliation import VenueReported
 from tests.venues.process import VenueProcess
 
@@ -264,18 +264,88 @@ async def test_a_venue_that_dies_and_comes_back_has_lost_nothing(venue: VenuePro
         await it.told(order, ExecType.CANCELED)
 
 
-async def test_a_lost_cancel_is_found_out(venue: VenueProcess, trading: Any) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "lost_request"},
+        {"kind": "lost_ack"},
+        {"kind": "rate_limit"},
+        {"kind": "error_before", "status": 503},
+        {"kind": "error_after", "status": 500},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+async def test_a_cancel_is_sent_again_until_it_is_certain_what_came_of_it(
+    venue: VenueProcess, trading: Any, fault: dict[str, Any]
+) -> None:
     async with trading() as it:
         await it.ready()
         order = await it.place(it.order(limit_price=FAR))
         await it.told(order, ExecType.ACCEPTED)
-        venue.faults({"kind": "lost_request", "method": "PUT", "count": 1})
-        await it.withdraw(order)
-        await it.told(order, ExecType.UNKNOWN)
-        await it.query(order)
-        await it.told(order, ExecType.ACCEPTED, 2)
+        venue.faults(fault | {"method": "PUT", "count": 2})
         await it.withdraw(order)
         await it.told(order, ExecType.CANCELED)
+        assert ExecType.CANCEL_REJECTED not in it.kinds(order)
+
+
+async def test_a_cancel_that_comes_to_nothing_in_time_is_in_doubt_and_not_refused(
+    venue: VenueProcess, trading: Any
+) -> None:
+    async with trading(insist_s=0.4) as it:
+        await it.ready()
+        order = await it.place(it.order(limit_price=FAR))
+        await it.told(order, ExecType.ACCEPTED)
+        venue.faults({"kind": "rate_limit", "method": "PUT"})
+        await it.withdraw(order)
+        assert "429" in (await it.told(order, ExecType.UNKNOWN)).reason
+        assert ExecType.CANCEL_REJECTED not in it.kinds(order)
+        venue.clear()
+        await it.withdraw(order)
+        await it.told(order, ExecType.CANCELED)
+
+
+async def test_an_order_that_only_reduces_is_sent_again_while_the_venue_is_too_busy(
+    venue: VenueProcess, trading: Any
+) -> None:
+    async with trading() as it:
+        await it.ready()
+        await it.told(await it.place(it.order(Side.BUY, 10)), ExecType.FILLED)
+        venue.faults({"kind": "rate_limit", "method": "POST", "count": 2})
+        stop = await it.place(
+            it.order(Side.SELL, 10, type=OrderType.STOP, trigger_price=Decimal("1.02"), reduce_only=True)
+        )
+        await it.told(stop, ExecType.ACCEPTED)
+        assert [each["times"] for each in venue.book()["intents"]] == [1, 1]
+
+
+async def test_what_is_withdrawn_while_the_venue_is_too_busy_is_not_sent_again(
+    venue: VenueProcess, trading: Any
+) -> None:
+    async with trading() as it:
+        await it.ready()
+        venue.faults({"kind": "rate_limit", "method": "POST"})
+        stop = await it.place(it.order(Side.SELL, 10, limit_price=FAR, reduce_only=True))
+        await it.until(lambda: venue.struck().get("rate_limit", 0) >= 2)
+        await it.withdraw(stop)
+        await it.told(stop, ExecType.REJECTED)
+        assert venue.book()["counters"]["received"] == 0
+
+
+async def test_a_cancel_does_not_wait_behind_orders_that_wait_to_be_sent(trading: Any) -> None:
+    async with trading(requests_per_s=10) as it:
+        await it.ready()
+        order = await it.place(it.order(limit_price=FAR))
+        await it.told(order, ExecType.ACCEPTED)
+        many = [await it.place(it.order(limit_price=FAR)) for _ in range(40)]
+        asked = [await it.place(it.order(limit_price=FAR)) for _ in range(20)]
+        for each in many[:30]:
+            await it.query(each)
+        since = time.monotonic()
+        await it.withdraw(order)
+        await it.told(order, ExecType.CANCELED)
+        assert time.monotonic() - since < 1
+        for each in (*many, *asked):
+            await it.withdraw(each)
 
 
 async def test_a_venue_that_shows_late_what_it_did_is_given_time(venue: VenueProcess, trading: Any) -> None:

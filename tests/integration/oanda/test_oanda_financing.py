@@ -78,3 +78,30 @@ async def test_after_a_restart_it_goes_on_behind_the_cursor(venue: VenueProcess,
     async with trading(cursor=cursor) as it:
         await it.ready()
         assert [each.id for each in charges(it)] == [f"{second['id']}:EUR_USD"]
+
+
+async def test_what_a_fill_pays_for_was_held_before_it_and_is_told_first(
+    venue: VenueProcess, trading: Any
+) -> None:
+    async with trading() as it:
+        await it.ready()
+        await held(it)
+        venue.accrue("EUR_USD", "-0.2500")
+        sale = await it.place(it.order(Side.SELL, 1000))
+        fill = await it.told(sale, ExecType.FILLED)
+        (report,) = charges(it)
+        assert (report.instrument, report.amount) == ("EUR/USD", Decimal("-0.25"))
+        assert report.id == f"{fill.exec_id}:EUR_USD"
+        assert it.bench.said.index(report) < it.bench.said.index(fill)
+
+
+async def test_a_dividend_is_told_once_whatever_happens_to_the_stream(
+    venue: VenueProcess, trading: Any
+) -> None:
+    async with trading() as it:
+        await it.ready()
+        await held(it)
+        venue.faults({"kind": "duplicate", "path": "transactions"})
+        paid = venue.dividend("EUR_USD", "0.002")
+        await it.until(lambda: it.cursor == paid["id"])
+        assert [(each.amount, each.id) for each in charges(it)] == [(Decimal(2), f"{paid['id']}:EUR_USD")]

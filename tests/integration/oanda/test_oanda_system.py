@@ -153,3 +153,22 @@ async def test_it_is_no_backtest(system_file: Path) -> None:
     system = System(plan, driver_for(plan, None), Extras(to_the_end=True))
     with pytest.raises(Refused, match="never ends"):
         await system.start()
+
+
+async def test_what_holding_costs_and_brings_is_in_the_books_once_also_after_a_restart(
+    venue: VenueProcess, system_file: Path
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    def paid() -> bool:
+        if venue.book()["fills"] and not told:
+            told.append(venue.dividend("EUR_USD", "0.002"))
+            told.append(venue.finance("-0.0365")["charged"])
+        return bool(told)
+
+    def is_booked(account: Any) -> bool:
+        return bool(told) and account.financing == Decimal(2) + Decimal(told[1]["financing"])
+
+    await traded(system_file, paid, is_booked)
+    (account,), _ = await traded(system_file, lambda: True)
+    assert is_booked(account)

@@ -19,7 +19,7 @@ from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
 from lts.domain.fills import Fill
 from lts.domain.financing import FinancingCharged
 from lts.domain.instrument_listings import ListInstruments
-from lts.domain.journal import RecallDeposits
+from lts.domain.journal import RecallDeposits, RecallOrders
 from lts.domain.listings import NotListed, mark
 from lts.domain.market import Instrument
 from lts.domain.order_flow import JournalOrder, OrderChanged, OrderDenied, OrderFilled
@@ -193,6 +193,26 @@ async def test_one_order_is_told_whole_and_only_to_those_who_may_see_it(node: An
     assert [each.exec_id for each in told.events if each.exec_id] == ["x-p-X-000001"]
     for wanted in (GetOrder("p-X-000001", ("q",)), GetOrder("p-X-000002"), GetOrder("\0", None)):
         assert await node.client.ask(wanted) == OrderNotFound(wanted.client_order_id)
+
+
+async def test_a_modification_without_an_answer_is_known_with_its_terms_and_does_not_hold_yet(
+    node: Any,
+) -> None:
+    whole, new = order(1, type=OrderType.LIMIT, limit_price=D("1.5")), Terms(D(3), limit_price=D("1.4"))
+    await say(node, whole, changed(whole, S.SUBMITTED), changed(whole, S.ACCEPTED, venue_order_id="v1"))
+    await say(node, changed(whole, S.PENDING_UPDATE, wanted=new))
+    (record,) = (await node.client.ask(RecallOrders())).records
+    assert (record.status, record.terms, record.wanted) == (S.PENDING_UPDATE, whole.terms, new)
+    (listed,) = (await node.client.ask(ListOrders())).orders
+    assert listed.terms == whole.terms
+    asked = (await node.client.ask(ListOrderEvents())).events[0]
+    assert (asked.status, asked.terms) == (S.PENDING_UPDATE, new)
+    await say(node, changed(whole, S.UNKNOWN))
+    (record,) = (await node.client.ask(RecallOrders())).records
+    assert (record.status, record.wanted) == (S.UNKNOWN, new)
+    await say(node, changed(whole, S.ACCEPTED, terms=new))
+    (record,) = (await node.client.ask(RecallOrders())).records
+    assert (record.terms, record.wanted) == (new, None)
 
 
 async def test_an_order_is_listed_with_the_terms_that_its_venue_confirmed(node: Any) -> None:

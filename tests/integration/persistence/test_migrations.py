@@ -1,6 +1,7 @@
 """Each revision leads up and down again, and all of them together to what the rows say, on both engines."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,12 +9,14 @@ from alembic import op
 from sqlalchemy import Connection, Inspector, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from actors.persistence import schema
+from actors.persistence import guard, schema
 from actors.persistence.drift import drift
 from actors.persistence.rows import metadata
 from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("INT-009", "INT-008")
+
+ONE = Decimal(1)
 
 
 def details(connection: Connection) -> dict[str, Any]:
@@ -73,6 +76,50 @@ async def test_each_revision_leads_back_to_the_one_before(
     for number in reversed(range(len(steps) - 1)):
         await schema.downgrade(engine, steps[number])
         assert await shape(engine) == shapes[number]
+
+
+OWNER = {"id": 1, "name": "ann", "active": True, "created_at": 1}
+PORTFOLIO = {
+    "id": 1, "owner_id": 1, "name": "p", "currency": "USD", "plugin": "x", "params": b"", "opened_at": 1,
+}  # fmt: skip
+INSTRUMENT = {
+    "symbol": "X", "currency": "USD", "tick_size": ONE, "lot_size": ONE, "multiplier": ONE,
+    "min_notional": ONE,
+}  # fmt: skip
+WOULD_BE_LOST = {
+    "0018": ("financing_charges", "financing was charged", {
+        "broker": "v", "portfolio_id": 1, "charge_id": "1", "instrument": "X", "amount": ONE,
+        "currency": "USD", "at": 1,
+    }),
+    "0019": ("loss_marks", "losses are measured", {
+        "scope": "system", "peak": 1.0, "opening": 1.0, "since": 1, "fell": "", "at": 1,
+    }),
+    "0021": ("conversion_rates", "bookings were converted", {"portfolio_id": 1, "booking": "b", "rate": ONE}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("revision", WOULD_BE_LOST)
+async def test_a_revision_with_which_something_would_be_lost_stays(
+    empty_database: str, engine_at: Callable[..., AsyncEngine], revision: str
+) -> None:
+    engine, before = engine_at(empty_database), f"{int(revision) - 1:04}"
+    table, reason, row = WOULD_BE_LOST[revision]
+    await schema.upgrade(engine, revision)
+    async with engine.connect() as connection:
+        with guard.unit(connection):
+            async with connection.begin():
+                kept = {"users": OWNER, "portfolios": PORTFOLIO, "instruments": INSTRUMENT, table: row}
+                for name, values in kept.items():
+                    await connection.execute(metadata.tables[name].insert().values(values))
+    with pytest.raises(Refused, match=reason):
+        await schema.downgrade(engine, before)
+    assert await schema.current(engine) == revision
+    async with engine.connect() as connection:
+        with guard.unit(connection):
+            async with connection.begin():
+                await connection.execute(metadata.tables[table].delete())
+    await schema.downgrade(engine, before)
+    assert await schema.current(engine) == before
 
 
 async def test_the_revisions_lead_to_what_the_rows_say(engine: AsyncEngine) -> None:

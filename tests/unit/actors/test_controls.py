@@ -12,7 +12,8 @@ from actors.risk import RiskGate
 from lts.config.schema import RiskPlan
 from lts.domain.controls import CONTROLS
 from lts.domain.financing import FinancingCharged
-from lts.domain.journal import RecallOrders
+from lts.domain.guards import Guards
+from lts.domain.journal import OrdersRecalled, RecallOrders
 from lts.domain.loss_marks import LossesMarked, LossMarksRecalled, RecallLossMarks
 from lts.domain.market import Quote, Trade
 from lts.domain.order_flow import (
@@ -25,8 +26,9 @@ from lts.domain.order_flow import (
     OrderDenied,
     OrderProposed,
 )
+from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
-from lts.domain.orders import Order, OrderType, Side, Terms
+from lts.domain.orders import ApprovedOrder, Order, OrderType, Side, Terms
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.register import Register
 from lts.domain.risk import LimitBreached, TradingState, TradingStateChanged
@@ -238,6 +240,24 @@ async def test_long_and_short_cancel_in_net_exposure_and_add_up_in_gross() -> No
         assert (await one.judge(buy(1, 3))).startswith("max_net_exposure: 700 > 600")
 
 
+async def test_a_portfolio_that_trades_through_several_brokers_counts_whole_in_each_account() -> None:
+    accounts = [{"name": name, "max_drawdown_pct": "10"} for name in ("one", "two", "three")]
+    limits = RiskPlan.model_validate({"account": accounts})
+    traders = {("one", "TEST"): ("both", "first"), ("two", "TEST"): ("both",), ("three", "TEST"): ()}
+    capital = {"both": Decimal(1000), "first": Decimal(500), "none": Decimal(7)}
+    register = Register({"TEST": TEST}, dict.fromkeys(capital, "ann"), traders, capital)
+    guards = Guards(limits, register)
+    for portfolio, brokers in {"both": ("one", "two"), "none": ("three",)}.items():
+        for broker in brokers:
+            guards.of(portfolio, broker)
+    counted = {name: guards.guard(f"account:{name}") for name in ("one", "two", "three")}
+    assert {name: guard and guard.capital for name, guard in counted.items()} == {
+        "one": 1500,
+        "two": 1000,
+        "three": 0,
+    }
+
+
 # Exposure: what counts
 
 
@@ -248,6 +268,86 @@ async def test_what_only_reduces_adds_nothing_and_is_let_through() -> None:
         for number in (2, 3):
             assert await one.judge(changed(limit_order(SELL, 10, 101, number=number), reduce_only=True)) == ""
         assert (await one.judge(sell(21, 4))).startswith("max_position: 11 > 10")
+
+
+def stop_loss(quantity: int, trigger: str, number: int) -> Order:
+    made = changed(sell(quantity, number), type=OrderType.STOP, trigger_price=Decimal(trigger))
+    return changed(made, reduce_only=True)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_order_value": "900"},
+        {"max_order_quantity": "9"},
+        {"price_collar_bps": "100"},
+        {"duplicate_window_s": "60"},
+        {"max_price_age_s": "0.001"},
+        {"max_price_jump_bps": "1"},
+        {"self_match_prevention": True},
+        {"max_messages_per_s": "3"},
+        {"trading_permitted": False},
+        {"permitted_instruments": ["OTHER"]},
+        {"restricted_instruments": ["TEST"]},
+        {"max_position": "1"},
+        {"max_exposure": "1"},
+        {"max_net_exposure": "1"},
+        {"credit_limit": "1"},
+    ],
+    ids=lambda limits: next(iter(limits)),
+)
+async def test_no_limit_stands_in_the_way_of_an_exit(limits: dict[str, Any]) -> None:
+    async with gate(plan("user", **limits)) as one:
+        await one.bench.hear(PositionAdjusted("test", "TEST", "test", Decimal(10), Decimal(100), "r", "x", 1))
+        await one.judge(limit_order(BUY, 1, 100, number=90))
+        await one.bench.advance(seconds=0.01)
+        await one.price(80)
+        exits = [
+            stop_loss(10, "60", 1),
+            stop_loss(10, "60", 2),
+            changed(limit_order(SELL, 10, 200, number=3), reduce_only=True),
+            *(changed(sell(10, number), reduce_only=True) for number in range(4, 9)),
+        ]
+        assert [await one.judge(each) for each in exits] == [""] * len(exits)
+        assert await one.modify(exits[0], Terms(Decimal(10), trigger_price=Decimal(70))) == ""
+
+
+async def test_what_closes_without_saying_so_is_an_exit_too_and_one_that_turns_is_none() -> None:
+    async with gate(plan("user", max_order_value="500", max_order_quantity="5")) as one:
+        await one.bench.hear(PositionAdjusted("test", "TEST", "test", Decimal(10), Decimal(100), "r", "x", 1))
+        assert await one.judge(sell(10, 1)) == ""
+        assert (await one.judge(sell(10, 2))).startswith("max_order_quantity")
+
+
+async def test_an_exit_passes_where_no_price_is_known_or_none_that_can_be_used() -> None:
+    limits = plan("every portfolio", max_order_value="1", max_exposure="1", credit_limit="1")
+    async with Bench(RiskGate, limits, assignment=REGISTER) as bench:
+        one = Gate(bench)
+        await one.bench.hear(PositionAdjusted("test", "TEST", "test", Decimal(10), Decimal(100), "r", "x", 1))
+        assert await one.judge(changed(sell(10, 1), reduce_only=True)) == ""
+        await one.bench.hear(Quote("TEST", one.bench.now, 101, 100, 1, 1))
+        assert await one.judge(changed(sell(10, 2), reduce_only=True)) == ""
+        assert "crossed" in await one.judge(buy(1, 3))
+
+
+async def test_a_new_price_for_an_entry_is_no_exit() -> None:
+    async with gate(plan("user", price_collar_bps="100", max_messages_per_s="2")) as one:
+        working = limit_order(BUY, 5, 99)
+        assert await one.judge(working) == ""
+        assert (await one.modify(working, Terms(Decimal(5), Decimal(80)))).startswith("price_collar_bps")
+        assert await one.modify(working, Terms(Decimal(5), Decimal("99.5"))) == ""
+        assert (await one.judge(buy(1, 2))).startswith("max_messages_per_s")
+
+
+async def test_while_reducing_the_exits_of_an_entry_that_has_passed_before_pass() -> None:
+    async with gate(RiskPlan()) as one:
+        entry = limit_order(BUY, 5, 99)
+        assert await one.judge(entry) == ""
+        await one.bench.hear(TradingStateChanged("system", TradingState.REDUCING, "a test", 1))
+        exit_order = stop_loss(5, "90", 2)
+        assert (await one.judge(changed(exit_order, parent="test-TEST-000009"))).startswith("only orders")
+        own = changed(exit_order, client_order_id="test-TEST-000003", parent=entry.client_order_id)
+        assert await one.judge(own) == ""
 
 
 async def test_an_adjustment_moves_what_is_held() -> None:
@@ -300,6 +400,21 @@ async def test_the_larger_of_both_quantities_counts_until_the_venue_has_answered
         assert (await one.judge(buy(1, 4))).startswith("max_exposure: 1100")
         await update(one, order, (asked, None), (working, less))
         assert await one.judge(buy(3, 5)) == ""
+
+
+async def test_after_a_restart_the_larger_of_both_quantities_counts_until_the_venue_has_answered() -> None:
+    order = ApprovedOrder.of(limit_order(BUY, 5, 99))
+    record = OrderRecord(order)
+    for status in (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.PENDING_UPDATE):
+        record.advance(status, order.created_at)
+    record.wanted = Terms(Decimal(8), Decimal(99))
+    recalled = {RecallOrders: OrdersRecalled((record,))}
+    async with gate(plan("user", max_exposure="1000"), recalled) as one:
+        assert (await one.judge(buy(3, 2))).startswith("max_exposure: 1100")
+        await update(one, order, (OrderStatus.UNKNOWN, None))
+        assert (await one.judge(buy(3, 3))).startswith("max_exposure: 1100")
+        await update(one, order, (OrderStatus.ACCEPTED, None))
+        assert await one.judge(buy(3, 4)) == ""
 
 
 async def test_terms_that_make_no_sense_and_orders_that_do_not_work_are_not_modified() -> None:

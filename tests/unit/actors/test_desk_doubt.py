@@ -2,8 +2,17 @@
 
 import pytest
 
+from actors.desk import Desk
 from bus import SECOND
-from lts.domain.order_flow import CancelOrder, ExecType, OrderChanged, OrderJournalled, PlaceOrder, QueryOrder
+from lts.domain.order_flow import (
+    CancelOrder,
+    ExecType,
+    OrderChanged,
+    OrderJournalled,
+    OrderNotJournalled,
+    PlaceOrder,
+    QueryOrder,
+)
 from lts.domain.order_status import OrderStatus
 from lts.domain.reconciliation import VenueLost
 from lts.testing import BEGIN, NOBODY
@@ -14,6 +23,7 @@ from tests.desks import (
     alarms,
     approved,
     desk,
+    fails_once,
     fill,
     hear_at_once,
     modification,
@@ -239,6 +249,18 @@ async def test_a_cancel_wished_during_a_modification_that_nobody_takes_is_carrie
         await hear_at_once(bench, modification(), CancelOrder(ID))
         assert statuses(bench)[2:] == [S.PENDING_UPDATE, S.ACCEPTED, S.PENDING_CANCEL]
         assert withdrawn(bench) == [ID]
+
+
+async def test_an_order_that_was_not_kept_ends_although_the_desk_failed_when_it_heard_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desk(JournalOrder=None) as bench:
+        await bench.hear(approved())
+        monkeypatch.setattr(Desk, "_forgo", fails_once(Desk._forgo))
+        with pytest.raises(ZeroDivisionError):
+            await bench.hear(OrderNotJournalled(ORDER, "the disk is full"))
+        await bench.advance(1)
+        assert statuses(bench) == [S.DENIED]
 
 
 async def test_a_journal_that_answers_a_desk_which_was_started_anew_ends_the_order() -> None:

@@ -1,10 +1,8 @@
 """What venues charge over night reaches the portfolios that held it: all of it, and once."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from itertools import count
-from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +14,7 @@ from lts.domain.positions import Position
 from lts.domain.reconciliation import CursorMoved, TransactionsSeen, VenueLost
 from lts.domain.register import Register
 from lts.testing import BEGIN, TEST, market_order
-from tests.desks import DeskBench, approved, desk, fill, report
+from tests.desks import DeskBench, approved, desk, fails_once, fill, report
 
 pytestmark = pytest.mark.requirement("INT-4.5", "INT-4.6")
 
@@ -26,11 +24,6 @@ SHARED = Register({"TEST": TEST}, {}, {("test", "TEST"): ("one", "two")})
 def charge(amount: str = "-1.5", name: str = "7:TEST", **more: str) -> FinancingReport:
     said = {"broker": "test", "instrument": "TEST", "currency": "USD"} | more
     return FinancingReport(amount=Decimal(amount), id=name, at=BEGIN, **said)
-
-
-def fails_once(done: Callable[..., Any]) -> Callable[..., Any]:
-    trials = count()
-    return lambda *given: done(*given) if next(trials) else 1 / 0
 
 
 def charges(bench: DeskBench) -> list[tuple[str, Decimal | int]]:

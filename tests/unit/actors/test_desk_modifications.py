@@ -1,10 +1,18 @@
 """A modification is the venue's to make; what happens to the order meanwhile, happens."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from lts.domain.order_flow import AmendOrder, CancelOrder, ExecType, ExecutionReport, OrderChanged
+from lts.domain.order_flow import (
+    AmendOrder,
+    CancelOrder,
+    ExecType,
+    ExecutionReport,
+    JournalSynced,
+    OrderChanged,
+)
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Terms
 from tests.desks import (
@@ -14,8 +22,10 @@ from tests.desks import (
     approved,
     desk,
     fill,
+    halt,
     modification,
     queried,
+    recalled,
     report,
     statuses,
     withdrawn,
@@ -115,12 +125,65 @@ async def test_a_cancel_during_a_modification_that_is_lost_is_carried_out_when_t
         assert withdrawn(bench) == [ID]
 
 
+async def test_the_venue_is_asked_when_it_is_durable_on_which_terms() -> None:
+    async with working(SyncJournal=None) as bench:
+        await bench.hear(modification(12))
+        assert bench.published(OrderChanged)[-1].wanted == WIDER
+        assert bench.asked(AmendOrder) == []
+        await bench.hear(JournalSynced(ID))
+        assert bench.asked(AmendOrder) == [AmendOrder("test", ID, WIDER)]
+        await bench.hear(JournalSynced(ID))
+        assert len(bench.asked(AmendOrder)) == 1
+
+
+async def test_the_venue_is_not_asked_where_it_cannot_be_made_durable() -> None:
+    async with working(SyncJournal=OSError("the disk is full")) as bench:
+        await bench.hear(modification(12))
+        assert bench.asked(AmendOrder) == []
+        assert statuses(bench)[2:] == [S.PENDING_UPDATE, S.ACCEPTED]
+        assert bench.actor.records[ID].wanted is None
+
+
+@pytest.mark.parametrize("meanwhile", [CancelOrder(ID), halt()])
+async def test_what_was_cancelled_or_halted_meanwhile_is_not_modified(meanwhile: Any) -> None:
+    async with working(SyncJournal=None) as bench:
+        await bench.hear(modification(12), meanwhile, JournalSynced(ID))
+        assert bench.asked(AmendOrder) == []
+        assert statuses(bench)[2:4] == [S.PENDING_UPDATE, S.ACCEPTED]
+
+
+async def test_an_order_that_ended_before_it_was_durable_is_not_modified() -> None:
+    async with working(SyncJournal=None) as bench:
+        await bench.hear(modification(12), fill("a", 10), JournalSynced(ID))
+        assert bench.asked(AmendOrder) == []
+        assert statuses(bench)[-1] is S.FILLED
+
+
+async def test_a_fill_that_crosses_a_modification_leaves_on_record_what_is_wanted() -> None:
+    async with working() as bench:
+        await bench.hear(modification(12), fill("a", 4))
+        assert bench.published(OrderChanged)[-1].wanted == WIDER
+
+
+async def test_after_a_restart_a_modification_is_in_doubt_and_what_the_venue_shows_holds() -> None:
+    for answer, holds in ((UPDATED, WIDER), (report(ExecType.ACCEPTED), ORDER.terms)):
+        asked = recalled(S.SUBMITTED, S.ACCEPTED, S.PENDING_UPDATE)
+        asked.records[0].wanted = WIDER
+        async with desk(RecallOrders=asked) as bench:
+            assert statuses(bench) == [S.UNKNOWN]
+            await bench.advance(0.5)
+            assert (queried(bench), bench.asked(AmendOrder)) == ([ID], [])
+            assert bench.actor.records[ID].wanted == WIDER
+            await bench.hear(answer)
+            record = bench.actor.records[ID]
+            assert (record.status, record.terms, record.wanted) == (S.ACCEPTED, holds, None)
+
+
 async def test_what_does_not_work_cannot_be_modified() -> None:
     async with desk() as bench:
         await bench.hear(approved(), modification())
         assert bench.asked(AmendOrder) == []
-        (letter,) = bench.dead_letters
-        assert letter.reason == f"{ID} is submitted, and cannot be modified"
+        assert bench.dead_letters == []
         stays = bench.published(OrderChanged)[-1]
         assert (stays.status, stays.terms, stays.reason) == (S.SUBMITTED, ORDER.terms, "not modified")
 
@@ -129,7 +192,7 @@ async def test_nothing_is_told_of_what_is_over_and_cannot_be_modified() -> None:
     async with working() as bench:
         await bench.hear(report(ExecType.CANCELED), modification())
         assert statuses(bench) == [S.SUBMITTED, S.ACCEPTED, S.CANCELED]
-        assert len(bench.dead_letters) == 1
+        assert bench.dead_letters == []
 
 
 async def test_an_order_that_is_modified_to_what_has_traded_is_filled() -> None:

@@ -69,6 +69,29 @@ async def test_the_last_price_is_the_rate(news: Any) -> None:
         assert rates(bench) == [Decimal("0.8")]
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        price(0.0),
+        price(-1.0),
+        price(float("nan")),
+        price(float("inf")),
+        Quote("EURUSD", BEGIN, 1.6, 1.5, 1, 1),
+        Quote("EURUSD", BEGIN, 0.0, 1.5, 1, 1),
+        Quote("EURUSD", BEGIN, 1.5, float("nan"), 1, 1),
+        Bar("EURUSD", BEGIN - 1, BEGIN, 1.0, 1.3, 1.0, 0.0, 1.0),
+    ],
+    ids=str,
+)
+async def test_what_is_no_price_is_never_a_rate(nonsense: Any) -> None:
+    async with desk(kept_in("EUR", BY_PRICE)) as bench:
+        await bench.hear(approved(), nonsense, fill("a", 4))
+        assert rates(bench) == [], "there has been no rate yet"
+        await bench.hear(price(1.25))
+        await bench.hear(nonsense, fill("b", 4))
+        assert rates(bench) == [Decimal("0.8")] * 2, "the last good one stays"
+
+
 async def test_a_fill_has_the_position_of_its_order_and_a_rate() -> None:
     async with desk(kept_in("EUR", STATED)) as bench:
         await bench.hear(approved(replace(ORDER, position="a:long")), fill("a", 4))

@@ -13,7 +13,7 @@ from lts.config.schema import RiskPlan
 from lts.domain.conversion import Conversion, Conversions
 from lts.domain.financing import FinancingCharged
 from lts.domain.journal import BalanceSnapshot, OrdersRecalled, RecallOrders
-from lts.domain.market import Trade
+from lts.domain.market import Quote, Trade
 from lts.domain.order_flow import ModificationDenied, ModifyOrder, OrderDenied, OrderProposed
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, Side, Terms
@@ -21,6 +21,7 @@ from lts.domain.positions import Position
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.register import Register
 from lts.domain.risk import LimitBreached
+from lts.domain.streams import DataResumed, DataStale
 from lts.testing import TEST, Bench, WatchfulDesk, limit_order, market_order
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-018")
@@ -95,6 +96,53 @@ async def test_without_a_rate_nothing_is_ordered_in_another_currency() -> None:
         assert "is not a positive number" in await one.judge(buy(1, 2))
         await one.price("EURUSD", 1.1)
         assert await one.judge(buy(1, 3)) == ""
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "why"), [(2.1, 2.0, "crossed"), (0.0, 2.0, "a side"), (2.0, -1.0, "")]
+)
+async def test_while_a_rate_cannot_be_used_there_are_no_entries_and_exits_pass(
+    bid: float, ask: float, why: str
+) -> None:
+    async with gate() as one:
+        await one.hold(buy(5))
+        await one.bench.hear(Quote("EURUSD", one.bench.now, bid, ask, 1, 1))
+        said = await one.judge(buy(1, 2))
+        assert said.startswith("no rate from EUR to USD is known: the last quote")
+        assert why in said
+        assert await one.judge(market_order(Side.SELL, 5, number=3, instrument="DE")) == ""
+
+
+async def test_while_a_rate_is_stale_there_are_no_entries_and_exits_pass() -> None:
+    async with gate() as one:
+        await one.hold(buy(5))
+        await one.bench.hear(DataStale("EURUSD", one.bench.now, 5))
+        assert (await one.judge(buy(1, 2))).startswith("the rate from EUR to USD is too old: nothing has")
+        assert await one.judge(buy(1, 1, "TEST")) == ""
+        assert await one.judge(market_order(Side.SELL, 5, number=3, instrument="DE")) == ""
+        await one.bench.hear(DataResumed("EURUSD", one.bench.now))
+        assert await one.judge(buy(1, 4)) == ""
+
+
+async def test_the_age_of_a_price_is_that_of_its_rate_if_that_is_older() -> None:
+    async with gate(max_price_age_s="10") as one:
+        await one.bench.advance(seconds=11)
+        await one.price("DE", 100)
+        assert await one.judge(buy(1)) == "max_price_age_s: the last price is 11 s old"
+        await one.price("EURUSD", 2)
+        assert await one.judge(buy(1, 2)) == ""
+
+
+async def test_a_rate_that_cannot_be_used_moves_no_losses() -> None:
+    async with gate(max_drawdown_pct="10") as one:
+        await one.hold(buy(5))
+        await one.price("EURUSD", 2.0)
+        for bid, ask in ((0.2, 0.1), (0.0, 0.2)):
+            await one.bench.hear(Quote("EURUSD", one.bench.now, bid, ask, 1, 1))
+        await one.price("DE", 0.0)
+        assert one.breaches == []
+        await one.price("EURUSD", 1.5)
+        assert len(one.breaches) == 1
 
 
 async def test_other_terms_need_a_rate_as_well() -> None:

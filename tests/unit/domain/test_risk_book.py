@@ -119,6 +119,7 @@ class Trading(RuleBasedStateMachine):
         reservation.want(terms)
         self.wanted[name] = terms
         self._advance(name, S.PENDING_UPDATE)
+        record.wanted = terms
 
     @rule(
         portfolio=st.sampled_from(sorted(OWNERS)),
@@ -133,7 +134,9 @@ class Trading(RuleBasedStateMachine):
     @rule()
     def be_born_again(self) -> None:
         self.book = self._empty()
-        self.wanted.clear()
+        self.wanted = {
+            name: record.wanted for name, record in self.records.items() if record.wanted is not None
+        }
         self.book.take_up(OrdersRecalled(tuple(self.records.values()), (), tuple(self.adjusted)), BEGIN)
 
     @invariant()

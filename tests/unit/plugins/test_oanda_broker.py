@@ -84,7 +84,7 @@ def broker_of(token_file: Path) -> Callable[..., Any]:
             def reach(self) -> Account:
                 transport = httpx.MockTransport(handler)
                 api, streams = (self.params.service(url, transport) for url in self.params.addresses)
-                return Account(self.params.account, api, streams)
+                return Account(self.params.account, api, streams, self.params.insist_s)
 
         usual = {"account": "1-2-3", "token_file": str(token_file), "request_timeout_s": 0.2}
         local = {"url": "http://localhost:1", "stream_url": "http://localhost:1"}

@@ -9,10 +9,11 @@ from lts.domain.order_flow import ExecType, ExecutionReport
 from lts.domain.orders import OrderType, Side, Terms, TimeInForce
 from lts.testing import limit_order, market_order
 from plugins.broker.oanda.book import Book
+from plugins.broker.oanda.financing import Financing, financings_in
 from plugins.broker.oanda.names import Names
 from plugins.broker.oanda.requests import TYPES
 from plugins.broker.oanda.snapshot import orders_in, positions_in
-from plugins.broker.oanda.transactions import ORDERS, Financing, Interpreter, fee_of, financings_in
+from plugins.broker.oanda.transactions import ORDERS, Interpreter, fee_of
 
 pytestmark = pytest.mark.requirement("INT-4.5")
 
@@ -157,9 +158,29 @@ def test_each_position_is_charged_under_an_id_of_its_own_in_the_instruments_curr
     ]
 
 
-def test_nothing_but_a_night_is_charged() -> None:
+def test_a_fill_pays_for_what_was_held_until_then() -> None:
+    factors = {"gainQuoteHome": {"factor": "0.5"}, "lossQuoteHome": {"factor": "0.4"}}
+    paid = entry("ORDER_FILL", financing="-1.0000", instrument="USD_JPY", homeConversionFactors=factors)
+    assert [*financings_in(paid)] == [Financing("USD_JPY", Decimal("-2.5"), "7:USD_JPY")]
+    old = entry("ORDER_FILL", financing="1", instrument="USD_JPY", gainQuoteHomeConversionFactor="0.5")
+    assert [*financings_in(old)] == [Financing("USD_JPY", Decimal(2), "7:USD_JPY")]
+
+
+def test_a_dividend_is_what_it_is_in_the_instruments_currency() -> None:
+    factors = {"gainQuoteHome": {"factor": "0.5"}, "lossQuoteHome": {"factor": "0.4"}}
+    paid = {"instrument": "US30_USD", "dividendAdjustment": "-1.0000", "homeConversionFactors": factors}
+    quoted = paid | {"quoteDividendAdjustment": "-2.51"}
+    (converted,) = financings_in(entry("DIVIDEND_ADJUSTMENT", **paid))
+    assert converted.amount == Decimal("-2.5")
+    assert [*financings_in(entry("DIVIDEND_ADJUSTMENT", **quoted))] == [
+        Financing("US30_USD", Decimal("-2.51"), "7:US30_USD")
+    ]
+
+
+def test_what_moves_no_money_charges_nothing() -> None:
     assert [*financings_in(entry("DAILY_FINANCING", financing="0.0000"))] == []
-    assert [*financings_in(entry("ORDER_FILL", financing="-1.0000", instrument="EUR_USD"))] == []
+    assert [*financings_in(entry("ORDER_FILL", financing="0.0000", instrument="EUR_USD"))] == []
+    assert [*financings_in(entry("ORDER_CANCEL", reason="x"))] == []
 
 
 def test_an_order_is_over_with_its_last_fill_and_a_fill_counts_once(book: Book) -> None:

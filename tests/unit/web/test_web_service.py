@@ -40,6 +40,7 @@ class Answers:
 
 
 FINE = httpx.Response(200, json={"it": "is"})
+BUSY = httpx.Response(429, json={"errorMessage": "Rate limit violation"})
 
 
 async def test_a_question_is_put_again_when_there_is_no_answer() -> None:
@@ -83,17 +84,35 @@ async def test_an_answer_that_trickles_in_is_too_late_as_a_whole() -> None:
             await it.command("POST", "/x")
 
 
-async def test_a_part_of_the_rate_is_kept_for_what_cannot_wait() -> None:
-    async with service(Answers(FINE), requests_per_s=5) as it:
+async def test_what_is_insisted_on_is_sent_again_while_the_service_is_too_busy() -> None:
+    answers = Answers(BUSY, BUSY, FINE)
+    async with service(answers) as it:
+        assert (await it.insist("PUT", "/x", within_s=5)).is_yes
+    assert answers.asked == 3
+
+
+async def test_what_may_have_been_done_is_sent_again_only_if_twice_is_no_more_than_once() -> None:
+    once = Answers(httpx.Response(503), FINE)
+    async with service(once) as it:
+        with pytest.raises(Unanswered, match="503"):
+            await it.insist("POST", "/x", within_s=5)
+    assert once.asked == 1
+    answers = Answers(httpx.Response(503), httpx.ReadTimeout("late"), FINE)
+    async with service(answers) as it:
+        assert (await it.insist("PUT", "/x", within_s=5, repeatable=True)).is_yes
+    assert answers.asked == 3
+
+
+async def test_what_is_insisted_on_is_given_up_in_time_or_when_it_is_not_wanted_any_more() -> None:
+    answers = Answers(BUSY)
+    async with service(answers) as it:
         began = time.monotonic()
-        for _ in range(4):
-            await it.turn()
-        patient = asyncio.ensure_future(it.turn())
-        await it.turn(urgent=True)
-        assert time.monotonic() - began < 0.2
-        assert not patient.done()
-        await patient
-        assert time.monotonic() - began > 0.2
+        assert (await it.insist("PUT", "/x", within_s=0.3)).status == 429
+        assert 1 < answers.asked < 5
+        assert time.monotonic() - began < 1
+        asked = answers.asked
+        assert (await it.insist("PUT", "/x", within_s=5, wanted=lambda: False)).status == 429
+        assert answers.asked == asked + 1
 
 
 def streaming(*chunks: bytes | float) -> Callable[[Any], httpx.Response]:

@@ -1,7 +1,7 @@
 """Financing charges."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import op, util
 
 from actors.persistence.columns import Exact
 
@@ -37,5 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and all that is in them."""
+    """Drop them, unless there are any: the ledger would have bookings that nothing stands for."""
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM financing_charges")):
+        raise util.CommandError("financing was charged, and before this revision nothing stands for that")
     op.drop_table("financing_charges")

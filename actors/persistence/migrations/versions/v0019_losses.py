@@ -1,7 +1,7 @@
 """What losses are measured from."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import op, util
 
 revision = "0019"
 down_revision = "0018"
@@ -22,5 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop it, unless losses are being measured: a limit that is broken would be forgotten."""
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM loss_marks")):
+        raise util.CommandError("losses are measured, and before this revision a restart forgets from what")
     op.drop_table("loss_marks")

@@ -1,7 +1,7 @@
 """The rates at which bookings were converted."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import op, util
 
 from actors.persistence.columns import Exact
 
@@ -28,5 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and all that is in them."""
+    """Drop them, unless there are any: nobody could say any more at what rate money was converted."""
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM conversion_rates")):
+        raise util.CommandError("bookings were converted, and before this revision nothing says at what rate")
     op.drop_table("conversion_rates")
