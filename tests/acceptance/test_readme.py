@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +65,9 @@ def test_the_strategy_of_the_readme_trades(home: Path) -> None:
     assert trades_in(home, "mine.toml") > 10
 
 
-def test_every_sample_system_trades() -> None:
+def test_every_sample_system_trades(lts: Callable[..., Any]) -> None:
     for sample in sorted((ROOT / "lts/samples").glob("*.toml")):
         if sample.stem != "demo":  # it has no end
-            assert trades_in(ROOT, str(sample)) > 0, sample
+            done = lts("backtest", sample, "--json")
+            assert done.code == 0, done.err
+            assert json.loads(done.out)["trades"] > 0, sample

@@ -28,7 +28,10 @@ from lts.domain.orders import Side
 from lts.domain.positions import Position
 from lts.security.key_sources import find_node_keys
 
-pytestmark = pytest.mark.requirement("INT-006", "INT-007", "INT-5.3", "LTS-002", "LTS-003")
+pytestmark = [
+    pytest.mark.requirement("INT-006", "INT-007", "INT-5.3", "LTS-002", "LTS-003"),
+    pytest.mark.timeout(240),  # processes are started again and again, on a machine that may be busy
+]
 
 SAMPLES = Path(lts.__file__).parent / "samples"
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
@@ -94,7 +97,7 @@ def run(start: Start, system: Path, *more: str, **how: Any) -> subprocess.Popen[
 
 def result(process: subprocess.Popen[str]) -> Any:
     """Return what a command that succeeds prints."""
-    out, err = process.communicate(timeout=50)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     return json.loads(out)
 
@@ -217,7 +220,7 @@ def refused(lts: Lts, system: Path, *more: str | Path) -> Any:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """How a process ends."""
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=100)
     return process.returncode, out, err
 
 

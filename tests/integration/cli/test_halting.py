@@ -13,7 +13,10 @@ import pytest
 
 from bus import SystemClock
 
-pytestmark = pytest.mark.requirement("INT-4.6", "INT-018", "INT-026")
+pytestmark = [
+    pytest.mark.requirement("INT-4.6", "INT-018", "INT-026"),
+    pytest.mark.timeout(180),  # nodes are started, on a machine that may be busy
+]
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 
@@ -32,7 +35,7 @@ def start(file: Path, state: Path) -> "subprocess.Popen[bytes]":
     with (state.parent / "log").open("wb") as log:
         process = subprocess.Popen([*LTS, *words], stdout=log, stderr=log)
     clock = SystemClock()
-    until = clock.monotonic() + 30 * 10**9
+    until = clock.monotonic() + 60 * 10**9
     while not (state / "door.sock").exists() or b"system started" not in (state.parent / "log").read_bytes():
         assert process.poll() is None, (state.parent / "log").read_text()
         assert clock.monotonic() < until, "the node does not start"

@@ -12,7 +12,10 @@ import pytest
 
 from bus import SystemClock
 
-pytestmark = pytest.mark.requirement("INT-021", "INT-026", "INT-4.1")
+pytestmark = [
+    pytest.mark.requirement("INT-021", "INT-026", "INT-4.1"),
+    pytest.mark.timeout(180),  # a node is started, on a machine that may be busy
+]
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 PASSWORD = "seven green cats 9"  # noqa: S105 - of nobody
@@ -40,7 +43,7 @@ def node(system: Callable[..., Path], tmp_path: Path) -> Iterator[Path]:
     state, log, clock = tmp_path / "state", tmp_path / "log", SystemClock()
     words = ("run", "--config", str(system()), "--state-dir", str(state), "--speed", "3600")
     with log.open("wb") as output, subprocess.Popen([*LTS, *words], stdout=output, stderr=output) as process:
-        until = clock.monotonic() + 40 * 10**9
+        until = clock.monotonic() + 60 * 10**9
         while not (state / "door.sock").exists() or b"system started" not in log.read_bytes():
             assert process.poll() is None, log.read_text()
             assert clock.monotonic() < until, "the node does not start"
