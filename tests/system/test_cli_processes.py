@@ -143,7 +143,7 @@ def test_ctrl_c_ends_the_demo_with_a_summary(start: Callable[..., subprocess.Pop
 def test_the_people_of_the_demo_can_log_in_and_their_passwords_are_shown_once_and_kept_nowhere(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    process = start("demo", "--speed", "600", "--state-dir", "state")
+    process = start("demo", "--speed", "600", "--port", "0", "--state-dir", "state")
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
     passwords = {words[3]: words[7] for words in map(str.split, lines[:2])}
@@ -157,7 +157,7 @@ def test_the_people_of_the_demo_can_log_in_and_their_passwords_are_shown_once_an
     process.communicate(timeout=60)
     kept = b"".join(file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
     assert not any(password.encode() in kept for password in passwords.values())
-    again = start("demo", "--for", "0.2", "--state-dir", "state")
+    again = start("demo", "--for", "0.2", "--port", "0", "--state-dir", "state")
     assert "log in as" not in "".join(again.communicate(timeout=60))
 
 
@@ -249,7 +249,7 @@ def test_an_interrupted_backtest_has_no_result(
 
 
 def test_the_demo_ends_when_nobody_reads_it_any_more(start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("demo", "--speed", "3000")
+    process = start("demo", "--speed", "3000", "--port", "0")
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
