@@ -24,18 +24,27 @@ from bus import (
     on,
 )
 from bus.clock import pause
+from lts.access.doors import Doors
+from lts.access.entrance import LATER, NO, Entrance
+from lts.access.keeper import AccessKeeper
+from lts.access.lockouts import network_of
+from lts.access.store import Store
+from lts.access.users import Wish
 from lts.config.schema import AccessPlan, AssetPlan, BrokerPlan, FeedPlan, Name, PortfolioPlan, SystemPlan
 from lts.domain.access import (
     AccessChanged,
     AccessRefused,
+    BeginProviderLogin,
     CredentialEnded,
     Denial,
     EndCredential,
+    FinishProviderLogin,
     Identify,
     IdentifySigned,
     Identity,
     LoggedIn,
     LogIn,
+    ProviderLoginBegun,
     RefreshLogin,
     SignedRequest,
 )
@@ -185,6 +194,8 @@ from lts.web.times import from_rfc3339, to_rfc3339
 
 __all__ = [
     "CLOSES",
+    "LATER",
+    "NO",
     "OPENS",
     "ROLES",
     "SDK_VERSION",
@@ -193,6 +204,7 @@ __all__ = [
     "Aaa",
     "AaaAssignment",
     "AccessChanged",
+    "AccessKeeper",
     "AccessParams",
     "AccessPlan",
     "AccessRecalled",
@@ -213,6 +225,7 @@ __all__ = [
     "Bar",
     "BarOpened",
     "Beat",
+    "BeginProviderLogin",
     "Broker",
     "BrokerAssignment",
     "BrokerPlan",
@@ -232,12 +245,14 @@ __all__ = [
     "Denial",
     "Deposit",
     "DepositsRecalled",
+    "Doors",
     "DropApiKeys",
     "DropNonces",
     "DropSecondFactor",
     "DropSessions",
     "EmergencyExit",
     "EndCredential",
+    "Entrance",
     "EntryAnswered",
     "EquityCurveReported",
     "Event",
@@ -251,6 +266,7 @@ __all__ = [
     "Fill",
     "FinancingCharged",
     "FinancingReport",
+    "FinishProviderLogin",
     "GetAccount",
     "GetDebugInfo",
     "GetEquityCurve",
@@ -311,6 +327,7 @@ __all__ = [
     "PositionAdjusted",
     "PositionChanged",
     "ProgressRecalled",
+    "ProviderLoginBegun",
     "PutApiKey",
     "PutLogin",
     "PutSession",
@@ -339,6 +356,7 @@ __all__ = [
     "SpendNonce",
     "StandingTarget",
     "StartPlugin",
+    "Store",
     "StoredApiKey",
     "StoredSession",
     "Strategy",
@@ -365,6 +383,7 @@ __all__ = [
     "WebAddress",
     "WebAnswer",
     "WebService",
+    "Wish",
     "WithdrawOrder",
     "breach",
     "conducting",
@@ -372,6 +391,7 @@ __all__ = [
     "exact",
     "from_rfc3339",
     "is_loopback",
+    "network_of",
     "objection_to",
     "on",
     "pause",
