@@ -176,7 +176,7 @@ from lts.domain.users import (
 )
 from lts.kinds import SDK_VERSION
 from lts.kinds.aaa import Aaa, AaaAssignment, Security
-from lts.kinds.access import AccessParams
+from lts.kinds.access import AccessParams, SecretPath
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
@@ -187,6 +187,8 @@ from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
 from lts.security.busy import Busy
 from lts.security.claims import Claims
+from lts.security.id_tokens import Algorithm, BadIdToken, IdTokenAgreement, IdTokens, UnknownKey
+from lts.security.secret_file import read_secret
 from lts.web.address import WebAddress, is_loopback
 from lts.web.patience import persist
 from lts.web.service import Silent, Unanswered, WebAnswer, WebService
@@ -214,6 +216,7 @@ __all__ = [
     "ActorQuarantined",
     "ActorStarted",
     "AddUser",
+    "Algorithm",
     "AllBooked",
     "AmendOrder",
     "ApiKey",
@@ -222,6 +225,7 @@ __all__ = [
     "ApprovedOrder",
     "AskError",
     "AssetPlan",
+    "BadIdToken",
     "Bar",
     "BarOpened",
     "Beat",
@@ -276,6 +280,8 @@ __all__ = [
     "HealthReported",
     "HealthStatus",
     "History",
+    "IdTokenAgreement",
+    "IdTokens",
     "Identify",
     "IdentifySigned",
     "Identity",
@@ -345,6 +351,7 @@ __all__ = [
     "Role",
     "SecondFactorOffered",
     "Secret",
+    "SecretPath",
     "Security",
     "Session",
     "SessionsListed",
@@ -373,6 +380,7 @@ __all__ = [
     "TransactionsSeen",
     "Unanswered",
     "Undeliverable",
+    "UnknownKey",
     "User",
     "UserChanged",
     "UsersListed",
@@ -397,6 +405,7 @@ __all__ = [
     "pause",
     "persist",
     "plain",
+    "read_secret",
     "to_rfc3339",
     "unrounded",
 ]

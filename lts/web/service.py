@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 RESERVE = 0.2
 """The part of the permitted requests that is kept for those that cannot wait."""
+LARGEST_ANSWER = 16_777_216
+"""Bytes of an answer that is taken, unless a service is held to less."""
 ATTEMPTS = 4
 """How often a question is put before it is given up; what commands something is sent once."""
 LONGEST_LINE = 1_048_576
@@ -58,23 +60,26 @@ class WebService:
         headers: what every request carries; they are shown nowhere.
         timeout_s: how long a request may take, from the first byte to the last.
         requests_per_s: how many may be made; a fifth of them is kept for urgent ones.
+        largest: how many bytes an answer may have.
         transport: what carries the requests, for tests.
 
     Raises:
         Refused: the libraries for the web are not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is, and how much it is asked and believed
         self,
         url: str,
         headers: Mapping[str, str],
         *,
         timeout_s: float,
         requests_per_s: float,
+        largest: int = LARGEST_ANSWER,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._libraries = libraries = _libraries()
         self._timeout = timeout_s
+        self._largest = largest
         self._all = libraries.aiolimiter.AsyncLimiter(requests_per_s, 1)
         self._patient = libraries.aiolimiter.AsyncLimiter(max(1.0, requests_per_s * (1 - RESERVE)), 1)
         self._client = libraries.httpx.AsyncClient(
@@ -109,13 +114,35 @@ class WebService:
         Raises:
             Unanswered: it may have been done, or may yet be.
         """
+        return await self._command(method, path, json=body)
+
+    async def submit(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> WebAnswer:
+        """Send a form once, with headers of its own, and return what the service says to it.
+
+        Raises:
+            Unanswered: it may have been taken, or may yet be.
+        """
+        return await self._command("POST", path, data=fields, headers=headers)
+
+    async def _command(self, method: str, path: str, **how: Any) -> WebAnswer:
         httpx = self._libraries.httpx
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._client.request(method, path, json=body)
+                response = await self._whole(method, path, **how)
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unanswered(_told(error)) from None
         return _answer(response)
+
+    async def _whole(self, method: str, path: str, **how: Any) -> "httpx.Response":
+        """Return an answer with all that is in it, unless that is too much; raises Unanswered then."""
+        content = bytearray()
+        async with self._client.stream(method, path, **how) as response:
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > self._largest:
+                    raise Unanswered(f"its answer has more than {self._largest} bytes")
+        whole: httpx.Response = self._libraries.httpx.Response(response.status_code, content=bytes(content))
+        return whole
 
     async def question(self, path: str, **params: str | int) -> WebAnswer:
         """Ask for something that asking does not change, a few times if need be.
@@ -131,7 +158,7 @@ class WebService:
                 await self.turn(urgent=True)
                 try:
                     async with asyncio.timeout(self._timeout):
-                        response = await self._client.get(path, params=params)
+                        response = await self._whole("GET", path, params=params or None)
                 except (httpx.HTTPError, TimeoutError) as error:
                     raise Unanswered(_told(error)) from None
                 answer = _answer(response)
