@@ -6,13 +6,16 @@ beforehand: a token has no say in either. Symmetric algorithms and `none` cannot
 
 import base64
 from binascii import Error as NotBase64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from warnings import catch_warnings, simplefilter
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from lts.refusal import Refused
 
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
 """What an ID token may be signed by, if it is agreed on."""
 LONGEST_TOKEN = 16_384
 MOST_KEYS = 100
@@ -32,7 +37,7 @@ LONGEST_SUBJECT = 255
 _PUBLIC = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 """What a public key consists of, by type: all else of it stays outside, secret parts above all."""
 _FAMILIES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
-_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519", "Ed25519": "Ed25519"}
 
 
 class BadIdToken(Exception):
@@ -133,10 +138,18 @@ class IdTokens:
         if key is None:
             raise BadIdToken("its key is not one for its algorithm")
         try:
-            self._jose.jws.deserialize_compact(token, key, algorithms=[header.alg])
+            with self._in_silence():
+                self._jose.jws.deserialize_compact(token, key, algorithms=[header.alg])
         except (self._jose.errors.JoseError, ValueError):
             raise BadIdToken("its signature does not fit") from None
         return cast("Mapping[str, Any]", msgspec.json.decode(body))
+
+    @contextmanager
+    def _in_silence(self) -> Iterator[None]:
+        """Hear no warnings: of keys that are too small anyway, and that EdDSA has a new name (RFC 9864)."""
+        with catch_warnings():
+            simplefilter("ignore", self._jose.errors.SecurityWarning)
+            yield
 
     def _public(self, published: Any) -> _PublicKey | None:
         """Return a key as it is published; None if it is none for signatures."""
@@ -146,9 +159,10 @@ class IdTokens:
         if parts is None or published.get("use", "sig") != "sig" or not all(map(published.get, parts)):
             return None
         try:
-            key = self._jose.jwk.import_key({name: published[name] for name in ("kty", *parts)})
+            with self._in_silence():
+                key = self._jose.jwk.import_key({name: published[name] for name in ("kty", *parts)})
             size = getattr(key.public_key, "key_size", SMALLEST_RSA)
-        except (self._jose.errors.JoseError, ValueError, TypeError):
+        except (self._jose.errors.JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
             return None
         if published["kty"] == "RSA" and not SMALLEST_RSA <= size <= LARGEST_RSA:
             return None

@@ -47,7 +47,7 @@ class People:
         named = self._params.users.get(subject, "")
         name = named or self._params.name_of(claims)
         known = store.users.find(name)
-        if objection := self._objection_to_new(name) if known is None else _objection_to(known, named):
+        if objection := self._objection_to_new(name) if known is None else self._objection_to(known, named):
             raise NotLetIn(objection, known.name if known else "")
         login = known or Login(name, role, active=True, created_at=store.now(), revision=0)
         bound = replace(login, issuer=issuer, subject=subject)
@@ -62,14 +62,13 @@ class People:
         refused = self._store.users.objection_to_new(name)
         return refused.reason if refused else ""
 
-
-def _objection_to(known: Login, named: str) -> str:
-    """Return why an identity is not bound to a user; empty if it is."""
-    if not named:
-        return f"there is a user named {known.name} already; bind them by their subject"
-    if known.subject:
-        return f"{known.name} is somebody else there"
-    return "" if known.active else f"{known.name} is out of service"
+    def _objection_to(self, known: Login, named: str) -> str:
+        """Return why an identity is not bound to a user; empty if it is."""
+        if not named:
+            return f"there is a user named {known.name} already; bind them by their subject"
+        if known.issuer == self._params.issuer:
+            return f"{known.name} is somebody else there"
+        return "" if known.active else f"{known.name} is out of service"
 
 
 def _revised(login: Login, wished: Login) -> Login:
