@@ -106,7 +106,7 @@ class Provider:
         claims |= PERSON | self.told.get("claims", NOTHING)
         said = {name: value for name, value in claims.items() if value is not None}
         key = self.told_key()
-        return token(said, key, self.kid, **self.told.get("header", NOTHING))
+        return token(said, key, self.kid, self.told.get("header"))
 
     def told_key(self) -> PrivateKey:
         """The key that signs: its own, or one that it does not publish."""

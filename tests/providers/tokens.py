@@ -60,9 +60,9 @@ def algorithm_of(key: PrivateKey) -> str:
             return "EdDSA"
 
 
-def token(claims: Json, key: PrivateKey, kid: str, **header: Any) -> str:
+def token(claims: Json, key: PrivateKey, kid: str, header: Json | None = None) -> str:
     """Sign claims; a header of `alg` none or HS256 has that done which nobody may believe."""
-    said = {"alg": algorithm_of(key), "kid": kid, "typ": "JWT"} | header
+    said = {"alg": algorithm_of(key), "kid": kid, "typ": "JWT"} | (header or {})
     signed = f"{b64(json.dumps(said).encode())}.{b64(json.dumps(claims).encode())}"
     return f"{signed}.{b64(_signature(said['alg'], key, signed.encode()))}"
 
