@@ -262,6 +262,7 @@ def _libraries() -> _Libraries:
         import stamina  # noqa: PLC0415 - the same
     except ImportError as missing:
         raise Refused(
-            f"{missing.name} is not installed; to talk to venues, pip install 'lts[oanda]'"
+            f"{missing.name} is not installed; to talk to venues, pip install 'lts[oanda]', to log in "
+            "at a provider, pip install 'lts[oidc]'"
         ) from None
     return _Libraries(httpx, aiolimiter, stamina)

@@ -1,5 +1,7 @@
 """aaa/oidc keeps what every AAA plugin owes, and its parts do what they say; the provider is met beside."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lts.config.params import Misfit, parse_params
+from lts.config.schema import AccessPlan
 from lts.refusal import Refused
 from lts.sdk import (
     AccessRefused,
@@ -105,6 +108,15 @@ def test_parameters_that_cannot_be_are_refused_in_one_sentence(change: dict[str,
     with pytest.raises(Misfit, match=part) as refused:
         parse_params(OidcParams, PARAMS | change, "test.toml: access.params")
     assert "\n" not in str(refused.value)
+
+
+def test_the_example_of_the_documentation_can_be_used() -> None:
+    page = Path(__file__).parents[3] / "docs" / "operations" / "access.md"
+    examples = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    [access] = [tomllib.loads(each)["access"] for each in examples if "oidc" in each]
+    plan = AccessPlan.model_validate(access)
+    params = parse_params(OidcParams, plan.params, "access.md")
+    assert (plan.plugin, params.users, params.passwords) == ("oidc", {"248289761001": "ann"}, ("root",))
 
 
 def test_an_issuer_is_taken_letter_by_letter() -> None:
