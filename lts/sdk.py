@@ -24,18 +24,27 @@ from bus import (
     on,
 )
 from bus.clock import pause
+from lts.access.doors import Doors
+from lts.access.entrance import LATER, NO, Entrance
+from lts.access.keeper import AccessKeeper
+from lts.access.lockouts import network_of
+from lts.access.store import Store
+from lts.access.users import Wish
 from lts.config.schema import AccessPlan, AssetPlan, BrokerPlan, FeedPlan, Name, PortfolioPlan, SystemPlan
 from lts.domain.access import (
     AccessChanged,
     AccessRefused,
+    BeginProviderLogin,
     CredentialEnded,
     Denial,
     EndCredential,
+    FinishProviderLogin,
     Identify,
     IdentifySigned,
     Identity,
     LoggedIn,
     LogIn,
+    ProviderLoginBegun,
     RefreshLogin,
     SignedRequest,
 )
@@ -167,7 +176,7 @@ from lts.domain.users import (
 )
 from lts.kinds import SDK_VERSION
 from lts.kinds.aaa import Aaa, AaaAssignment, Security
-from lts.kinds.access import AccessParams
+from lts.kinds.access import AccessParams, SecretPath
 from lts.kinds.broker import Broker, BrokerAssignment
 from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
@@ -178,6 +187,8 @@ from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
 from lts.security.busy import Busy
 from lts.security.claims import Claims
+from lts.security.id_tokens import Algorithm, BadIdToken, IdTokenAgreement, IdTokens, UnknownKey
+from lts.security.secret_file import read_secret
 from lts.web.address import WebAddress, is_loopback
 from lts.web.patience import persist
 from lts.web.service import Silent, Unanswered, WebAnswer, WebService
@@ -186,6 +197,8 @@ from lts.web.turns import Urgency
 
 __all__ = [
     "CLOSES",
+    "LATER",
+    "NO",
     "OPENS",
     "ROLES",
     "SDK_VERSION",
@@ -194,6 +207,7 @@ __all__ = [
     "Aaa",
     "AaaAssignment",
     "AccessChanged",
+    "AccessKeeper",
     "AccessParams",
     "AccessPlan",
     "AccessRecalled",
@@ -203,6 +217,7 @@ __all__ = [
     "ActorQuarantined",
     "ActorStarted",
     "AddUser",
+    "Algorithm",
     "AllBooked",
     "AmendOrder",
     "ApiKey",
@@ -211,9 +226,11 @@ __all__ = [
     "ApprovedOrder",
     "AskError",
     "AssetPlan",
+    "BadIdToken",
     "Bar",
     "BarOpened",
     "Beat",
+    "BeginProviderLogin",
     "Broker",
     "BrokerAssignment",
     "BrokerPlan",
@@ -233,12 +250,14 @@ __all__ = [
     "Denial",
     "Deposit",
     "DepositsRecalled",
+    "Doors",
     "DropApiKeys",
     "DropNonces",
     "DropSecondFactor",
     "DropSessions",
     "EmergencyExit",
     "EndCredential",
+    "Entrance",
     "EntryAnswered",
     "EquityCurveReported",
     "Event",
@@ -252,6 +271,7 @@ __all__ = [
     "Fill",
     "FinancingCharged",
     "FinancingReport",
+    "FinishProviderLogin",
     "GetAccount",
     "GetDebugInfo",
     "GetEquityCurve",
@@ -261,6 +281,8 @@ __all__ = [
     "HealthReported",
     "HealthStatus",
     "History",
+    "IdTokenAgreement",
+    "IdTokens",
     "Identify",
     "IdentifySigned",
     "Identity",
@@ -312,6 +334,7 @@ __all__ = [
     "PositionAdjusted",
     "PositionChanged",
     "ProgressRecalled",
+    "ProviderLoginBegun",
     "PutApiKey",
     "PutLogin",
     "PutSession",
@@ -329,6 +352,7 @@ __all__ = [
     "Role",
     "SecondFactorOffered",
     "Secret",
+    "SecretPath",
     "Security",
     "Session",
     "SessionsListed",
@@ -340,6 +364,7 @@ __all__ = [
     "SpendNonce",
     "StandingTarget",
     "StartPlugin",
+    "Store",
     "StoredApiKey",
     "StoredSession",
     "Strategy",
@@ -356,6 +381,7 @@ __all__ = [
     "TransactionsSeen",
     "Unanswered",
     "Undeliverable",
+    "UnknownKey",
     "Urgency",
     "User",
     "UserChanged",
@@ -367,6 +393,7 @@ __all__ = [
     "WebAddress",
     "WebAnswer",
     "WebService",
+    "Wish",
     "WithdrawOrder",
     "breach",
     "conducting",
@@ -374,11 +401,13 @@ __all__ = [
     "exact",
     "from_rfc3339",
     "is_loopback",
+    "network_of",
     "objection_to",
     "on",
     "pause",
     "persist",
     "plain",
+    "read_secret",
     "to_rfc3339",
     "unrounded",
 ]

@@ -17,14 +17,17 @@ from bus import SECOND, Actor, Bus, Event, LiveDriver, on
 from lts.domain.access import (
     AccessChanged,
     AccessRefused,
+    BeginProviderLogin,
     CredentialEnded,
     Denial,
     EndCredential,
+    FinishProviderLogin,
     Identify,
     IdentifySigned,
     Identity,
     LoggedIn,
     LogIn,
+    ProviderLoginBegun,
     RefreshLogin,
 )
 from lts.domain.accounts import AccountReported, GetAccount
@@ -156,6 +159,10 @@ class Registry(Actor[None]):
         self.asked = 0
         self.gone: set[str] = set()
         self.nonces: set[str] = set()
+        self.finished: list[FinishProviderLogin] = []
+        self.begun: ProviderLoginBegun | AccessRefused = ProviderLoginBegun(
+            "http://127.0.0.1:9/authorize?state=state-of-alice", Secret("the-ticket")
+        )
         self.people = {name: User(name, role, True, True, False, NOW) for name, role in PEOPLE.items()}
         self.expires_at = LATER
         yield
@@ -187,6 +194,16 @@ class Registry(Actor[None]):
         if wanted.user not in PEOPLE or wanted.password.value != "right":
             return AccessRefused(Denial.CREDENTIALS)
         return self.logged_in(wanted.user)
+
+    @on
+    def begin(self, _: BeginProviderLogin) -> ProviderLoginBegun | AccessRefused:
+        return self.begun
+
+    @on
+    def finish(self, wanted: FinishProviderLogin) -> LoggedIn | AccessRefused:
+        self.finished.append(wanted)
+        known = wanted.state == "state-of-alice"
+        return self.logged_in("alice") if known else AccessRefused(Denial.CREDENTIALS)
 
     @on
     def refresh(self, wanted: RefreshLogin) -> LoggedIn | AccessRefused:

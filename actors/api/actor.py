@@ -8,7 +8,9 @@ from actors.api.stream.alerts import Alert
 from bus import Actor, Pressure, PressureChanged, on
 from lts.domain.access import (
     AccessChanged,
+    BeginProviderLogin,
     EndCredential,
+    FinishProviderLogin,
     Identify,
     IdentifySigned,
     LogIn,
@@ -71,6 +73,7 @@ class Api(Actor[ApiParams]):
     asks = (
         AddAsset,
         AddUser,
+        BeginProviderLogin,
         ChangeAsset,
         ChangePortfolio,
         ChangeUser,
@@ -79,6 +82,7 @@ class Api(Actor[ApiParams]):
         DescribePlugins,
         DropSecondFactor,
         EndCredential,
+        FinishProviderLogin,
         GetAccount,
         GetDebugInfo,
         GetHealth,

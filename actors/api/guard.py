@@ -34,6 +34,8 @@ def refusal(refused: AccessRefused) -> Problem:
     """Return what somebody is told who was not let in."""
     if refused.denial is Denial.TOO_MANY:
         return too_many("too many attempts", refused.retry_after_s)
+    if refused.denial is Denial.UNAVAILABLE:
+        return unavailable("nobody can be let in for the time being")
     return Problem(_DENIED[refused.denial], headers=CHALLENGE)
 
 
@@ -133,7 +135,7 @@ class GuardedRoute(APIRoute):
             call.port = port
             await admit(call, self.rule)
             if request.scope["query_string"]:
-                _check_query(call, known)
+                _check_query(call, known, self.rule)
             if takes_body and not await call.body():
                 raise Problem(Kind.INVALID, errors=(Reason("body", "", "it is missing"),))
             return await handle(call)
@@ -141,10 +143,10 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _check_query(call: Call, known: frozenset[str]) -> None:
+def _check_query(call: Call, known: frozenset[str], rule: Rule) -> None:
     """Refuse parameters that the route has not, and those that are given twice."""
     given = Counter(name for name, _ in call.query_params.multi_items())
-    unknown = sorted(given.keys() - known)
+    unknown = sorted(given.keys() - known) if not rule.lenient else []
     doubled = sorted(name for name, times in given.items() if times > 1)
     if unknown or doubled:
         errors = [Reason("query", f"/{name[:64]}", "there is no such parameter") for name in unknown]

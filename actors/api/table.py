@@ -37,6 +37,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it takes a login: an API key may not."""
     strict: bool = False
     """Whether it takes a secret that could be guessed, so that an address may try it only now and then."""
+    lenient: bool = False
+    """Whether it passes over what else is in its query: somebody else has written that (RFC 6749, 4.1.2)."""
     urgent: bool = False
     """Whether it is served also while the system has too much to do."""
 

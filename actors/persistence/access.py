@@ -8,7 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from actors.persistence.page import table_of
 from actors.persistence.repositories.access import PASSWORD, SECOND_FACTOR
-from actors.persistence.rows import ApiKeyRow, LoginRow, NonceRow, SessionRow, SpentRefreshRow, UserRow
+from actors.persistence.rows import (
+    ApiKeyRow,
+    LoginIdentityRow,
+    LoginRow,
+    NonceRow,
+    SessionRow,
+    SpentRefreshRow,
+    UserRow,
+)
 from lts.domain.credentials import AccessRecalled, Login, Nonce, StoredApiKey, StoredSession
 from lts.domain.permissions import Permission, Role
 from lts.domain.secret import Secret
@@ -16,6 +24,7 @@ from lts.domain.users import ApiKey, Session
 from lts.security.seal import SealingKeys
 
 _USERS, _LOGINS, _SESSIONS = table_of(UserRow), table_of(LoginRow), table_of(SessionRow)
+_IDENTITIES = table_of(LoginIdentityRow)
 _SPENT, _KEYS, _NONCES = table_of(SpentRefreshRow), table_of(ApiKeyRow), table_of(NonceRow)
 
 
@@ -34,9 +43,20 @@ async def recall_access(engine: AsyncEngine, keys: SealingKeys) -> AccessRecalle
 
 
 async def _logins(connection: AsyncConnection, keys: SealingKeys) -> tuple[Login, ...]:
-    query = select(_USERS.c.name, _USERS.c.active, _USERS.c.created_at, _LOGINS)
-    joined = query.outerjoin_from(_USERS, _LOGINS, _LOGINS.c.user_id == _USERS.c.id).order_by(_USERS.c.name)
-    return tuple(_login(row, keys) for row in await connection.execute(joined))
+    query = (
+        select(
+            _USERS.c.name,
+            _USERS.c.active,
+            _USERS.c.created_at,
+            _LOGINS,
+            _IDENTITIES.c.issuer,
+            _IDENTITIES.c.subject,
+        )
+        .outerjoin_from(_USERS, _LOGINS, _LOGINS.c.user_id == _USERS.c.id)
+        .outerjoin(_IDENTITIES, _IDENTITIES.c.user_id == _USERS.c.id)
+        .order_by(_USERS.c.name)
+    )
+    return tuple(_login(row, keys) for row in await connection.execute(query))
 
 
 def _login(row: Any, keys: SealingKeys) -> Login:
@@ -53,6 +73,8 @@ def _login(row: Any, keys: SealingKeys) -> Login:
         row.failures,
         row.failed_at,
         row.revision,
+        row.issuer or "",
+        row.subject or "",
     )
 
 

@@ -34,8 +34,8 @@ _WHOLE = {
 
 KNOWN = frozenset(
     {
-        "1575ae8abe55037a217a3d5db0eade38431e123be5a0751f317421a313057f18",
-        "60d9dbf29d0c5b70007ba433b289675a6dd9b6c7234d4b2d09271ed61925ca50",
+        "b992c9c47c6f62e1079daea77aee382f7dd447dee87fec2be3f0968d8c9658b3",
+        "362185d86da677a7bda154fa04a0ed1fe69037e105bde1f04c47742d356f83e1",
     }
 )
 """Of what the migrations make, up to the last one: on SQLite, and on PostgreSQL 16."""

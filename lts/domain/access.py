@@ -76,6 +76,35 @@ class LogIn(Request[LoggedIn | AccessRefused]):
     """With what, as it says of itself."""
 
 
+class ProviderLoginBegun(Event):
+    """Where to go on with a login at a provider of identities."""
+
+    url: str
+    """Of the provider; it leads back with a code."""
+    ticket: Secret
+    """Kept by the browser, and shown when it is back: nobody else's code is taken from it."""
+
+
+class BeginProviderLogin(Request[ProviderLoginBegun | AccessRefused]):
+    """Begins a login at the provider of identities; nobody answers where there is none."""
+
+    address: str = ""
+
+
+class FinishProviderLogin(Request[LoggedIn | AccessRefused]):
+    """Begins a session with what a browser brings back from the provider, once."""
+
+    state: str
+    """Which login it belongs to."""
+    code: Secret
+    """For which the provider says who it is; empty where it has let nobody in."""
+    ticket: Secret = Secret()
+    issuer: str = ""
+    """Who says so, where it is told (RFC 9207)."""
+    address: str = ""
+    agent: str = ""
+
+
 class RefreshLogin(Request[LoggedIn | AccessRefused]):
     """Goes on with a session: takes a refresh token, once, for new ones; taken twice, the session ends."""
 

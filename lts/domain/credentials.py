@@ -35,6 +35,10 @@ class Login(msgspec.Struct, frozen=True):
     """UTC nanoseconds of system time of the last of them."""
     revision: int = 1
     """Grows with each change that somebody made; 0 for who was only named as an owner."""
+    issuer: str = ""
+    """The provider that knows this user; empty where none does."""
+    subject: str = ""
+    """By what it knows them, for good; at most one user by each."""
 
 
 class StoredSession(msgspec.Struct, frozen=True):
@@ -117,7 +121,8 @@ class NoteRefusals(msgspec.Struct, frozen=True, tag=True):
     """Tell the audit of credentials that were refused."""
 
     what: str
-    """What was tried: `login`, `refresh`, `key`, `signature`, or the `password` of who is in already."""
+    """What was tried: `login`, `provider` (a login there), `refresh`, `key`, `signature`, or the `password`
+    of who is in already."""
     count: int
     address: str
     """Where from."""

@@ -16,7 +16,7 @@ class User(msgspec.Struct, frozen=True):
     role: Role
     active: bool
     can_log_in: bool
-    """Whether a password is set: an owner who was only named in a file has none."""
+    """Whether a password is set, or a provider knows them; who was only named as an owner has neither."""
     second_factor: bool
     created_at: int
     revision: int = 1

@@ -7,7 +7,9 @@ from bus import AskError
 from lts.config.schema import AccessPlan
 from lts.domain.access import (
     AccessChanged,
+    BeginProviderLogin,
     EndCredential,
+    FinishProviderLogin,
     Identify,
     IdentifySigned,
     LogIn,
@@ -98,6 +100,8 @@ class AaaAssignment:
 class Aaa(Plugin[P], Generic[P]):
     """Owns users, sessions and API keys. Subclasses answer every request of the kind.
 
+    Those of a login at a provider they answer only if there is one.
+
     What is asked takes no market time: plain handlers return `self.later(holds=False)`, and a task
     in the background answers, so that one login does not wait for another's.
     """
@@ -107,6 +111,8 @@ class Aaa(Plugin[P], Generic[P]):
     hears = (
         *EVERYONE,
         LogIn,
+        BeginProviderLogin,
+        FinishProviderLogin,
         RefreshLogin,
         EndCredential,
         Identify,

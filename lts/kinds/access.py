@@ -21,6 +21,10 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+SecretPath = Annotated[Path, AfterValidator(_absolute)]
+"""Of a file that holds a secret: the whole path."""
+
+
 class AccessParams(Params):
     """Where the venue is and the access token lies, and how much may be asked."""
 
@@ -28,7 +32,7 @@ class AccessParams(Params):
     stream_url: WebAddress | None = Field(
         None, description="Of the streaming API, if it is not the venue's own."
     )
-    token_file: Annotated[Path, AfterValidator(_absolute)] = Field(
+    token_file: SecretPath = Field(
         description="The file that holds the access token; nobody else may be able to read it."
     )
     request_timeout_s: float = Field(5.0, gt=0, le=60, description="How long a request may take.")

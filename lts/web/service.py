@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+LARGEST_ANSWER = 16_777_216
+"""Bytes of an answer that is taken, unless a service is held to less."""
 ATTEMPTS = 4
 """How often a question is put before it is given up."""
 LONGEST_REST_S = 1.0
@@ -67,23 +69,26 @@ class WebService:
         headers: what every request carries; they are shown nowhere.
         timeout_s: how long a request may take, from the first byte to the last.
         requests_per_s: how many may be made; a fifth of them is kept for what is urgent.
+        largest: how many bytes an answer may have.
         transport: what carries the requests, for tests.
 
     Raises:
         Refused: the libraries for the web are not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is, and how much it is asked and believed
         self,
         url: str,
         headers: Mapping[str, str],
         *,
         timeout_s: float,
         requests_per_s: float,
+        largest: int = LARGEST_ANSWER,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._libraries = libraries = _libraries()
         self._timeout = timeout_s
+        self._largest = largest
         most = sum(AT_A_TIME.values())
         self._turns = Turns(requests_per_s, lambda rate: libraries.aiolimiter.AsyncLimiter(rate, 1))
         self._client = libraries.httpx.AsyncClient(
@@ -116,13 +121,15 @@ class WebService:
         Raises:
             Unanswered: it may have been done, or may yet be.
         """
-        httpx = self._libraries.httpx
-        try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._client.request(method, path, json=body)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise Unanswered(_told(error)) from None
-        return _answer(response)
+        return await self._command(method, path, json=body)
+
+    async def submit(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> WebAnswer:
+        """Send a form once, with headers of its own, and return what the service says to it.
+
+        Raises:
+            Unanswered: it may have been taken, or may yet be.
+        """
+        return await self._command("POST", path, data=fields, headers=headers)
 
     async def insist(  # noqa: PLR0913 - what, for how long, and on what condition
         self,
@@ -182,7 +189,7 @@ class WebService:
             with attempt:
                 try:
                     async with self.turn(Urgency.SOON), asyncio.timeout(self._timeout):
-                        response = await self._client.get(path, params=params)
+                        response = await self._whole("GET", path, params=params or None)
                 except (httpx.HTTPError, TimeoutError) as error:
                     raise Unanswered(_told(error)) from None
                 answer = _answer(response)
@@ -205,6 +212,26 @@ class WebService:
             Unanswered: by opening or iterating it: the stream is refused, broken, over or silent.
         """
         return self._listen(path, silence_s, params)
+
+    async def _command(self, method: str, path: str, **how: Any) -> WebAnswer:
+        httpx = self._libraries.httpx
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._whole(method, path, **how)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise Unanswered(_told(error)) from None
+        return _answer(response)
+
+    async def _whole(self, method: str, path: str, **how: Any) -> "httpx.Response":
+        """Return an answer with all that is in it, unless that is too much; raises Unanswered then."""
+        content = bytearray()
+        async with self._client.stream(method, path, **how) as response:
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > self._largest:
+                    raise Unanswered(f"its answer has more than {self._largest} bytes")
+        whole: httpx.Response = self._libraries.httpx.Response(response.status_code, content=bytes(content))
+        return whole
 
     @asynccontextmanager
     async def _listen(
@@ -293,6 +320,7 @@ def _libraries() -> _Libraries:
         import stamina  # noqa: PLC0415 - the same
     except ImportError as missing:
         raise Refused(
-            f"{missing.name} is not installed; to talk to venues, pip install 'lts[oanda]'"
+            f"{missing.name} is not installed; to talk to venues, pip install 'lts[oanda]', to log in "
+            "at a provider, pip install 'lts[oidc]'"
         ) from None
     return _Libraries(httpx, aiolimiter, stamina)

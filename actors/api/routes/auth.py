@@ -1,20 +1,42 @@
 """Logging in, going on, and logging out."""
 
+from typing import Annotated
+
 import msgspec
-from starlette.responses import Response
+from fastapi import Query
+from msgspec import structs
+from starlette.responses import RedirectResponse, Response
 
 from actors.api.call import Call
 from actors.api.guard import refusal
 from actors.api.problems import Kind
-from actors.api.table import Needs, Rule, Table
+from actors.api.table import ROOT, Needs, Rule, Table
 from actors.api.texts import Body, Hidden, Name
-from lts.domain.access import AccessRefused, EndCredential, LoggedIn, LogIn, RefreshLogin
+from lts.domain.access import (
+    AccessRefused,
+    BeginProviderLogin,
+    EndCredential,
+    FinishProviderLogin,
+    LoggedIn,
+    LogIn,
+    RefreshLogin,
+)
 from lts.domain.permissions import Permission, Role
 from lts.domain.secret import Secret
 from lts.web.times import to_rfc3339
 
-routes = Table("auth", "Logging in with a password, and going on with what was given for it.")
+routes = Table(
+    "auth",
+    "Logging in with a password, or at a provider of identities where the node has one, and going on with "
+    "what was given for it.",
+)
 TRIED = Rule(needs=Needs.PUBLIC, strict=True, urgent=True)
+AWAY, BACK = TRIED, structs.replace(TRIED, lenient=True)
+AT_PROVIDER = 30.0
+"""Seconds that the provider of identities is waited for."""
+TICKET = "lts-login"
+_TICKET = 64
+FromProvider = Annotated[str, Query(max_length=2_048, pattern=r"^[\x20-\x7e]*$")]
 _AGENT = 200
 
 
@@ -56,8 +78,7 @@ class LoginView(msgspec.Struct, frozen=True):
 )
 async def log_in(call: Call, body: Login) -> Response:
     """Log in."""
-    agent = "".join(filter(str.isprintable, call.headers.get("user-agent", "")))[:_AGENT]
-    wanted = LogIn(body.user, Secret(body.password), Secret(body.code or ""), call.address, agent)
+    wanted = LogIn(body.user, Secret(body.password), Secret(body.code or ""), call.address, _agent(call))
     return _let_in(call, await call.ask(wanted))
 
 
@@ -72,6 +93,43 @@ async def log_out(call: Call) -> Response:
     """Log out: the session of the access token is over."""
     await call.ask(EndCredential(call.identity.credential, call.user, call.user))
     return call.nothing()
+
+
+@routes.get("/auth/oidc/start", AWAY, status=303, problems=(Kind.NOT_FOUND,))
+async def begin_at_provider(call: Call) -> Response:
+    """Log in at the provider of identities: leads there, with a cookie for the way back."""
+    begun = await call.port.find(BeginProviderLogin(call.address), AT_PROVIDER)
+    if isinstance(begun, AccessRefused):
+        raise refusal(begun)
+    return _with_ticket(call, RedirectResponse(begun.url, 303), begun.ticket.value)
+
+
+@routes.get("/auth/oidc/callback", BACK, answers=LoginView, problems=(Kind.NOT_FOUND, Kind.UNAUTHENTICATED))
+async def finish_at_provider(
+    call: Call, state: FromProvider, code: FromProvider = "", iss: FromProvider = ""
+) -> Response:
+    """Come back from the provider of identities, as `beginAtProvider` leads there, and be logged in."""
+    ticket = Secret(call.cookies.get(TICKET, "")[:_TICKET])
+    wanted = FinishProviderLogin(state, Secret(code), ticket, iss, call.address, _agent(call))
+    return _with_ticket(call, _let_in(call, await call.port.find(wanted, AT_PROVIDER)), "")
+
+
+def _with_ticket(call: Call, response: Response, ticket: str) -> Response:
+    """Have a browser keep a ticket for as long as a login may take; an empty one takes it away."""
+    response.set_cookie(
+        TICKET,
+        ticket,
+        max_age=600 if ticket else 0,
+        path=f"{ROOT}/auth/oidc",
+        secure=call.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def _agent(call: Call) -> str:
+    return "".join(filter(str.isprintable, call.headers.get("user-agent", "")))[:_AGENT]
 
 
 def _let_in(call: Call, answer: LoggedIn | AccessRefused) -> Response:

@@ -8,6 +8,7 @@ from actors.persistence.images import canonical
 from actors.persistence.repositories.users import user_named
 from actors.persistence.rows import (
     ApiKeyRow,
+    LoginIdentityRow,
     LoginRow,
     NonceRow,
     SessionRow,
@@ -55,6 +56,7 @@ async def put_login(unit: Unit, command: PutLogin) -> None:
         )
         unit.session.add(row)
     _write(unit, row, login)
+    await _write_identity(unit, user.id, login)
 
 
 async def put_session(unit: Unit, command: PutSession) -> None:
@@ -156,6 +158,17 @@ def _write(unit: Unit, row: LoginRow, login: Login) -> None:
     row.last_step, row.failures, row.failed_at = login.last_step, login.failures, login.failed_at
     row.password = _sealed(unit, row.password, login.password, PASSWORD)
     row.second_factor = _sealed(unit, row.second_factor, login.second_factor, SECOND_FACTOR)
+
+
+async def _write_identity(unit: Unit, user_id: int, login: Login) -> None:
+    row = await unit.session.get(LoginIdentityRow, user_id)
+    if not login.subject:
+        if row is not None:
+            await unit.session.delete(row)
+    elif row is None:
+        unit.session.add(LoginIdentityRow(user_id=user_id, issuer=login.issuer, subject=login.subject))
+    else:
+        row.issuer, row.subject = login.issuer, login.subject
 
 
 def _sealed(unit: Unit, before: bytes | None, wanted: Secret, column: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from actors.persistence.rows.access import (
     ApiKeyRow,
+    LoginIdentityRow,
     LoginRow,
     NonceRow,
     SessionRow,
@@ -61,6 +62,7 @@ __all__ = [
     "IdempotencyKeyRow",
     "InstrumentRow",
     "LedgerEntryRow",
+    "LoginIdentityRow",
     "LoginRow",
     "LossMarksRow",
     "NodeLeaseRow",

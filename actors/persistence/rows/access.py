@@ -35,6 +35,19 @@ class LoginRow(Row, kw_only=True):
     revision: Mapped[int] = mapped_column(Integer)
 
 
+class LoginIdentityRow(Row, kw_only=True):
+    """Who a user is at a provider of identities; most are at none."""
+
+    __tablename__ = "login_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), {"info": {"audit": AUDITED}})
+
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+
+
 class SessionRow(Row, kw_only=True):
     """A login that goes on."""
 

@@ -69,6 +69,8 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
     path = declared.path
     for name, value in values.items():
         path = path.replace(f"{{{name}:name}}", value)
+    if path.endswith("/oidc/callback"):
+        return f"{path}?state=state-of-alice&code=a-code"
     if path.endswith("/stream/events"):
         return f"{path}?subscribe=bars&once=true"
     if declared.rule.owned_by == "series":

@@ -33,12 +33,12 @@ from lts.domain.access import (
     RefreshLogin,
     SignedRequest,
 )
-from lts.domain.credentials import RecallAccess
+from lts.domain.credentials import PutLogin, RecallAccess
 from lts.domain.permissions import Permission, Role
 from lts.domain.plugins import PluginStarted, StartPlugin
 from lts.domain.secret import Secret
 from lts.domain.storage import KeysRotated, RotateKeys
-from lts.domain.units import Perform, Performed, PutUser
+from lts.domain.units import NotPerformed, Perform, Performed, PutUser
 from lts.domain.users import (
     AddUser,
     ApiKeyMade,
@@ -261,6 +261,23 @@ async def test_what_a_user_did_is_audited_in_their_name_without_any_secret(house
     everything += "".join(map(repr, await house.rows("SELECT * FROM logins")))
     everything += "".join(map(repr, await house.rows("SELECT * FROM api_keys")))
     assert [each for each in secrets if each in everything] == []
+
+
+async def test_who_a_user_is_at_a_provider_is_stored_audited_and_nobody_elses(house: House) -> None:
+    [ann] = (await house.ask(RecallAccess())).logins
+    linked = replace(ann, issuer="https://login.example.com", subject="248289761001")
+    assert isinstance(await house.ask(Perform((PutLogin(linked),), "aaa")), Performed)
+    assert (await house.ask(RecallAccess())).logins == (linked,)
+    second = replace(linked, name="eve")
+    assert isinstance(await house.ask(Perform((PutLogin(second),), "aaa")), NotPerformed)
+    assert (await house.ask(RecallAccess())).logins == (linked,)
+    moved = replace(linked, subject="2")
+    assert isinstance(await house.ask(Perform((PutLogin(moved),), "aaa")), Performed)
+    assert (await house.ask(RecallAccess())).logins == (moved,)
+    assert isinstance(await house.ask(Perform((PutLogin(ann),), "aaa")), Performed)
+    assert (await house.ask(RecallAccess())).logins == (ann,)
+    for action in ("insert", "update", "delete"):
+        assert [row.who for row in await house.audited("login_identities", action)] == ["aaa"]
 
 
 async def test_a_code_is_taken_once(house: House) -> None:

@@ -117,6 +117,10 @@ ROWS: dict[str, tuple[Values, Values]] = {
         {"id": 2, "name": "bob", "active": False, "created_at": 1},
     ),
     "logins": (LOGIN | {"user_id": 1}, LOGIN | {"user_id": 2}),
+    "login_identities": (
+        {"user_id": 1, "issuer": "https://login.example.com", "subject": "1"},
+        {"user_id": 2, "issuer": "https://login.example.com", "subject": "2"},
+    ),
     "sessions": (SESSION | {"id": "a", "refresh": bytes(32)}, SESSION | {"id": "b", "refresh": b"b" * 32}),
     "spent_refresh_tokens": (
         {"refresh": "0" * 64, "session_id": "a", "spent_at": 1},
@@ -176,6 +180,7 @@ ROWS: dict[str, tuple[Values, Values]] = {
 }
 BEFOREHAND: dict[str, tuple[str, Values]] = {
     "logins": ("users", {"id": 2, "name": "bob", "active": True, "created_at": 1}),
+    "login_identities": ("users", {"id": 2, "name": "bob", "active": True, "created_at": 1}),
     "assets": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
     "portfolio_settings": ("portfolios", PORTFOLIO | {"id": 2, "name": "side"}),
     "positions": ("instruments", CONTRACT | {"symbol": "ETH/USD"}),
@@ -365,7 +370,7 @@ async def test_the_assets_of_a_portfolio_go_with_it(writing: AsyncConnection) ->
 
 async def test_all_that_lets_a_user_in_goes_with_them(writing: AsyncConnection) -> None:
     await fill_tables(writing)
-    own = ("logins", "sessions", "spent_refresh_tokens", "api_keys", "nonces")
+    own = ("logins", "login_identities", "sessions", "spent_refresh_tokens", "api_keys", "nonces")
     await remove_all_but(writing, {"users", *own})
     async with writing.begin():
         await writing.execute(metadata.tables["users"].delete())

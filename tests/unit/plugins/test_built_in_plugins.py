@@ -26,6 +26,7 @@ def admitted(kind: str, name: str) -> Admitted:
 def test_all_of_them_are_found() -> None:
     assert BUILT_IN == [
         ("aaa", "local"),
+        ("aaa", "oidc"),
         ("broker", "oanda"),
         ("broker", "paper"),
         ("core", "default"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bus import SECOND, SystemClock
+from lts.access.sessions import MOST
 from lts.sdk import (
     AccessChanged,
     AccessRefused,
@@ -44,7 +45,6 @@ from lts.security.totp import code_at
 from lts.testing import AaaContract, Bench, Shelf, Watch, aaa_assignment
 from lts.testing.house import ELSEWHERE, HOME, RIGHT, WRONG, House
 from plugins.aaa.local.plugin import LocalAaa
-from plugins.aaa.local.sessions import MOST
 
 pytestmark = pytest.mark.requirement("INT-4.1", "INT-021", "INT-022", "INT-023", "INT-024", "INT-027")
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from lts.access.lockouts import Rule
+from lts.access.store import NOTHING
 from lts.sdk import (
     Aaa,
     AccessRefused,
@@ -30,9 +32,7 @@ from lts.sdk import (
 )
 from lts.testing import AaaContract
 from lts.testing.contract import PluginContract
-from plugins.aaa.local.lockouts import Rule
 from plugins.aaa.local.plugin import LocalAaa
-from plugins.aaa.local.store import NOTHING
 
 pytestmark = pytest.mark.requirement("INT-001", "INT-10.1", "INT-021", "LTS-005")
 

@@ -73,6 +73,48 @@ async def test_a_command_is_sent_once_whatever_comes_of_it() -> None:
     assert answers.asked == 1
 
 
+async def test_an_answer_that_is_too_large_is_none() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 1_000
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=endless())
+
+    async with service(answer, largest=100_000, timeout_s=10) as it:
+        for asked in (it.command("POST", "/x"), it.submit("/x", {}, {})):
+            with pytest.raises(Unanswered, match="more than 100000 bytes"):
+                await asked
+
+
+async def test_a_form_is_sent_once_with_headers_of_its_own() -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return FINE
+
+    async with service(answer) as it:
+        told = await it.submit("http://localhost/elsewhere?a=1", {"code": "a b&c"}, {"Accept": "text/x"})
+    assert told.body == {"it": "is"}
+    [request] = sent
+    assert (str(request.url), request.content) == ("http://localhost/elsewhere?a=1", b"code=a+b%26c")
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert request.headers["Accept"] == "text/x"
+
+
+async def test_a_question_keeps_the_query_that_an_address_has() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return FINE
+
+    async with service(answer) as it:
+        await it.question("/x?tenant=1")
+    assert asked == ["http://localhost/x?tenant=1"]
+
+
 async def test_an_answer_that_trickles_in_is_too_late_as_a_whole() -> None:
     async def trickle() -> AsyncIterator[bytes]:
         for _ in range(100):

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from lts.sdk import SECOND
+from bus import SECOND
 
 MOST = 10_000
 """Whose failures are remembered, at most: who failed longest ago is forgotten first."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from lts.sdk import SECOND, Nonce, SignedRequest
+from bus import SECOND
+from lts.domain.access import SignedRequest
+from lts.domain.credentials import Nonce
 
 _LENGTHS = range(16, 129)
 

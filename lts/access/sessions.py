@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from lts.sdk import SECOND, Session, StoredSession
+from bus import SECOND
+from lts.domain.credentials import StoredSession
+from lts.domain.users import Session
 
 MOST = 50
 """Sessions of one user: the one that was used longest ago ends when another begins."""

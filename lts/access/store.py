@@ -3,33 +3,31 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lts.sdk import (
-    SECOND,
-    AccessChanged,
+from bus import SECOND
+from lts.access.keys import Keys
+from lts.access.lockouts import Lockouts, Rule
+from lts.access.nonces import Nonces
+from lts.access.passes import Passes
+from lts.access.refusals import Refusals
+from lts.access.sessions import Lifetime, Sessions
+from lts.access.users import Users
+from lts.domain.access import AccessChanged
+from lts.domain.credentials import (
     AccessRecalled,
-    Command,
     DropApiKeys,
     DropNonces,
     DropSessions,
-    Fault,
     Login,
     MarkUse,
-    NotDone,
     PutLogin,
 )
-
-from .keys import Keys
-from .lockouts import Lockouts, Rule
-from .nonces import Nonces
-from .passes import Passes
-from .refusals import Refusals
-from .sessions import Lifetime, Sessions
-from .users import Users
+from lts.domain.units import Command
+from lts.domain.users import Fault, NotDone
 
 if TYPE_CHECKING:
-    from .plugin import LocalAaa
+    from lts.access.keeper import AccessKeeper
 
 _HOUR = 3_600 * SECOND
 _FORGIVING_S = 3_600.0
@@ -55,12 +53,12 @@ class Store:
     What ends, ends in memory first and is told at once; what begins is on disk before it counts.
     """
 
-    def __init__(self, aaa: "LocalAaa", recalled: AccessRecalled) -> None:
+    def __init__(self, aaa: "AccessKeeper[Any]", recalled: AccessRecalled) -> None:
         plan, security = aaa.access, aaa.security
         lifetime = Lifetime(round(plan.session_idle_h * _HOUR), round(plan.session_days * 24 * _HOUR))
         self._aaa = aaa
         self.security = security
-        self.users = Users(recalled.logins)
+        self.users = Users(recalled.logins, aaa.doors)
         self.sessions = Sessions(lifetime, recalled.sessions, recalled.spent)
         self.keys = Keys(recalled.keys)
         self.nonces = Nonces(plan.signature_window_s, recalled.nonces)

@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 
-from lts.sdk import SECOND, Claims, Security
+from bus import SECOND
+from lts.kinds.aaa import Security
+from lts.security.claims import Claims
 
 MOST = 20_000
 """Tokens that are remembered; who was shown longest ago is forgotten first."""

@@ -1,6 +1,6 @@
 """The password policy: long enough, not the name, and not what is tried first (NIST SP 800-63B, 5.1.1.2)."""
 
-from .first_tried import COMMON
+from lts.access.first_tried import COMMON
 
 SHORTEST, LONGEST = 12, 128
 """Characters in a password."""

@@ -5,7 +5,9 @@ from hmac import compare_digest
 
 import msgspec
 
-from lts.sdk import SECOND, ApiKey, StoredApiKey
+from bus import SECOND
+from lts.domain.credentials import StoredApiKey
+from lts.domain.users import ApiKey
 
 PREFIX = "lts_"
 """How the secret of a key begins, so that it is found where it does not belong."""

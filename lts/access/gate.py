@@ -1,22 +1,14 @@
 """The gate: who is it that shows an access token, an API key or a signature?"""
 
-from lts.sdk import (
-    SECOND,
-    SPENT,
-    AccessRefused,
-    ApiKey,
-    Denial,
-    Identify,
-    IdentifySigned,
-    Identity,
-    SpendNonce,
-)
-
-from .entrance import LATER, NO, identity_of
-from .keys import PREFIX
-from .lockouts import network_of
-from .nonces import is_nonce
-from .store import Store
+from bus import SECOND
+from lts.access.entrance import LATER, NO, identity_of
+from lts.access.keys import PREFIX
+from lts.access.lockouts import network_of
+from lts.access.nonces import is_nonce
+from lts.access.store import Store
+from lts.domain.access import AccessRefused, Denial, Identify, IdentifySigned, Identity
+from lts.domain.credentials import SPENT, SpendNonce
+from lts.domain.users import ApiKey
 
 LONGEST_TOKEN = 4_096
 

@@ -1,19 +1,19 @@
-"""The parts of aaa/local, each alone: lock-outs, the password policy, sessions, nonces, refusals, passes."""
+"""The parts of kept access, each alone: lock-outs, passwords' policy, sessions, nonces, refusals, passes."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from lts.access.lockouts import Lockouts, Rule, network_of
+from lts.access.nonces import Nonces, is_nonce
+from lts.access.passes import Passes
+from lts.access.policy import weakness
+from lts.access.refusals import ELSEWHERE, MOST, Refusals
+from lts.access.sessions import Lifetime, Sessions
+from lts.access.users import Users, Wish
 from lts.sdk import SECOND, Login, Nonce, NoteRefusals, Role, Secret, Session, SignedRequest, StoredSession
 from lts.testing.security import Watch, cheap_security
-from plugins.aaa.local.lockouts import Lockouts, Rule, network_of
-from plugins.aaa.local.nonces import Nonces, is_nonce
-from plugins.aaa.local.passes import Passes
-from plugins.aaa.local.policy import weakness
-from plugins.aaa.local.refusals import ELSEWHERE, MOST, Refusals
-from plugins.aaa.local.sessions import Lifetime, Sessions
-from plugins.aaa.local.users import Users, Wish
 
 pytestmark = pytest.mark.requirement("INT-4.1", "INT-021", "INT-022")
 

@@ -4,37 +4,31 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from lts.sdk import (
-    ROLES,
-    SECOND,
+from bus import SECOND
+from lts.access.keys import MOST, bearer
+from lts.access.policy import LONGEST, weakness
+from lts.access.store import NOTHING, Store
+from lts.access.users import Wish, revised, shown, unknown
+from lts.domain.access import CredentialEnded, EndCredential
+from lts.domain.credentials import Login, PutApiKey, PutLogin, StoredApiKey
+from lts.domain.permissions import ROLES, Role
+from lts.domain.secret import Secret
+from lts.domain.users import (
     AddUser,
     ApiKey,
     ApiKeyMade,
-    Busy,
     ChangeUser,
     ConfirmSecondFactor,
-    CredentialEnded,
     DropSecondFactor,
-    EndCredential,
     Fault,
-    Login,
     MakeApiKey,
     NotDone,
     OfferSecondFactor,
-    PutApiKey,
-    PutLogin,
-    Role,
     SecondFactorOffered,
-    Secret,
     SetPassword,
-    StoredApiKey,
     UserChanged,
 )
-
-from .keys import MOST, bearer
-from .policy import LONGEST, weakness
-from .store import NOTHING, Store
-from .users import Wish, revised, shown, unknown
+from lts.security.busy import Busy
 
 _DAY = 86_400 * SECOND
 _OFFER = 600 * SECOND
@@ -198,6 +192,8 @@ class Desk:
             return Secret()
         if role is Role.SERVICE:
             return NotDone(Fault.INVALID, f"{name} is a service, which has API keys and no password")
+        if not self._store.users.doors.take_password(name):
+            return NotDone(Fault.INVALID, f"{name} logs in at the provider; a password would not count")
         if weak := weakness(password.value, name):
             return NotDone(Fault.TOO_WEAK, weak)
         try:

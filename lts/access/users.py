@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from lts.sdk import ROLES, Fault, Login, Name, NotDone, Permission, Role, User
+from lts.access.doors import ALL_PASSWORDS, Doors
+from lts.config.schema import Name
+from lts.domain.credentials import Login
+from lts.domain.permissions import ROLES, Permission, Role
+from lts.domain.users import Fault, NotDone, User
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -24,15 +28,29 @@ class Wish:
 class Users:
     """Everybody who is known, by name."""
 
-    def __init__(self, logins: Iterable[Login]) -> None:
+    def __init__(self, logins: Iterable[Login], doors: Doors = ALL_PASSWORDS) -> None:
+        self.doors = doors
         self._logins = {login.name: login for login in logins}
+        self._by_identity = {
+            (each.issuer, each.subject): each.name for each in self._logins.values() if each.subject
+        }
 
     def find(self, name: str) -> Login | None:
         """Return a user; None if there is none of this name."""
         return self._logins.get(name)
 
+    def known_as(self, issuer: str, subject: str) -> Login | None:
+        """Return the user whom a provider knows by this subject; None if there is none."""
+        name = self._by_identity.get((issuer, subject))
+        return None if name is None else self._logins[name]
+
     def put(self, login: Login) -> None:
         """Take a user for what was stored."""
+        before = self._logins.get(login.name)
+        if before is not None and before.subject:
+            self._by_identity.pop((before.issuer, before.subject), None)
+        if login.subject:
+            self._by_identity[login.issuer, login.subject] = login.name
         self._logins[login.name] = login
 
     def all(self) -> list[Login]:
@@ -79,12 +97,13 @@ class Users:
         )
         if wanted == login:
             return login
+        administers = self.doors.administers
         if administers(login) and not administers(wanted) and self._is_alone(name):
             return NotDone(Fault.LAST_ADMIN, f"{name} is the last who can administer the node")
         return revised(wanted)
 
     def _is_alone(self, name: str) -> bool:
-        return not any(administers(each) for each in self._logins.values() if each.name != name)
+        return not any(self.doors.administers(each) for each in self._logins.values() if each.name != name)
 
 
 def unknown(name: str) -> NotDone:
@@ -97,23 +116,13 @@ def revised(login: Login) -> Login:
     return msgspec.structs.replace(login, revision=login.revision + 1)
 
 
-def can_log_in(login: Login) -> bool:
-    """Return whether a password lets this user in."""
-    return bool(login.password) and login.active and login.role is not Role.SERVICE
-
-
-def administers(login: Login) -> bool:
-    """Return whether this user can log in as an administrator."""
-    return can_log_in(login) and login.role is Role.ADMIN
-
-
 def shown(login: Login) -> User:
     """Return a user as they may be shown."""
     return User(
         login.name,
         login.role,
         login.active,
-        bool(login.password),
+        bool(login.password or login.subject),
         bool(login.second_factor),
         login.created_at,
         login.revision,

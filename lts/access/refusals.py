@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from lts.sdk import NoteRefusals
+from lts.domain.credentials import NoteRefusals
 
 MOST = 100
 """Lines in one report; what is beyond them is one line more."""

@@ -1,0 +1,1 @@
+"""Users who log in at a provider of identities."""
