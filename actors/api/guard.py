@@ -126,7 +126,8 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler behind the guard."""
         handle = super().get_route_handler()
-        known = frozenset(field.alias for field in self.dependant.query_params)
+        declared = frozenset(field.alias for field in self.dependant.query_params)
+        known = None if self.rule.lenient else declared
         takes_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
@@ -135,7 +136,7 @@ class GuardedRoute(APIRoute):
             call.port = port
             await admit(call, self.rule)
             if request.scope["query_string"]:
-                _check_query(call, known, self.rule)
+                _check_query(call, known)
             if takes_body and not await call.body():
                 raise Problem(Kind.INVALID, errors=(Reason("body", "", "it is missing"),))
             return await handle(call)
@@ -143,10 +144,10 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _check_query(call: Call, known: frozenset[str], rule: Rule) -> None:
-    """Refuse parameters that the route has not, and those that are given twice."""
+def _check_query(call: Call, known: frozenset[str] | None) -> None:
+    """Refuse parameters that the route has not, and those that are given twice; None: it has any."""
     given = Counter(name for name, _ in call.query_params.multi_items())
-    unknown = sorted(given.keys() - known) if not rule.lenient else []
+    unknown = sorted(given.keys() - known) if known is not None else []
     doubled = sorted(name for name, times in given.items() if times > 1)
     if unknown or doubled:
         errors = [Reason("query", f"/{name[:64]}", "there is no such parameter") for name in unknown]
