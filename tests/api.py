@@ -405,6 +405,7 @@ class House(Actor[None]):
         self.status = HealthStatus.OK
         self.states: tuple[TradingStateChanged, ...] = ()
         self.set: list[SetTradingState] = []
+        self.recalled: list[RecallStatistics] = []
         yield
 
     @on
@@ -431,7 +432,8 @@ class House(Actor[None]):
         return ChargesRecalled(tuple(made))
 
     @on
-    def statistics(self, _: RecallStatistics) -> StatisticsRecalled:
+    def statistics(self, wanted: RecallStatistics) -> StatisticsRecalled:
+        self.recalled.append(wanted)
         return StatisticsRecalled((Measured(NOW, 2, 1.0, 1.0, 3.0, 3.0, 4.0),))
 
     @on

@@ -126,6 +126,10 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         known = frozenset(field.alias for field in self.dependant.query_params)
         takes_body = self.body_field is not None
+        exactly = any(
+            field.alias == "if-match" and field.field_info.is_required()
+            for field in self.dependant.header_params
+        )
 
         async def guarded(request: Request) -> Response:
             call = Call(request.scope, request.receive)
@@ -134,6 +138,8 @@ class GuardedRoute(APIRoute):
             await admit(call, self.rule)
             if request.scope["query_string"]:
                 _check_query(call, known)
+            if exactly and "if-match" not in call.headers:
+                raise Problem(Kind.PRECONDITION_NEEDED, "send the ETag of what you have read as If-Match")
             if takes_body and not await call.body():
                 raise Problem(Kind.INVALID, errors=(Reason("body", "", "it is missing"),))
             return await handle(call)

@@ -1,6 +1,6 @@
 """The API's description of itself (OpenAPI 3.1), made of the table of routes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from inspect import signature
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
+from actors.api import plugin_params
 from actors.api.guard import GuardedRoute
 from actors.api.meanings import explain
 from actors.api.problems import MEDIA_TYPE, Kind, ProblemDocument
@@ -60,6 +61,8 @@ def kinds(declared: Declared) -> tuple[Kind, ...]:
         found.append(Kind.UNAUTHENTICATED)
     if rule.in_session or not isinstance(rule.needs, Needs):
         found.append(Kind.FORBIDDEN)
+    if "cursor" in signature(declared.endpoint).parameters:
+        found.append(Kind.NOT_FOUND)
     if declared.method in {"POST", "PUT", "PATCH"}:
         found += [Kind.MALFORMED, Kind.TOO_SLOW, Kind.TOO_LARGE, Kind.MEDIA_TYPE]
     return tuple(dict.fromkeys((*found, *declared.problems)))
@@ -139,6 +142,21 @@ def description(routes: Sequence[GuardedRoute], tables: Sequence[Table]) -> dict
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas.update(components)
+    schemas.update(components | plugin_params.schemas())
     made["components"]["securitySchemes"] = SECURITY
+    for operation in operations(made):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _said(parameter["schema"])
     return made
+
+
+def operations(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each operation of a description."""
+    for methods in described["paths"].values():
+        yield from methods.values()
+
+
+def _said(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that is there: one that is left out is no null."""
+    one_of = [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]
+    return {**one_of[0], **schema} if one_of else schema

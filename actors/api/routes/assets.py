@@ -10,7 +10,7 @@ from actors.api.pages import Page
 from actors.api.problems import Kind, not_found
 from actors.api.settings import AssetChange, AssetView, NewAsset, asset_views, check_own, settled
 from actors.api.table import ROOT, Rule, Table
-from actors.api.texts import IfMatch, InPath
+from actors.api.texts import IfMatch, IfMatchNeeded, InPath
 from lts.domain.permissions import Permission
 from lts.domain.portfolio_settings import (
     AddAsset,
@@ -76,7 +76,7 @@ async def read_asset(call: Call, portfolio: InPath, asset: InPath) -> Response:
     example={"params": {"fast": 3, "slow": 8}},
 )
 async def change_asset(
-    call: Call, portfolio: InPath, asset: InPath, body: AssetChange, if_match: IfMatch = None
+    call: Call, portfolio: InPath, asset: InPath, body: AssetChange, if_match: IfMatchNeeded
 ) -> Response:
     """Have an asset traded otherwise; another broker or protection takes one that is flat."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)
@@ -85,7 +85,7 @@ async def change_asset(
 
 
 @routes.delete("/portfolios/{portfolio:name}/assets/{asset:name}", WRITE, problems=EXACTLY)
-async def remove_asset(call: Call, portfolio: InPath, asset: InPath, if_match: IfMatch = None) -> Response:
+async def remove_asset(call: Call, portfolio: InPath, asset: InPath, if_match: IfMatchNeeded) -> Response:
     """Have a portfolio trade an asset no more; it has to be flat."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)
     told = await settled(call, RemoveAsset(portfolio, asset, call.user, meant(if_match)))

@@ -1,7 +1,7 @@
 """Orders by hand: submitted, changed and taken back."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -93,10 +93,17 @@ class NewOrder(Body):
         )
 
 
+_NAMED: list[Any] = [
+    {"required": [name], "properties": {name: {"type": "string"}}}
+    for name in ("quantity", "limit_price", "trigger_price", "trailing_offset")
+]
+"""At least one of them is to be different."""
+
+
 class OrderChange(Body):
     """What of an order is to be different; what is not named stays."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"anyOf": _NAMED})
 
     quantity: AmountIn | None = None
     limit_price: AmountIn | None = None

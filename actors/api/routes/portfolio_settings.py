@@ -17,7 +17,7 @@ from actors.api.settings import (
     settled,
 )
 from actors.api.table import ROOT, Rule, Table
-from actors.api.texts import IfMatch, InPath
+from actors.api.texts import IfMatch, IfMatchNeeded, InPath
 from lts.domain.permissions import Permission
 from lts.domain.portfolio_settings import (
     ChangePortfolio,
@@ -77,7 +77,7 @@ async def read_settings(call: Call, portfolio: InPath) -> Response:
     example={"params": {"quantity": "0.2"}},
 )
 async def change_settings(
-    call: Call, portfolio: InPath, body: PortfolioChange, if_match: IfMatch = None
+    call: Call, portfolio: InPath, body: PortfolioChange, if_match: IfMatchNeeded
 ) -> Response:
     """Tell a portfolio to do it otherwise; its strategies are born again, and take up what is held."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)

@@ -9,7 +9,7 @@ from actors.api.etags import etag, known, meant
 from actors.api.pages import USUAL, Page, page_of
 from actors.api.problems import Kind, not_found
 from actors.api.table import Rule, Table
-from actors.api.texts import Body, CursorQuery, Hidden, IfMatch, IfNoneMatch, InPath, Limit, Name
+from actors.api.texts import Body, CursorQuery, Hidden, IfMatchNeeded, IfNoneMatch, InPath, Limit, Name
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.secret import Secret
 from lts.domain.users import AddUser, ChangeUser, DropSecondFactor, ListUsers, SetPassword, User
@@ -103,7 +103,7 @@ async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None)
     problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.CHANGED, Kind.PRECONDITION_NEEDED),
     example={"active": False},
 )
-async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMatch = None) -> Response:
+async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMatchNeeded) -> Response:
     """Give a user another role, or take them out of service; what they hold ends with it."""
     revision = meant(if_match)
     wanted = ChangeUser(name, call.user, body.role, body.active, revision)
