@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from lts.cli.bench.api import asked
+from lts.cli.failure import Failed
+
 pytestmark = [pytest.mark.requirement("LTS-004"), pytest.mark.timeout(240)]
 
 
@@ -118,3 +121,10 @@ def test_people_see_what_is_promised_beside_the_figures() -> None:
     shown = bench("ask", "--rounds", "1", "--asks", "100")
     assert "ask, p50" in shown
     assert "≤ 8 µs" in shown
+
+
+async def test_a_client_that_fails_is_told_of_in_one_sentence() -> None:
+    with pytest.raises(
+        Failed, match=r"^nothing was measured, as the client failed: [^\n]*Connect call failed"
+    ):
+        await asked(1, "/portfolios/main", 8)
