@@ -158,6 +158,7 @@ class Registry(Actor[None]):
         self.nonces: set[str] = set()
         self.people = {name: User(name, role, True, True, False, NOW) for name, role in PEOPLE.items()}
         self.expires_at = LATER
+        self.enrols = False
         yield
 
     @on
@@ -263,7 +264,7 @@ class Registry(Actor[None]):
     def identity(self, name: str, form: str) -> Identity:
         role = PEOPLE[name]
         credential = f"session:s-{name}" if form == "token" else f"key:k-{name}"
-        return Identity(name, role, ROLES[role], credential, self.expires_at, signs=form == "key")
+        return Identity(name, role, ROLES[role], credential, self.expires_at, form == "key", self.enrols)
 
     def logged_in(self, name: str) -> LoggedIn:
         token, refresh = Secret(f"token-of-{name}"), Secret(f"refresh-of-{name}")

@@ -54,6 +54,8 @@ async def admit(call: Call, rule: Rule) -> None:
     _spend(call, port.users, identity.user)
     if identity.credential.startswith("key:"):
         _spend(call, port.keys, identity.credential)
+    if identity.enrols and not rule.enrols:
+        raise Problem(Kind.ENROL, "set one up by `offerSecondFactor` and `confirmSecondFactor`")
     if objection := objection_to(identity, rule):
         raise Problem(Kind.FORBIDDEN, objection)
 

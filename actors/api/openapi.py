@@ -59,6 +59,7 @@ def kinds(declared: Declared) -> tuple[Kind, ...]:
     )
     if rule.needs is not Needs.PUBLIC:
         found.append(Kind.UNAUTHENTICATED)
+        found += [] if rule.enrols else [Kind.ENROL]
     if rule.in_session or not isinstance(rule.needs, Needs):
         found.append(Kind.FORBIDDEN)
     if "cursor" in signature(declared.endpoint).parameters:

@@ -35,6 +35,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an API key has to sign the request."""
     in_session: bool = False
     """Whether it takes a login: an API key may not."""
+    enrols: bool = False
+    """Whether it is open to who has yet to set up the second factor that is required of them."""
     strict: bool = False
     """Whether it takes a secret that could be guessed, so that an address may try it only now and then."""
     urgent: bool = False

@@ -371,6 +371,7 @@ class AccessPlan(Table):
     lock_first_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     lock_longest_s: Annotated[float, Field(gt=0, le=86_400)] = 900.0
     signature_window_s: Annotated[int, Field(ge=5, le=300)] = 60
+    second_factor: Literal["optional", "admins", "required"] = "optional"
 
 
 class PluginsPlan(Table):

@@ -124,7 +124,5 @@ def test_people_see_what_is_promised_beside_the_figures() -> None:
 
 
 async def test_a_client_that_fails_is_told_of_in_one_sentence() -> None:
-    with pytest.raises(
-        Failed, match=r"^nothing was measured, as the client failed: [^\n]*Connect call failed"
-    ):
+    with pytest.raises(Failed, match=r"^nothing was measured, as the client failed: [^\n]*111[^\n]*$"):
         await asked(1, "/portfolios/main", 8)

@@ -11,6 +11,7 @@ from lts.sdk import (
     LoggedIn,
     LogIn,
     Login,
+    Permission,
     PutLogin,
     PutSession,
     RefreshLogin,
@@ -168,7 +169,9 @@ def identity_of(session: Session, store: Store, until: int) -> Identity:
     """Return who somebody with a session is, until they have to show another token."""
     login = store.users.find(session.user)
     assert login is not None  # noqa: S101 - a session is a user's, and users stay
-    return Identity(session.user, login.role, ROLES[login.role], f"session:{session.id}", until)
+    enrols = store.lacks_factor(login)
+    may = frozenset[Permission]() if enrols else ROLES[login.role]
+    return Identity(session.user, login.role, may, f"session:{session.id}", until, enrols=enrols)
 
 
 def _session(id_: str, wanted: LogIn, now: int, store: Store) -> Session:

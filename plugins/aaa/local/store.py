@@ -18,6 +18,7 @@ from lts.sdk import (
     MarkUse,
     NotDone,
     PutLogin,
+    Role,
 )
 
 from .keys import Keys
@@ -59,6 +60,7 @@ class Store:
         plan, security = aaa.access, aaa.security
         lifetime = Lifetime(round(plan.session_idle_h * _HOUR), round(plan.session_days * 24 * _HOUR))
         self._aaa = aaa
+        self._second_factor = plan.second_factor
         self.security = security
         self.users = Users(recalled.logins)
         self.sessions = Sessions(lifetime, recalled.sessions, recalled.spent)
@@ -110,6 +112,25 @@ class Store:
         now = self.now()
         sessions = tuple(each.id for each in self.sessions.of(user, now) if each.id != but)
         return Ending(sessions, tuple(each.id for each in self.keys.of(user, now)) if keys else (), not but)
+
+    def needs_factor(self, login: Login) -> bool:
+        """Return whether the node requires a second factor of a user; a service has no login."""
+        match self._second_factor:
+            case "required":
+                return login.role is not Role.SERVICE
+            case "admins":
+                return login.role is Role.ADMIN
+            case _:
+                return False
+
+    def lacks_factor(self, login: Login) -> bool:
+        """Return whether a user has yet to set up the second factor that is required of them."""
+        return self.needs_factor(login) and not login.second_factor
+
+    def looked_at_anew(self, user: str) -> Ending:
+        """Return what ends when a user's second factor changes: where one is required, what others know."""
+        login = self.users.find(user)
+        return Ending(whole=login is not None and self.needs_factor(login))
 
     async def note_failure(self, name: str) -> None:
         """Have it stored how often a user's logins failed, unless it is."""
