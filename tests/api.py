@@ -457,8 +457,9 @@ class House(Actor[None]):
         return tuple(PluginStarted(name, name.partition("/")[0], "default", "1.0") for name in names)
 
     @on
-    def describe(self, _: DescribePlugins) -> PluginsDescribed:
-        return PluginsDescribed((PluginDescribed("sma", "1.0", "A cross.", {"type": "object"}),))
+    def describe(self, wanted: DescribePlugins) -> PluginsDescribed:
+        name = {"strategy": "sma", "portfolio": "fixed", "pipeline": "straight"}[wanted.kind]
+        return PluginsDescribed((PluginDescribed(name, "1.0", "A cross.", {"type": "object"}),))
 
     @on
     def trading_states(self, _: GetTradingStates) -> TradingStatesReported:

@@ -201,3 +201,11 @@ async def test_who_has_to_set_up_a_second_factor_can_do_that_and_nothing_else(ap
     offered = await api.ask("POST", "/api/v1/me/second-factor", "alice", json={"password": "right"})
     assert offered.status_code == 200
     assert (await api.ask("POST", "/api/v1/auth/logout", "alice")).status_code == 204
+
+
+async def test_who_sizes_orders_and_what_leads_to_them_is_shown_with_its_parameters(api: Scene) -> None:
+    for place, name in (("allocators", "fixed"), ("pipelines", "straight")):
+        (shown,) = (await api.get(f"/{place}", "alice")).json()["items"]
+        assert shown == {"name": name, "release": "1.0", "about": "A cross.", "params": {"type": "object"}}
+        assert (await api.get(f"/{place}/{name}", "alice")).json() == shown
+        assert (await api.get(f"/{place}/sma", "alice")).status_code == 404
