@@ -9,11 +9,15 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from actors.api import plugin_params
+from actors.api.glossary import HEADERS, WORDS
 from actors.api.guard import GuardedRoute
 from actors.api.meanings import explain
 from actors.api.problems import MEDIA_TYPE, Kind, ProblemDocument
 from actors.api.table import Declared, Needs, Rule, Table
 
+ALWAYS = ("X-Correlation-Id", "RateLimit", "RateLimit-Policy")
+"""Headers of every answer."""
+AGAIN = frozenset({Kind.TOO_MANY.status, Kind.UNAVAILABLE.status})
 REF = "#/components/schemas/{name}"
 ABOUT = """Log in with `logIn`, send the access token as `Authorization: Bearer …`, and ask.
 
@@ -82,7 +86,14 @@ def responses(declared: Declared) -> dict[int | str, dict[str, Any]]:
             }
     if "if_none_match" in signature(declared.endpoint).parameters:
         told[304] = {"description": "It is as it was"}
+    for status, each in told.items():
+        own = ("Retry-After",) if status in AGAIN else declared.headers
+        each["headers"] = {name: _header(name) for name in (*ALWAYS, *own)}
     return told
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"description": HEADERS[name], "schema": {"type": "string"}}
 
 
 def _answered(declared: Declared) -> dict[str, Any]:
@@ -148,6 +159,11 @@ def description(routes: Sequence[GuardedRoute], tables: Sequence[Table]) -> dict
     for operation in operations(made):
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _said(parameter["schema"])
+            meant = parameter["schema"].get("description") or WORDS.get(parameter["name"], "")
+            parameter.setdefault("description", meant)
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            schema["properties"][name] = {"description": WORDS.get(name, "")} | field
     return made
 
 

@@ -57,6 +57,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Kind, ...]
     example: Any
     form: str
+    headers: tuple[str, ...]
+    """Of its answer, beside those that every answer has."""
 
 
 class Table:
@@ -99,6 +101,7 @@ class Table:
         problems: tuple[Kind, ...] = (),
         example: Any = None,
         form: str = "application/json",
+        headers: tuple[str, ...] = (),
     ) -> Callable[[F], F]:
         def enter(endpoint: F) -> F:
             self.routes.append(
@@ -113,6 +116,7 @@ class Table:
                     problems=problems,
                     example=example,
                     form=form,
+                    headers=headers,
                 )
             )
             return endpoint

@@ -149,6 +149,7 @@ class RetractedView(msgspec.Struct, frozen=True):
         "limit_price": "3000.25",
         "time_in_force": "day",
     },
+    headers=("Location", "Idempotent-Replayed"),
 )
 async def submit_order(
     call: Call, portfolio: InPath, body: NewOrder, idempotency_key: IdempotencyKey
@@ -171,6 +172,7 @@ async def submit_order(
     status=202,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.DENIED),
     example={"quantity": "5", "limit_price": "2999.75"},
+    headers=("Location",),
 )
 async def revise_order(call: Call, order: OrderInPath, body: OrderChange) -> Response:
     """Change the terms of an order; they hold when its venue has confirmed them."""
@@ -189,6 +191,7 @@ async def revise_order(call: Call, order: OrderInPath, body: OrderChange) -> Res
     answers=RetractedView,
     status=202,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT),
+    headers=("Location",),
 )
 async def retract_order(call: Call, order: OrderInPath) -> Response:
     """Cancel an order, as far as it has not traded."""

@@ -77,6 +77,7 @@ async def list_users(call: Call, cursor: CursorQuery = None, limit: Limit = USUA
     status=201,
     problems=(Kind.CONFLICT,),
     example={"name": "bob", "role": "trader", "password": "correct horse battery staple"},
+    headers=("ETag",),
 )
 async def add_user(call: Call, body: NewUser) -> Response:
     """Add a user; an administrator takes a login."""
@@ -85,7 +86,7 @@ async def add_user(call: Call, body: NewUser) -> Response:
     return _shown(call, (await call.done(wanted)).user, 201)
 
 
-@routes.get("/users/{name:name}", READ, answers=UserView, problems=(Kind.NOT_FOUND,))
+@routes.get("/users/{name:name}", READ, answers=UserView, problems=(Kind.NOT_FOUND,), headers=("ETag",))
 async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None) -> Response:
     """Read a user."""
     await call.reading("users", name, name)
@@ -103,6 +104,7 @@ async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None)
     answers=UserView,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.CHANGED, Kind.PRECONDITION_NEEDED),
     example={"active": False},
+    headers=("ETag",),
 )
 async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMatchNeeded) -> Response:
     """Give a user another role, or take them out of service; what they hold ends with it."""

@@ -9,6 +9,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
+from lts.domain.order_entry import OrderTaken
+from lts.domain.order_status import OrderStatus
 from tests.api import Scene
 
 pytestmark = pytest.mark.requirement("INT-012", "INT-014", "INT-026", "INT-027")
@@ -47,6 +49,54 @@ async def test_fields_are_described_in_bodies_and_in_answers(api: Scene) -> None
     assert schemas["OrderTakenView"]["properties"]["id"]["description"] == "The client order id."
     assert schemas["Reason"]["properties"]["in"]["description"], "a field that is called otherwise outside"
     assert schemas["NewOrder"]["properties"]["reduce_only"]["description"]
+
+
+async def test_every_field_and_every_parameter_is_described(api: Scene) -> None:
+    described = (await api.get("/openapi.json")).json()
+    fields = {
+        f"{name}.{field}": told.get("description")
+        for name, schema in described["components"]["schemas"].items()
+        for field, told in schema.get("properties", {}).items()
+    }
+    parameters = {
+        f"{operation['operationId']} {each['name']}": each.get("description")
+        for methods in described["paths"].values()
+        for operation in methods.values()
+        for each in operation.get("parameters", ())
+    }
+    assert len(fields) > 300
+    assert [name for name, meaning in (fields | parameters).items() if not meaning] == []
+
+
+async def test_every_header_of_an_answer_is_described(api: Scene) -> None:
+    described = (await api.get("/openapi.json")).json()["paths"]
+    said = {"x-correlation-id", "ratelimit", "ratelimit-policy"}
+    kept = said | {"etag", "location", "idempotent-replayed", "retry-after"}
+    order = {"instrument": "SP500", "side": "buy", "quantity": "1"}
+    asset = {"instrument": "SP500", "broker": "paper", "strategy": "sma_cross"}
+    api.traders.repeat(OrderTaken("main-SP500-000001", OrderStatus.SUBMITTED))
+    orders = await api.ask(
+        "POST", "/api/v1/portfolios/main/orders", "alice", json=order, headers={"Idempotency-Key": "1"}
+    )
+    api.traders.answer = None
+    answers = {
+        ("/api/v1/portfolios/{portfolio}/orders", "post"): (orders, {"location", "idempotent-replayed"}),
+        ("/api/v1/portfolios/{portfolio}/assets", "post"): (
+            await api.ask("POST", "/api/v1/portfolios/main/assets", "alice", json=asset),
+            {"etag", "location"},
+        ),
+        ("/api/v1/users/{name}", "get"): (await api.get("/users/bob", "ada"), {"etag"}),
+        ("/api/v1/me", "get"): (await api.get("/me"), set()),
+        ("/api/v1/auth/login", "post"): (
+            await api.ask("POST", "/api/v1/auth/login", json={"user": "locked", "password": "right"}),
+            {"retry-after"},
+        ),
+    }
+    for (path, method), (answer, more) in answers.items():
+        headers = described[path][method]["responses"][str(answer.status_code)]["headers"]
+        assert all(each["description"] for each in headers.values())
+        assert kept & {*answer.headers} == said | more, (path, answer.status_code)
+        assert kept & {*answer.headers} <= {name.lower() for name in headers}
 
 
 async def test_who_may_be_told_that_nothing_has_changed_is_described(api: Scene) -> None:
