@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from bus import (
     SECOND,
     Actor,
@@ -259,9 +261,13 @@ class OrderEntry(Actor[None]):
         self.send(SyncJournal(client_order_id))
 
     def _finish(self, entry: Entry, fate: Fate) -> None:
-        """Give the answer to all who wait for it."""
+        """Give the answer to all who wait for it; to all but the first it is one that was given before."""
         self._forget(entry)
-        for later in entry.waiting:
+        first, *others = entry.waiting
+        first.answer(fate)
+        if entry.mark is not None and isinstance(fate, OrderTaken | OrderNotTaken):
+            fate = msgspec.structs.replace(fate, repeated=True)
+        for later in others:
             later.answer(fate)
 
     def _leave_open(self, number: int, reason: str) -> None:

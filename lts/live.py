@@ -101,6 +101,10 @@ def _served(api: ApiPlan) -> ApiParams:
     """How the API is served; who uses a key may ask half as much as who has logged in."""
     limits = ApiLimits(
         body_bytes=api.max_body_bytes,
+        connections=api.max_connections,
+        streams=api.max_streams,
+        streams_each=api.max_streams_per_user,
+        stream_buffer=api.stream_buffer,
         address=Rate(api.requests_per_min),
         user=Rate(api.requests_per_min),
         key=Rate(max(1, api.requests_per_min // 2)),

@@ -165,6 +165,7 @@ class Registry(Actor[None]):
         )
         self.people = {name: User(name, role, True, True, False, NOW) for name, role in PEOPLE.items()}
         self.expires_at = LATER
+        self.enrols = False
         yield
 
     @on
@@ -280,7 +281,7 @@ class Registry(Actor[None]):
     def identity(self, name: str, form: str) -> Identity:
         role = PEOPLE[name]
         credential = f"session:s-{name}" if form == "token" else f"key:k-{name}"
-        return Identity(name, role, ROLES[role], credential, self.expires_at, signs=form == "key")
+        return Identity(name, role, ROLES[role], credential, self.expires_at, form == "key", self.enrols)
 
     def logged_in(self, name: str) -> LoggedIn:
         token, refresh = Secret(f"token-of-{name}"), Secret(f"refresh-of-{name}")
@@ -422,6 +423,7 @@ class House(Actor[None]):
         self.status = HealthStatus.OK
         self.states: tuple[TradingStateChanged, ...] = ()
         self.set: list[SetTradingState] = []
+        self.recalled: list[RecallStatistics] = []
         yield
 
     @on
@@ -448,7 +450,8 @@ class House(Actor[None]):
         return ChargesRecalled(tuple(made))
 
     @on
-    def statistics(self, _: RecallStatistics) -> StatisticsRecalled:
+    def statistics(self, wanted: RecallStatistics) -> StatisticsRecalled:
+        self.recalled.append(wanted)
         return StatisticsRecalled((Measured(NOW, 2, 1.0, 1.0, 3.0, 3.0, 4.0),))
 
     @on
@@ -471,8 +474,9 @@ class House(Actor[None]):
         return tuple(PluginStarted(name, name.partition("/")[0], "default", "1.0") for name in names)
 
     @on
-    def describe(self, _: DescribePlugins) -> PluginsDescribed:
-        return PluginsDescribed((PluginDescribed("sma", "1.0", "A cross.", {"type": "object"}),))
+    def describe(self, wanted: DescribePlugins) -> PluginsDescribed:
+        name = {"strategy": "sma", "portfolio": "fixed", "pipeline": "straight"}[wanted.kind]
+        return PluginsDescribed((PluginDescribed(name, "1.0", "A cross.", {"type": "object"}),))
 
     @on
     def trading_states(self, _: GetTradingStates) -> TradingStatesReported:

@@ -16,14 +16,12 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def meant(if_match: str | None) -> int | None:
+def meant(if_match: str) -> int | None:
     """Return the revision that a change is based on; None: whatever there is (`*`).
 
     Raises:
-        Problem: it is not said, or not as a tag of this API.
+        Problem: it is no tag of this API.
     """
-    if if_match is None:
-        raise Problem(Kind.PRECONDITION_NEEDED, "send the ETag of what you have read as If-Match")
     if if_match == "*":
         return None
     if found := _TAG.fullmatch(if_match):

@@ -56,6 +56,8 @@ async def admit(call: Call, rule: Rule) -> None:
     _spend(call, port.users, identity.user)
     if identity.credential.startswith("key:"):
         _spend(call, port.keys, identity.credential)
+    if identity.enrols and not rule.enrols:
+        raise Problem(Kind.ENROL, "set one up by `offerSecondFactor` and `confirmSecondFactor`")
     if objection := objection_to(identity, rule):
         raise Problem(Kind.FORBIDDEN, objection)
 
@@ -129,6 +131,10 @@ class GuardedRoute(APIRoute):
         declared = frozenset(field.alias for field in self.dependant.query_params)
         known = None if self.rule.lenient else declared
         takes_body = self.body_field is not None
+        exactly = any(
+            field.alias == "if-match" and field.field_info.is_required()
+            for field in self.dependant.header_params
+        )
 
         async def guarded(request: Request) -> Response:
             call = Call(request.scope, request.receive)
@@ -137,6 +143,8 @@ class GuardedRoute(APIRoute):
             await admit(call, self.rule)
             if request.scope["query_string"]:
                 _check_query(call, known)
+            if exactly and "if-match" not in call.headers:
+                raise Problem(Kind.PRECONDITION_NEEDED, "send the ETag of what you have read as If-Match")
             if takes_body and not await call.body():
                 raise Problem(Kind.INVALID, errors=(Reason("body", "", "it is missing"),))
             return await handle(call)

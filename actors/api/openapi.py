@@ -1,6 +1,6 @@
 """The API's description of itself (OpenAPI 3.1), made of the table of routes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from inspect import signature
 from typing import Any
@@ -8,11 +8,16 @@ from typing import Any
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
+from actors.api import plugin_params
+from actors.api.glossary import HEADERS, WORDS
 from actors.api.guard import GuardedRoute
 from actors.api.meanings import explain
 from actors.api.problems import MEDIA_TYPE, Kind, ProblemDocument
 from actors.api.table import Declared, Needs, Rule, Table
 
+ALWAYS = ("X-Correlation-Id", "RateLimit", "RateLimit-Policy")
+"""Headers of every answer."""
+AGAIN = frozenset({Kind.TOO_MANY.status, Kind.UNAVAILABLE.status})
 REF = "#/components/schemas/{name}"
 ABOUT = """Log in with `logIn`, send the access token as `Authorization: Bearer …`, and ask.
 
@@ -58,8 +63,11 @@ def kinds(declared: Declared) -> tuple[Kind, ...]:
     )
     if rule.needs is not Needs.PUBLIC:
         found.append(Kind.UNAUTHENTICATED)
+        found += [] if rule.enrols else [Kind.ENROL]
     if rule.in_session or not isinstance(rule.needs, Needs):
         found.append(Kind.FORBIDDEN)
+    if "cursor" in signature(declared.endpoint).parameters:
+        found.append(Kind.NOT_FOUND)
     if declared.method in {"POST", "PUT", "PATCH"}:
         found += [Kind.MALFORMED, Kind.TOO_SLOW, Kind.TOO_LARGE, Kind.MEDIA_TYPE]
     return tuple(dict.fromkeys((*found, *declared.problems)))
@@ -78,7 +86,14 @@ def responses(declared: Declared) -> dict[int | str, dict[str, Any]]:
             }
     if "if_none_match" in signature(declared.endpoint).parameters:
         told[304] = {"description": "It is as it was"}
+    for status, each in told.items():
+        own = ("Retry-After",) if status in AGAIN else declared.headers
+        each["headers"] = {name: _header(name) for name in (*ALWAYS, *own)}
     return told
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"description": HEADERS[name], "schema": {"type": "string"}}
 
 
 def _answered(declared: Declared) -> dict[str, Any]:
@@ -139,6 +154,26 @@ def description(routes: Sequence[GuardedRoute], tables: Sequence[Table]) -> dict
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas.update(components)
+    schemas.update(components | plugin_params.schemas())
     made["components"]["securitySchemes"] = SECURITY
+    for operation in operations(made):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _said(parameter["schema"])
+            meant = parameter["schema"].get("description") or WORDS.get(parameter["name"], "")
+            parameter.setdefault("description", meant)
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            schema["properties"][name] = {"description": WORDS.get(name, "")} | field
     return made
+
+
+def operations(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each operation of a description."""
+    for methods in described["paths"].values():
+        yield from methods.values()
+
+
+def _said(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that is there: one that is left out is no null."""
+    one_of = [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]
+    return {**one_of[0], **schema} if one_of else schema

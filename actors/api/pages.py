@@ -17,6 +17,8 @@ T = TypeVar("T")
 MOST = 500
 USUAL = 100
 _SEAL = 16
+SHORTEST = 22
+"""Of a cursor: the letters of its seal."""
 Position = tuple[str | int, ...]
 """Where a page ended: the values that its list is ordered by."""
 
@@ -44,7 +46,7 @@ class Cursors:
         """Return the position that a cursor of a list stands for.
 
         Raises:
-            Problem: it is none of this list's, or of another start of the API.
+            Problem: it is none of this list's, or of another start of the API; then there is no such page.
         """
         with suppress(ValueError):
             raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
@@ -52,7 +54,7 @@ class Cursors:
             if compare_digest(seal, self._mac(what, body)) and _text(raw) == cursor:
                 return msgspec.msgpack.decode(body, type=Position)
         raise Problem(
-            Kind.INVALID,
+            Kind.NOT_FOUND,
             errors=(Reason("query", "/cursor", "it is no cursor of this list; begin without one"),),
         )
 

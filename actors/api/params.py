@@ -30,6 +30,8 @@ class ApiLimits(msgspec.Struct, frozen=True):
     """Readers of the stream, at once."""
     streams_each: int = 1_000
     """Of one user."""
+    stream_buffer: int = 1_000
+    """Events of which each one counts that may wait for a reader, before they are dropped as too slow."""
     drain_s: float = 5.0
     """For what is under way when the API stops."""
     address: Rate = Rate(1_200)

@@ -24,6 +24,7 @@ class Kind(Enum):
     BAD_SIGNATURE = ("bad-signature", 401, "The signature does not fit the request")
     REPLAYED = ("replayed", 401, "The signed request is too old, or was seen before")
     FORBIDDEN = ("forbidden", 403, "This may not be done with these credentials")
+    ENROL = ("second-factor-required", 403, "A second factor has to be set up first")
     NOT_FOUND = ("not-found", 404, "There is no such thing")
     METHOD = ("method-not-allowed", 405, "This cannot be done to it")
     TOO_SLOW = ("too-slow", 408, "The body did not arrive in time")

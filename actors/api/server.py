@@ -9,7 +9,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from actors.api.envelope import CORRELATION_HEADER, SECURITY
 from actors.api.params import ApiLimits, ApiParams
+from actors.api.problems import MEDIA_TYPE, Kind, Problem, correlated
 from actors.api.stream.wire import Wire
 
 KEEP_ALIVE_S = 15
@@ -110,7 +112,27 @@ class _Impatient(H11Protocol):
             self._patience.cancel()
             self._patience = None
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - what is wrong with it is not said
+        """Answer what is no HTTP with a problem, unless an answer is under way."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_no_http())
+        self.transport.close()
+
     def hang_up(self) -> None:
         """Let it go, as nothing comes over it."""
         self._rest()
         self.transport.close()
+
+
+def _no_http() -> bytes:
+    correlation = correlated(None)
+    body = Problem(Kind.MALFORMED, "this is not HTTP as it is spoken here").body(correlation)
+    headers = [
+        *SECURITY,
+        (CORRELATION_HEADER, correlation.encode()),
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(each) for each in headers)]
+    return b"\r\n".join([*lines, b"", body])

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from actors.api.amounts import Amount, AmountIn
 from actors.api.call import Call
+from actors.api.plugin_params import Params
 from actors.api.problems import Kind, Problem, Reason, not_found, unavailable
 from actors.api.texts import Body, BrokerName, Name, Symbol
 from bus import Request
@@ -24,42 +25,12 @@ from lts.domain.portfolio_settings import (
 
 PATIENCE = 30.0
 """Seconds that a change may take: strategies are born again, and look at their history."""
-_LARGEST, _LONGEST, _DEEPEST = 2**53, 1_000, 8
 _CONFLICTS = frozenset({Objection.NAME_TAKEN, Objection.FROM_THE_FILE, Objection.NOT_FLAT})
 _KINDS = {
     Objection.CONFLICT: Kind.CHANGED,
     Objection.INVALID: Kind.INVALID,
     Objection.KEY_REUSED: Kind.KEY_REUSED,
 } | dict.fromkeys(_CONFLICTS, Kind.CONFLICT)
-
-
-def _keepable(params: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters that can be kept and sent anywhere; raise ValueError for others."""
-    _check(params, 0)
-    return params
-
-
-def _check(value: Any, depth: int) -> None:
-    if depth > _DEEPEST:
-        raise ValueError("it is nested too deeply")
-    match value:
-        case bool():
-            return
-        case int() | float() if abs(value) > _LARGEST:
-            raise ValueError("a number is too large; write it as text")
-        case str() if len(value) > _LONGEST or not value.isprintable():
-            raise ValueError(f"a text has at most {_LONGEST} characters, and they can be printed")
-        case list():
-            for each in value:
-                _check(each, depth + 1)
-        case dict():
-            for key, each in value.items():
-                _check(key, depth)
-                _check(each, depth + 1)
-
-
-Params = Annotated[dict[str, Any], AfterValidator(_keepable)]
-"""A plugin's parameters; the plugin says of each whether it can be used."""
 PluginName = Annotated[
     str, Field(max_length=64, pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", examples=["sma_cross"])
 ]

@@ -35,6 +35,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an API key has to sign the request."""
     in_session: bool = False
     """Whether it takes a login: an API key may not."""
+    enrols: bool = False
+    """Whether it is open to who has yet to set up the second factor that is required of them."""
     strict: bool = False
     """Whether it takes a secret that could be guessed, so that an address may try it only now and then."""
     lenient: bool = False
@@ -57,6 +59,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Kind, ...]
     example: Any
     form: str
+    headers: tuple[str, ...]
+    """Of its answer, beside those that every answer has."""
 
 
 class Table:
@@ -99,6 +103,7 @@ class Table:
         problems: tuple[Kind, ...] = (),
         example: Any = None,
         form: str = "application/json",
+        headers: tuple[str, ...] = (),
     ) -> Callable[[F], F]:
         def enter(endpoint: F) -> F:
             self.routes.append(
@@ -113,6 +118,7 @@ class Table:
                     problems=problems,
                     example=example,
                     form=form,
+                    headers=headers,
                 )
             )
             return endpoint

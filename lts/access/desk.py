@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bus import SECOND
 from lts.access.keys import MOST, bearer
 from lts.access.policy import LONGEST, weakness
-from lts.access.store import NOTHING, Store
+from lts.access.store import Ending, Store
 from lts.access.users import Wish, revised, shown, unknown
 from lts.domain.access import CredentialEnded, EndCredential
 from lts.domain.credentials import Login, PutApiKey, PutLogin, StoredApiKey
@@ -82,7 +82,7 @@ class Desk:
         return done if isinstance(done, NotDone) else UserChanged(shown(done))
 
     async def set_password(self, wanted: SetPassword) -> UserChanged | NotDone:
-        """Give a user another password; their other sessions end."""
+        """Give a user another password; their other sessions end, and their keys if somebody else sets it."""
         login = self._store.users.find(wanted.name)
         if login is None:
             return unknown(wanted.name)
@@ -96,9 +96,12 @@ class Desk:
         hashed = await self._hashed_for(wanted.name, login.role, wanted.new)
         if isinstance(hashed, NotDone):
             return hashed
-        kept = wanted.session.removeprefix("session:")
+        kept, keys = wanted.session.removeprefix("session:"), wanted.old is None or wanted.keys
         return await self._changed(
-            wanted.who, login, lambda each: replace(each, password=hashed, failures=0), but=kept
+            wanted.who,
+            login,
+            lambda each: replace(each, password=hashed, failures=0),
+            lambda: self._store.ending(wanted.name, kept, keys=keys),
         )
 
     async def offer_second_factor(self, wanted: OfferSecondFactor) -> SecondFactorOffered | NotDone:
@@ -127,7 +130,10 @@ class Desk:
         del self._offered[wanted.name]
         factor = Secret(secret)
         return await self._changed(
-            wanted.name, login, lambda each: replace(each, second_factor=factor, last_step=step), but=None
+            wanted.name,
+            login,
+            lambda each: replace(each, second_factor=factor, last_step=step),
+            lambda: self._store.looked_at_anew(wanted.name),
         )
 
     async def drop_second_factor(self, wanted: DropSecondFactor) -> UserChanged | NotDone:
@@ -137,8 +143,13 @@ class Desk:
             return unknown(wanted.name)
         if wanted.password is not None and (refused := await self._unproved(wanted.name, wanted.password)):
             return refused
+        if wanted.password is not None and self._store.needs_factor(login):
+            return NotDone(Fault.INVALID, "a second factor is required of this user")
         return await self._changed(
-            wanted.who, login, lambda each: replace(each, second_factor=Secret(), last_step=0), but=None
+            wanted.who,
+            login,
+            lambda each: replace(each, second_factor=Secret(), last_step=0),
+            lambda: self._store.looked_at_anew(wanted.name),
         )
 
     async def make_key(self, wanted: MakeApiKey) -> ApiKeyMade | NotDone:
@@ -177,13 +188,12 @@ class Desk:
         return CredentialEnded(found=True)
 
     async def _changed(
-        self, who: str, login: Login, wished: Callable[[Login], Login], but: str | None
+        self, who: str, login: Login, wished: Callable[[Login], Login], ending: Callable[[], Ending]
     ) -> UserChanged | NotDone:
-        """Change a user, and end their sessions but one; None: they go on."""
+        """Change a user, and end what is to end by it."""
         store = self._store
         async with store.turn:
-            ending = NOTHING if but is None else store.ending(login.name, but)
-            done = await store.change(who, login, lambda each: revised(wished(each)), ending)
+            done = await store.change(who, login, lambda each: revised(wished(each)), ending())
         return done if isinstance(done, NotDone) else UserChanged(shown(done))
 
     async def _hashed_for(self, name: str, role: Role, password: Secret) -> Secret | NotDone:
@@ -236,6 +246,8 @@ class Desk:
         objection = ""
         if not login.active:
             objection = f"{wanted.user} is out of service"
+        elif store.lacks_factor(login):
+            objection = f"{wanted.user} has to set up a second factor first"
         elif not (0 < len(wanted.label) <= _LONGEST_LABEL and wanted.label.isprintable()):
             objection = f"the label of a key has 1 to {_LONGEST_LABEL} printable characters"
         elif not wanted.scopes or not wanted.scopes <= ROLES[login.role]:

@@ -14,7 +14,7 @@ from lts.domain.access import (
     RefreshLogin,
 )
 from lts.domain.credentials import Login, PutLogin, PutSession, StoredSession
-from lts.domain.permissions import ROLES
+from lts.domain.permissions import ROLES, Permission
 from lts.domain.secret import Secret
 from lts.domain.users import Session
 
@@ -111,7 +111,9 @@ def identity_of(session: Session, store: Store, until: int) -> Identity:
     """Return who somebody with a session is, until they have to show another token."""
     login = store.users.find(session.user)
     assert login is not None  # noqa: S101 - a session is a user's, and users stay
-    return Identity(session.user, login.role, ROLES[login.role], f"session:{session.id}", until)
+    enrols = store.lacks_factor(login)
+    may = frozenset[Permission]() if enrols else ROLES[login.role]
+    return Identity(session.user, login.role, may, f"session:{session.id}", until, enrols=enrols)
 
 
 def _session(id_: str, user: str, visit: LogIn | FinishProviderLogin, now: int, store: Store) -> Session:

@@ -23,6 +23,7 @@ from lts.domain.credentials import (
     MarkUse,
     PutLogin,
 )
+from lts.domain.permissions import Role
 from lts.domain.units import Command
 from lts.domain.users import Fault, NotDone
 
@@ -57,6 +58,8 @@ class Store:
         plan, security = aaa.access, aaa.security
         lifetime = Lifetime(round(plan.session_idle_h * _HOUR), round(plan.session_days * 24 * _HOUR))
         self._aaa = aaa
+        self._second_factor = plan.second_factor
+        self._doors = aaa.doors
         self.security = security
         self.users = Users(recalled.logins, aaa.doors)
         self.sessions = Sessions(lifetime, recalled.sessions, recalled.spent)
@@ -108,6 +111,27 @@ class Store:
         now = self.now()
         sessions = tuple(each.id for each in self.sessions.of(user, now) if each.id != but)
         return Ending(sessions, tuple(each.id for each in self.keys.of(user, now)) if keys else (), not but)
+
+    def needs_factor(self, login: Login) -> bool:
+        """Return whether a user has to have a second factor; a provider of identities sees to its own."""
+        if not self._doors.open_by_password(login):
+            return False
+        match self._second_factor:
+            case "required":
+                return True
+            case "admins":
+                return login.role is Role.ADMIN
+            case _:
+                return False
+
+    def lacks_factor(self, login: Login) -> bool:
+        """Return whether a user has yet to set up the second factor that is required of them."""
+        return self.needs_factor(login) and not login.second_factor
+
+    def looked_at_anew(self, user: str) -> Ending:
+        """Return what ends when a user's second factor changes: where one is required, what others know."""
+        login = self.users.find(user)
+        return Ending(whole=login is not None and self.needs_factor(login))
 
     async def note_failure(self, name: str) -> None:
         """Have it stored how often a user's logins failed, unless it is."""

@@ -371,6 +371,7 @@ class AccessPlan(Table):
     lock_first_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     lock_longest_s: Annotated[float, Field(gt=0, le=86_400)] = 900.0
     signature_window_s: Annotated[int, Field(ge=5, le=300)] = 60
+    second_factor: Literal["optional", "admins", "required"] = "optional"
 
 
 class PluginsPlan(Table):
@@ -395,6 +396,19 @@ class ApiPlan(Table):
     requests_per_min: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
     logins_per_min: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     max_body_bytes: Annotated[int, Field(ge=1_024, le=16_777_216)] = 1_048_576
+    max_connections: Annotated[int, Field(ge=10, le=100_000)] = 2_000
+    max_streams: Annotated[int, Field(ge=2, le=100_000)] = 1_500
+    max_streams_per_user: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    stream_buffer: Annotated[int, Field(ge=100, le=100_000)] = 1_000
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if not self.max_streams_per_user < self.max_streams < self.max_connections:
+            raise ValueError(
+                "streams leave room for others: max_streams_per_user is less than max_streams, and that is "
+                "less than max_connections"
+            )
+        return self
 
 
 class SystemTables(Table):

@@ -22,6 +22,8 @@ class Identity(msgspec.Struct, frozen=True):
     """UTC nanoseconds of system time, from which on the credential is to be shown anew."""
     signs: bool = False
     """Whether it has to sign what changes orders or is for administrators: an API key does."""
+    enrols: bool = False
+    """Whether it may do nothing but set up the second factor that is required of its user."""
 
     def may(self, permission: Permission, owner: str | None) -> bool:
         """Whether they may do something to what is an owner's; None: to what is nobody's in particular."""

@@ -114,7 +114,10 @@ class ChangeUser(Request[UserChanged | NotDone]):
 
 
 class SetPassword(Request[UserChanged | NotDone]):
-    """Gives a user another password, which ends all sessions but the one it is asked in."""
+    """Gives a user another password, which ends all sessions but the one it is asked in.
+
+    One that somebody else sets ends the user's API keys as well.
+    """
 
     name: str
     who: str
@@ -122,6 +125,8 @@ class SetPassword(Request[UserChanged | NotDone]):
     old: Secret | None = None
     """Needed of users for themselves; None: an administrator sets it."""
     session: str = ""
+    keys: bool = False
+    """Whether the user's API keys are to end as well, where they set it themselves."""
 
 
 class SecondFactorOffered(Event):

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from lts.cli.bench.api import asked
+from lts.cli.failure import Failed
+
 pytestmark = [pytest.mark.requirement("LTS-004"), pytest.mark.timeout(240)]
 
 
@@ -131,3 +134,8 @@ def test_people_see_what_is_promised_beside_the_figures(shown: Callable[..., str
     table = shown("ask", "--rounds", "1", "--asks", "100")
     assert "ask, p50" in table
     assert "≤ 8 µs" in table
+
+
+async def test_a_client_that_fails_is_told_of_in_one_sentence() -> None:
+    with pytest.raises(Failed, match=r"^nothing was measured, as the client failed: [^\n]*111[^\n]*$"):
+        await asked(1, "/portfolios/main", 8)

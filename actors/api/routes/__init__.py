@@ -1,6 +1,7 @@
 """The routes, one noun a file; the first are looked at first."""
 
 from actors.api.routes import (
+    allocators,
     api_keys,
     assets,
     audit,
@@ -18,6 +19,7 @@ from actors.api.routes import (
     order_entry,
     order_events,
     orders,
+    pipelines,
     plugins,
     portfolio_settings,
     portfolios,
@@ -47,6 +49,8 @@ TABLES: tuple[Table, ...] = (
     bars.routes,
     instruments.routes,
     strategies.routes,
+    allocators.routes,
+    pipelines.routes,
     plugins.routes,
     statistics.routes,
     events.routes,

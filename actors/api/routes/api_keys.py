@@ -20,6 +20,7 @@ routes = Table("api-keys", "Credentials of machines. On orders and administratio
 
 
 Scope = Annotated[Permission, Field(strict=False)]
+PublicKey = Annotated[str, Field(max_length=44, pattern=r"^([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)?$")]
 
 
 class NewApiKey(Body):
@@ -29,7 +30,7 @@ class NewApiKey(Body):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Permission))]
     """Permissions; at most those of the user."""
     expires_at: Instant
-    public_key: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9+/]*={0,2}$")] = ""
+    public_key: PublicKey = ""
     """Of Ed25519, base64: what signed requests are verified with."""
 
 

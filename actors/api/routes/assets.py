@@ -10,7 +10,7 @@ from actors.api.pages import Page
 from actors.api.problems import Kind, not_found
 from actors.api.settings import AssetChange, AssetView, NewAsset, asset_views, check_own, settled
 from actors.api.table import ROOT, Rule, Table
-from actors.api.texts import IfMatch, InPath
+from actors.api.texts import IfMatch, IfMatchNeeded, InPath
 from lts.domain.permissions import Permission
 from lts.domain.portfolio_settings import (
     AddAsset,
@@ -47,6 +47,7 @@ async def list_assets(call: Call, portfolio: InPath) -> Response:
         "params": {"fast": 5, "slow": 13},
         "protection": {"stop_loss_bps": "200"},
     },
+    headers=("ETag", "Location"),
 )
 async def add_asset(call: Call, portfolio: InPath, body: NewAsset, if_match: IfMatch = None) -> Response:
     """Have a portfolio trade one more asset."""
@@ -62,6 +63,7 @@ async def add_asset(call: Call, portfolio: InPath, body: NewAsset, if_match: IfM
     READ,
     answers=AssetView,
     problems=(Kind.NOT_FOUND,),
+    headers=("ETag",),
 )
 async def read_asset(call: Call, portfolio: InPath, asset: InPath) -> Response:
     """Read how a portfolio trades an asset."""
@@ -74,9 +76,10 @@ async def read_asset(call: Call, portfolio: InPath, asset: InPath) -> Response:
     answers=AssetView,
     problems=EXACTLY,
     example={"params": {"fast": 3, "slow": 8}},
+    headers=("ETag",),
 )
 async def change_asset(
-    call: Call, portfolio: InPath, asset: InPath, body: AssetChange, if_match: IfMatch = None
+    call: Call, portfolio: InPath, asset: InPath, body: AssetChange, if_match: IfMatchNeeded
 ) -> Response:
     """Have an asset traded otherwise; another broker or protection takes one that is flat."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)
@@ -84,8 +87,8 @@ async def change_asset(
     return _shown(call, await settled(call, wanted), asset)
 
 
-@routes.delete("/portfolios/{portfolio:name}/assets/{asset:name}", WRITE, problems=EXACTLY)
-async def remove_asset(call: Call, portfolio: InPath, asset: InPath, if_match: IfMatch = None) -> Response:
+@routes.delete("/portfolios/{portfolio:name}/assets/{asset:name}", WRITE, problems=EXACTLY, headers=("ETag",))
+async def remove_asset(call: Call, portfolio: InPath, asset: InPath, if_match: IfMatchNeeded) -> Response:
     """Have a portfolio trade an asset no more; it has to be flat."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)
     told = await settled(call, RemoveAsset(portfolio, asset, call.user, meant(if_match)))
@@ -93,7 +96,11 @@ async def remove_asset(call: Call, portfolio: InPath, asset: InPath, if_match: I
 
 
 @routes.post(
-    "/portfolios/{portfolio:name}/assets/{asset:name}/activate", WRITE, answers=AssetView, problems=PROBLEMS
+    "/portfolios/{portfolio:name}/assets/{asset:name}/activate",
+    WRITE,
+    answers=AssetView,
+    problems=PROBLEMS,
+    headers=("ETag",),
 )
 async def activate_asset(call: Call, portfolio: InPath, asset: InPath, if_match: IfMatch = None) -> Response:
     """Put the strategy of an asset to work."""
@@ -101,7 +108,11 @@ async def activate_asset(call: Call, portfolio: InPath, asset: InPath, if_match:
 
 
 @routes.post(
-    "/portfolios/{portfolio:name}/assets/{asset:name}/deactivate", WRITE, answers=AssetView, problems=PROBLEMS
+    "/portfolios/{portfolio:name}/assets/{asset:name}/deactivate",
+    WRITE,
+    answers=AssetView,
+    problems=PROBLEMS,
+    headers=("ETag",),
 )
 async def deactivate_asset(
     call: Call, portfolio: InPath, asset: InPath, if_match: IfMatch = None

@@ -88,7 +88,7 @@ async def refresh(call: Call, body: Refresh) -> Response:
     return _let_in(call, await call.ask(RefreshLogin(Secret(body.refresh_token), call.address)))
 
 
-@routes.post("/auth/logout", Rule(needs=Needs.SELF, in_session=True, urgent=True))
+@routes.post("/auth/logout", Rule(needs=Needs.SELF, in_session=True, urgent=True, enrols=True))
 async def log_out(call: Call) -> Response:
     """Log out: the session of the access token is over."""
     await call.ask(EndCredential(call.identity.credential, call.user, call.user))

@@ -1,7 +1,7 @@
 """Orders by hand: submitted, changed and taken back."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -93,10 +93,17 @@ class NewOrder(Body):
         )
 
 
+_NAMED: list[Any] = [
+    {"required": [name], "properties": {name: {"type": "string"}}}
+    for name in ("quantity", "limit_price", "trigger_price", "trailing_offset")
+]
+"""At least one of them is to be different."""
+
+
 class OrderChange(Body):
     """What of an order is to be different; what is not named stays."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"anyOf": _NAMED})
 
     quantity: AmountIn | None = None
     limit_price: AmountIn | None = None
@@ -142,6 +149,7 @@ class RetractedView(msgspec.Struct, frozen=True):
         "limit_price": "3000.25",
         "time_in_force": "day",
     },
+    headers=("Location", "Idempotent-Replayed"),
 )
 async def submit_order(
     call: Call, portfolio: InPath, body: NewOrder, idempotency_key: IdempotencyKey
@@ -164,6 +172,7 @@ async def submit_order(
     status=202,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.DENIED),
     example={"quantity": "5", "limit_price": "2999.75"},
+    headers=("Location",),
 )
 async def revise_order(call: Call, order: OrderInPath, body: OrderChange) -> Response:
     """Change the terms of an order; they hold when its venue has confirmed them."""
@@ -182,6 +191,7 @@ async def revise_order(call: Call, order: OrderInPath, body: OrderChange) -> Res
     answers=RetractedView,
     status=202,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT),
+    headers=("Location",),
 )
 async def retract_order(call: Call, order: OrderInPath) -> Response:
     """Cancel an order, as far as it has not traded."""

@@ -17,7 +17,7 @@ from actors.api.settings import (
     settled,
 )
 from actors.api.table import ROOT, Rule, Table
-from actors.api.texts import IfMatch, InPath
+from actors.api.texts import IfMatch, IfMatchNeeded, InPath
 from lts.domain.permissions import Permission
 from lts.domain.portfolio_settings import (
     ChangePortfolio,
@@ -49,6 +49,7 @@ PROBLEMS = (Kind.NOT_FOUND, Kind.CONFLICT, Kind.CHANGED)
         "plugin": "fixed_quantity",
         "params": {"quantity": "0.1"},
     },
+    headers=("ETag", "Location", "Idempotent-Replayed"),
 )
 async def open_portfolio(call: Call, body: NewPortfolio, idempotency_key: IdempotencyKey) -> Response:
     """Open a portfolio with its cash, once for each key; it begins to trade at once."""
@@ -61,7 +62,13 @@ async def open_portfolio(call: Call, body: NewPortfolio, idempotency_key: Idempo
     return _shown(call, told, 201, headers | replayed(repeated=told.repeated))
 
 
-@routes.get("/portfolios/{portfolio:name}/settings", READ, answers=SettingsView, problems=(Kind.NOT_FOUND,))
+@routes.get(
+    "/portfolios/{portfolio:name}/settings",
+    READ,
+    answers=SettingsView,
+    problems=(Kind.NOT_FOUND,),
+    headers=("ETag",),
+)
 async def read_settings(call: Call, portfolio: InPath) -> Response:
     """Read what a portfolio was told to do."""
     owner = check_own(call, portfolio, Permission.READ_PORTFOLIOS)
@@ -75,9 +82,10 @@ async def read_settings(call: Call, portfolio: InPath) -> Response:
     answers=SettingsView,
     problems=(*PROBLEMS, Kind.PRECONDITION_NEEDED),
     example={"params": {"quantity": "0.2"}},
+    headers=("ETag",),
 )
 async def change_settings(
-    call: Call, portfolio: InPath, body: PortfolioChange, if_match: IfMatch = None
+    call: Call, portfolio: InPath, body: PortfolioChange, if_match: IfMatchNeeded
 ) -> Response:
     """Tell a portfolio to do it otherwise; its strategies are born again, and take up what is held."""
     check_own(call, portfolio, Permission.WRITE_PORTFOLIOS)
@@ -85,13 +93,21 @@ async def change_settings(
     return _shown(call, await settled(call, ChangePortfolio(portfolio, changes, call.user, meant(if_match))))
 
 
-@routes.post("/portfolios/{portfolio:name}/activate", WRITE, answers=SettingsView, problems=PROBLEMS)
+@routes.post(
+    "/portfolios/{portfolio:name}/activate", WRITE, answers=SettingsView, problems=PROBLEMS, headers=("ETag",)
+)
 async def activate_portfolio(call: Call, portfolio: InPath, if_match: IfMatch = None) -> Response:
     """Put the strategies of a portfolio to work."""
     return await _set_active(call, portfolio, if_match, active=True)
 
 
-@routes.post("/portfolios/{portfolio:name}/deactivate", WRITE, answers=SettingsView, problems=PROBLEMS)
+@routes.post(
+    "/portfolios/{portfolio:name}/deactivate",
+    WRITE,
+    answers=SettingsView,
+    problems=PROBLEMS,
+    headers=("ETag",),
+)
 async def deactivate_portfolio(call: Call, portfolio: InPath, if_match: IfMatch = None) -> Response:
     """Put the strategies of a portfolio to rest; what is held stays, with what protects it."""
     return await _set_active(call, portfolio, if_match, active=False)

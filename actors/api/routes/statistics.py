@@ -9,7 +9,7 @@ from starlette.responses import Response
 from actors.api.call import Call
 from actors.api.listings import Listing, portfolios_of
 from actors.api.pages import USUAL, Page
-from actors.api.problems import Kind, Problem, Reason, not_found
+from actors.api.problems import Kind, not_found
 from actors.api.table import Rule, Table
 from actors.api.texts import CursorQuery, InstantQuery, Limit, NameQuery
 from bus import SECOND
@@ -21,6 +21,7 @@ routes = Table("statistics", "Series over time. Floats: for pictures, not for bo
 RESOLUTIONS = {"sample": (0, MINUTE), "minute": (MINUTE, MINUTE), "hour": (HOUR, HOUR), "day": (DAY, DAY)}
 """By name: the seconds that a series is kept at, and the least that lies between two of its points."""
 MOST = 10_000
+"""Points in one answer."""
 Series = Annotated[
     str,
     Query(
@@ -48,25 +49,25 @@ class MeasuredView(msgspec.Struct, frozen=True):
     answers=Page[MeasuredView],
     problems=(Kind.NOT_FOUND,),
 )
-async def read_statistics(
+async def read_statistics(  # noqa: PLR0913, PLR0917 - by what it can be limited
     call: Call,
     series: Series,
     resolution: Literal["sample", "minute", "hour", "day"] = "minute",
     since: InstantQuery = None,
     until: InstantQuery = None,
+    cursor: CursorQuery = None,
 ) -> Response:
     """Read a series between two instants, by default the last day of it, in market time."""
+    page = Listing(call, ("statistics", series, resolution, until), cursor)
     owner = _owner(call, series)
     call.sees(Permission.READ_STATISTICS, owner)
     seconds, step = RESOLUTIONS[resolution]
     end = from_rfc3339(until) if until else _newest(call)
     begin = from_rfc3339(since) if since else end - DAY * SECOND
-    if not begin <= end <= begin + MOST * step * SECOND:
-        raise Problem(
-            Kind.INVALID, errors=(Reason("query", "/until", f"at most {MOST} points lie between the two"),)
-        )
+    begin = int(page.after) if page.after else begin
+    through = min(end, begin + MOST * step * SECOND)
     await call.reading("statistics", owner, series)
-    recalled = await call.ask(RecallStatistics(series, seconds, begin, end))
+    recalled = await call.ask(RecallStatistics(series, seconds, begin, through))
     views = [
         MeasuredView(
             to_rfc3339(each.at),
@@ -79,7 +80,7 @@ async def read_statistics(
         )
         for each in recalled.measured
     ]
-    return call.listed(views)
+    return call.answer(Page(tuple(views), page.cursor(str(through) if through < end else "")))
 
 
 @routes.get(

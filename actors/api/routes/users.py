@@ -7,9 +7,9 @@ from starlette.responses import Response
 from actors.api.call import Call
 from actors.api.etags import etag, known, meant
 from actors.api.pages import USUAL, Page, page_of
-from actors.api.problems import Kind, not_found
+from actors.api.problems import Kind, Problem, not_found
 from actors.api.table import Rule, Table
-from actors.api.texts import Body, CursorQuery, Hidden, IfMatch, IfNoneMatch, InPath, Limit, Name
+from actors.api.texts import Body, CursorQuery, Hidden, IfMatchNeeded, IfNoneMatch, InPath, Limit, Name
 from lts.domain.permissions import ROLES, Permission, Role
 from lts.domain.secret import Secret
 from lts.domain.users import AddUser, ChangeUser, DropSecondFactor, ListUsers, SetPassword, User
@@ -77,14 +77,16 @@ async def list_users(call: Call, cursor: CursorQuery = None, limit: Limit = USUA
     status=201,
     problems=(Kind.CONFLICT,),
     example={"name": "bob", "role": "trader", "password": "correct horse battery staple"},
+    headers=("ETag",),
 )
 async def add_user(call: Call, body: NewUser) -> Response:
-    """Add a user."""
+    """Add a user; an administrator takes a login."""
+    await _takes_login(call, body.name, body.role)
     wanted = AddUser(body.name, body.role, call.user, Secret(body.password or ""))
     return _shown(call, (await call.done(wanted)).user, 201)
 
 
-@routes.get("/users/{name:name}", READ, answers=UserView, problems=(Kind.NOT_FOUND,))
+@routes.get("/users/{name:name}", READ, answers=UserView, problems=(Kind.NOT_FOUND,), headers=("ETag",))
 async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None) -> Response:
     """Read a user."""
     await call.reading("users", name, name)
@@ -102,9 +104,11 @@ async def read_user(call: Call, name: InPath, if_none_match: IfNoneMatch = None)
     answers=UserView,
     problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.CHANGED, Kind.PRECONDITION_NEEDED),
     example={"active": False},
+    headers=("ETag",),
 )
-async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMatch = None) -> Response:
+async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMatchNeeded) -> Response:
     """Give a user another role, or take them out of service; what they hold ends with it."""
+    await _takes_login(call, name, body.role)
     revision = meant(if_match)
     wanted = ChangeUser(name, call.user, body.role, body.active, revision)
     return _shown(call, (await call.done(wanted)).user)
@@ -112,7 +116,8 @@ async def change_user(call: Call, name: InPath, body: UserChange, if_match: IfMa
 
 @routes.put("/users/{name:name}/password", WRITE, problems=(Kind.NOT_FOUND,))
 async def set_password(call: Call, name: InPath, body: UserPassword) -> Response:
-    """Set a user's password: all their sessions end."""
+    """Set a user's password: all their sessions end, and their API keys."""
+    await _takes_login(call, name)
     await call.done(SetPassword(name, call.user, Secret(body.password)))
     return call.nothing()
 
@@ -120,6 +125,7 @@ async def set_password(call: Call, name: InPath, body: UserPassword) -> Response
 @routes.delete("/users/{name:name}/second-factor", WRITE, problems=(Kind.NOT_FOUND,))
 async def drop_second_factor(call: Call, name: InPath) -> Response:
     """Let a user log in without codes again."""
+    await _takes_login(call, name)
     await call.done(DropSecondFactor(name, call.user))
     return call.nothing()
 
@@ -128,6 +134,15 @@ async def drop_second_factor(call: Call, name: InPath) -> Response:
 async def list_roles(call: Call) -> Response:
     """List the roles, and what each may."""
     return call.listed([RoleView(role, tuple(sorted(may))) for role, may in ROLES.items()])
+
+
+async def _takes_login(call: Call, name: str, role: Role | None = None) -> None:
+    """Refuse an API key what makes, changes or lets in an administrator: that is for people."""
+    if call.identity.credential.startswith("session:"):
+        return
+    users = (await call.ask(ListUsers(name))).users
+    if Role.ADMIN in {role, *(each.role for each in users)}:
+        raise Problem(Kind.FORBIDDEN, "what concerns an administrator takes a login")
 
 
 def _shown(call: Call, user: User, status: int = 200) -> Response:

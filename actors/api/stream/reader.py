@@ -6,15 +6,13 @@ from collections.abc import Callable
 import msgspec
 
 from actors.api.stream.endings import Ending
-from actors.api.stream.outbox import Outbox
+from actors.api.stream.outbox import MOST, Outbox
 from actors.api.stream.told import Told
 from bus import pause
 from lts.domain.access import AccessChanged, Identity
 
 Channel = tuple[str, str]
 """A topic, and of what: a portfolio, an instrument; empty where there is no such thing."""
-ROOMY = 500
-"""With fewer waiting, what lies in the past is fetched for a reader."""
 BREATH_S = 0.02
 
 
@@ -28,9 +26,11 @@ class Dropped(msgspec.Struct, frozen=True, tag_field="type", tag="dropped"):
 class Reader:
     """Somebody who follows. Whatever they cannot be told any more ends their stream."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, most: int = MOST) -> None:
         self.identity = identity
-        self.outbox = Outbox()
+        self.outbox = Outbox(most)
+        self._roomy = most // 2
+        """With fewer waiting, what lies in the past is fetched for them."""
         self.channels: set[Channel] = set()
         self.ready = asyncio.Event()
         """Set while something waits, or the stream is over."""
@@ -66,7 +66,7 @@ class Reader:
 
     async def room(self) -> None:
         """Wait until only little waits, or the stream is over."""
-        while len(self.outbox) > ROOMY and self.ending is None:
+        while len(self.outbox) > self._roomy and self.ending is None:
             await pause(BREATH_S)
 
     def held_by(self, changed: AccessChanged) -> bool:

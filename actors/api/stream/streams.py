@@ -44,7 +44,7 @@ class Streams:
         mine = self._users.setdefault(identity.user, set())
         if len(mine) >= self._limits.streams_each or len(self) >= self._limits.streams:
             raise too_many("too many streams", AGAIN_S)
-        reader = Reader(identity)
+        reader = Reader(identity, self._limits.stream_buffer)
         mine.add(reader)
         return reader
 

@@ -20,6 +20,7 @@ from bus import SECOND, Actor, Bus, LiveDriver, on
 from lts.cli.bench import client
 from lts.cli.bench.client import Told, Took
 from lts.cli.bench.rounds import settled
+from lts.cli.failure import Failed
 from lts.domain.access import Identify, Identity
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.permissions import ROLES, Role
@@ -86,8 +87,8 @@ async def measure_api(rounds: int, requests: int) -> ApiReport:
     async with _api() as (port, bare_port):
         for measured in range(rounds + 1):
             with settled():
-                bare = await _call(bare_port, "/portfolios/main", requests)
-                api = await _call(port, "/api/v1/portfolios/main", requests)
+                bare = await asked(bare_port, "/portfolios/main", requests)
+                api = await asked(port, "/api/v1/portfolios/main", requests)
             if measured:  # the first is to warm up
                 ours.append(api)
                 theirs.append(bare)
@@ -121,10 +122,17 @@ async def _api() -> AsyncGenerator[tuple[int, int], None]:
         await bus.stop()
 
 
-async def _call(port: int, path: str, requests: int) -> Took:
+async def asked(port: int, path: str, requests: int) -> Took:
+    """Have a client ask; raises Failed where it could not."""
     told = Told("127.0.0.1", port, path, "a-token", requests, CONNECTIONS)
     process = await asyncio.create_subprocess_exec(
-        *CLIENT, msgspec.json.encode(told).decode(), stdout=asyncio.subprocess.PIPE
+        *CLIENT,
+        msgspec.json.encode(told).decode(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    said, _ = await process.communicate()
+    said, trouble = await process.communicate()
+    if process.returncode:
+        why = trouble.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Failed(f"nothing was measured, as the client failed: {why or 'it was killed'}")
     return msgspec.json.decode(said, type=Took)

@@ -54,7 +54,8 @@ class Caller(asyncio.Protocol):
         if not end:
             return
         if not head.startswith(b"HTTP/1.1 200"):
-            self._done.set_exception(ConnectionError(head.decode("latin-1")))
+            told = head.partition(b"\r\n")[0].decode("latin-1")
+            self._done.set_exception(ConnectionError(f"the server answered {told}"))
             self._transport.close()
             return
         length = head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]
@@ -101,10 +102,16 @@ async def call(told: Told) -> Took:
 
 
 def main() -> None:
-    """Read what to do from the arguments, and write how it went."""
+    """Read what to do from the arguments, and write how it went; in one sentence if it did not."""
     told = msgspec.json.decode(sys.argv[1], type=Told)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        sys.stdout.buffer.write(msgspec.json.encode(runner.run(call(told))))
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            took = runner.run(call(told))
+    except TimeoutError:
+        sys.exit(f"not all answers had come after {LONGEST_S:.0f} s")
+    except OSError as error:
+        sys.exit(str(error))
+    sys.stdout.buffer.write(msgspec.json.encode(took))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the routes answer, and whose it is."""
 
+import json
+
 import pytest
 
 from lts.domain.units import RecordRead
@@ -79,7 +81,14 @@ async def test_a_user_is_changed_only_as_they_were_read(api: Scene) -> None:
     tag = read.headers["etag"]
     unchanged = await api.ask("GET", path, "ada", headers={"If-None-Match": tag})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
-    for if_match, status in ((None, 428), ('"99"', 412), ("nonsense", 412), (tag, 200), ("*", 200)):
+    for if_match, status in (
+        (None, 428),
+        ('"99"', 412),
+        ("nonsense", 422),
+        ('W/"3"', 412),
+        (tag, 200),
+        ("*", 200),
+    ):
         headers = {"If-Match": if_match} if if_match else {}
         answer = await api.ask("PATCH", path, "ada", json=change, headers=headers)
         assert answer.status_code == status
@@ -163,3 +172,40 @@ async def test_statistics_and_charges_and_bars_and_strategies_are_shown(api: Sce
     assert [each["close"] for each in bars] == [2.0, 2.0]
     strategy = (await api.get("/strategies/sma", "alice")).json()
     assert strategy["params"] == {"type": "object"}
+
+
+async def test_a_key_administers_users_and_no_administrators(api: Scene) -> None:
+    for method, path, body, status in (
+        ("PUT", "/users/ada/password", {"password": "seven green cats 9"}, 403),
+        ("PUT", "/users/bob/password", {"password": "seven green cats 9"}, 204),
+        ("PATCH", "/users/ada", {"active": False}, 403),
+        ("PATCH", "/users/bob", {"role": "admin"}, 403),
+        ("PATCH", "/users/bob", {"role": "viewer"}, 200),
+        ("POST", "/users", {"name": "eve", "role": "admin"}, 403),
+        ("DELETE", "/users/ada/second-factor", None, 403),
+    ):
+        sent = b"" if body is None else json.dumps(body).encode()
+        headers = {"If-Match": "*"} if method == "PATCH" else {}
+        answer = await api.ask_signed(method, f"/api/v1{path}", "ada", sent, headers)
+        assert answer.status_code == status, answer.text
+    by_login = await api.ask("PUT", "/api/v1/users/ada/password", "ada", json={"password": "seven cats 99"})
+    assert by_login.status_code == 204
+
+
+async def test_who_has_to_set_up_a_second_factor_can_do_that_and_nothing_else(api: Scene) -> None:
+    api.registry.enrols = True
+    refused = await api.get("/portfolios", "alice")
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:lts:problem:second-factor-required")
+    assert (await api.ask("POST", "/api/v1/auth/stream-ticket", "alice")).status_code == 403
+    assert (await api.get("/me", "alice")).json()["second_factor_required"]
+    offered = await api.ask("POST", "/api/v1/me/second-factor", "alice", json={"password": "right"})
+    assert offered.status_code == 200
+    assert (await api.ask("POST", "/api/v1/auth/logout", "alice")).status_code == 204
+
+
+async def test_who_sizes_orders_and_what_leads_to_them_is_shown_with_its_parameters(api: Scene) -> None:
+    for place, name in (("allocators", "fixed"), ("pipelines", "straight")):
+        (shown,) = (await api.get(f"/{place}", "alice")).json()["items"]
+        assert shown == {"name": name, "release": "1.0", "about": "A cross.", "params": {"type": "object"}}
+        assert (await api.get(f"/{place}/{name}", "alice")).json() == shown
+        assert (await api.get(f"/{place}/sma", "alice")).status_code == 404

@@ -19,6 +19,9 @@ from tests.api import PEOPLE, Scene, scene
 
 pytestmark = pytest.mark.requirement("INT-011", "INT-021", "INT-023", "INT-024")
 
+OFFERED = {"strategies": "sma", "allocators": "fixed", "pipelines": "straight"}
+"""Plugins that can be asked for, by what they are asked for at."""
+
 ROUTES = [declared for table in TABLES for declared in table.routes]
 PORTFOLIO_OF = {"alice": "main", "bob": "other", "ada": "adas", "vera": "veras", "sam": "sams"}
 SOMEBODY_ELSE = {name: "bob" if name != "bob" else "alice" for name in PEOPLE}
@@ -64,7 +67,7 @@ def path_of(declared: Declared, who: str, owner: str) -> str:
         "order": f"{PORTFOLIO_OF[owner]}-SP500-000001",
         "actor": "broker%2Fpaper",
         "id": f"s-{who}" if "session" in declared.path else f"k-{who}",
-        "name": "sma" if "strateg" in declared.path else "bob",
+        "name": OFFERED.get(declared.tag, "bob"),
     }
     path = declared.path
     for name, value in values.items():

@@ -9,7 +9,9 @@ import pytest
 
 from bus import SECOND, SystemClock
 from lts.access.sessions import MOST
+from lts.config.schema import AccessPlan
 from lts.sdk import (
+    ROLES,
     AccessChanged,
     AccessRefused,
     AddUser,
@@ -17,6 +19,7 @@ from lts.sdk import (
     ConfirmSecondFactor,
     CredentialEnded,
     Denial,
+    DropApiKeys,
     DropSecondFactor,
     EndCredential,
     Fault,
@@ -171,6 +174,53 @@ async def test_who_stole_a_session_cannot_try_passwords_without_end(house: House
     assert isinstance(refused, NotDone)
     assert "too many attempts" in refused.reason
     await house.log_in("ann")  # that is another count
+
+
+async def test_keys_outlive_ones_own_new_password_unless_one_says_so_and_never_that_of_another(
+    house: House,
+) -> None:
+    new, newer = Secret("nine blue lamps 44"), Secret("four red boats 71")
+    for wanted, left in (
+        (SetPassword("ann", "ann", new, RIGHT), 1),
+        (SetPassword("ann", "ann", newer, new, keys=True), 0),
+        (SetPassword("ann", "root", new), 0),
+    ):
+        if not (await house.bench.ask(ListApiKeys("ann"))).keys:
+            await house.make_key("ann")
+        assert isinstance(await house.bench.ask(wanted), UserChanged)
+        assert len((await house.bench.ask(ListApiKeys("ann"))).keys) == left
+        assert (await house.bench.ask(ListSessions("ann"))).sessions == ()
+    drops = [(unit.who, each) for unit in house.shelf.units for each in unit.commands]
+    ended = [who for who, each in drops if isinstance(each, DropApiKeys) and each.ids]
+    assert ended == ["ann", "root"]
+
+
+@pytest.mark.parametrize(("rule", "role"), [("required", Role.TRADER), ("admins", Role.ADMIN)])
+async def test_who_needs_a_second_factor_and_has_none_may_only_set_one_up(rule: Any, role: Role) -> None:
+    shelf, watch = Shelf(), Watch()
+    answers = {Perform: shelf.perform, RecallAccess: shelf.recall}
+    assignment = aaa_assignment(watch, AccessPlan(second_factor=rule))
+    async with Bench(LocalAaa, assignment=assignment, answers=answers) as bench:
+        house = House(bench, shelf, watch)
+        await bench.ask(AddUser("ann", role, "operator me", RIGHT))
+        await bench.ask(AddUser("vera", Role.VIEWER, "operator me", RIGHT))
+        came = await house.log_in("ann")
+        assert (came.identity.permissions, came.identity.enrols) == (frozenset(), True)
+        assert (await house.log_in("vera")).identity.enrols is (rule == "required")
+        with pytest.raises(AssertionError, match="second factor first"):
+            await house.make_key("ann")
+        await second_factor(house)
+        known = await bench.ask(Identify(came.access_token))
+        assert isinstance(known, Identity)
+        assert (known.permissions, known.enrols) == (ROLES[role], False)
+        assert AccessChanged("ann") in bench.published(AccessChanged)
+        dropped = await bench.ask(DropSecondFactor("ann", "ann", RIGHT))
+        assert isinstance(dropped, NotDone)
+        assert "required" in dropped.reason
+        assert isinstance(await bench.ask(DropSecondFactor("ann", "root")), UserChanged)
+        again = await bench.ask(Identify(came.access_token))
+        assert isinstance(again, Identity)
+        assert again.enrols
 
 
 # Storage that comes and goes

@@ -8,6 +8,7 @@ from actors.api.stream.endings import Ending
 from actors.api.stream.outbox import MOST
 from actors.api.stream.streams import Streams
 from actors.api.stream.tickets import GOOD_FOR_S, Tickets
+from actors.api.stream.told import Told
 from bus import SECOND
 from lts.domain.access import AccessChanged, Identity
 from lts.domain.event_listings import WIRE, JournalledEvent
@@ -151,3 +152,13 @@ def test_a_ticket_is_good_once_and_soon_and_while_its_credential_is() -> None:
     void, other = tickets.give(identity())[0], tickets.give(identity("bob"))[0]
     tickets.forget(AccessChanged("alice", "session:1"))
     assert (tickets.take(void), tickets.take(other)) == (None, identity("bob"))
+
+
+def test_a_reader_for_whom_more_waits_than_the_limit_says_is_dropped() -> None:
+    streams = Streams(ApiLimits(stream_buffer=3), {"main": "alice"})
+    reader = streams.admit(identity())
+    for _ in range(3):
+        reader.tell(Told({}, "fills"))
+    assert reader.ending is None
+    reader.tell(Told({}, "fills"))
+    assert reader.ending is Ending.TOO_SLOW
