@@ -1,5 +1,6 @@
 """Logging in, going on, and logging out."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -36,7 +37,10 @@ AT_PROVIDER = 30.0
 """Seconds that the provider of identities is waited for."""
 TICKET = "lts-login"
 _TICKET = 64
-FromProvider = Annotated[str, Query(max_length=2_048, pattern=r"^[\x20-\x7e]*$")]
+_SAYS = partial(Query, max_length=2_048, pattern=r"^[\x20-\x7e]*$")
+State = Annotated[str, _SAYS(description="Which login it is that the provider sends back from.")]
+Code = Annotated[str, _SAYS(description="What the provider gives the identity for, once.")]
+Issuer = Annotated[str, _SAYS(description="Who the provider says that it is.")]
 _AGENT = 200
 
 
@@ -105,9 +109,7 @@ async def begin_at_provider(call: Call) -> Response:
 
 
 @routes.get("/auth/oidc/callback", BACK, answers=LoginView, problems=(Kind.NOT_FOUND, Kind.UNAUTHENTICATED))
-async def finish_at_provider(
-    call: Call, state: FromProvider, code: FromProvider = "", iss: FromProvider = ""
-) -> Response:
+async def finish_at_provider(call: Call, state: State, code: Code = "", iss: Issuer = "") -> Response:
     """Come back from the provider of identities, as `beginAtProvider` leads there, and be logged in."""
     ticket = Secret(call.cookies.get(TICKET, "")[:_TICKET])
     wanted = FinishProviderLogin(state, Secret(code), ticket, iss, call.address, _agent(call))
