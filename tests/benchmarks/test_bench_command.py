@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lts.cli.bench.api import asked
+from lts.cli.bench.asking import asked
 from lts.cli.failure import Failed
 
 pytestmark = [pytest.mark.requirement("LTS-004"), pytest.mark.timeout(240)]
@@ -101,8 +101,15 @@ def test_a_read_over_http_is_reported_beside_a_bare_route(everything: dict[str, 
         "p99_ms",
         "fastapi_per_s",
         "fastapi_p99_ms",
+        "trading",
     }
+    trading = report.pop("trading")
     assert min(report.values()) > 0
+    assert set(trading) == {"reads_per_s", "alone", "busy", "ratio_p99"}
+    assert 0 < trading["alone"]["p50_us"] <= trading["alone"]["p99_us"]
+    assert trading["ratio_p99"] == pytest.approx(
+        trading["busy"]["p99_us"] / trading["alone"]["p99_us"], abs=0.01
+    )
 
 
 def test_without_a_name_everything_is_measured_in_one_object(everything: dict[str, Any]) -> None:

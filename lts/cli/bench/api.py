@@ -4,8 +4,6 @@ Beside it, in the same run and served by the same server, stands the least that 
 answer: a route with a response model, without anybody being asked who they are.
 """
 
-import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -15,23 +13,17 @@ from typing import Any
 import msgspec
 
 from actors.api.actor import Api
-from actors.api.params import ApiLimits, ApiParams, Premises, Rate
+from actors.api.params import Premises
 from bus import SECOND, Actor, Bus, LiveDriver, on
-from lts.cli.bench import client
-from lts.cli.bench.client import Told, Took
+from lts.cli.bench.asking import PARAMS, asked
+from lts.cli.bench.beside import BesideReport, measure_beside
 from lts.cli.bench.rounds import settled
-from lts.cli.failure import Failed
 from lts.domain.access import Identify, Identity
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.permissions import ROLES, Role
 from lts.domain.positions import Position
 
-CLIENT = (sys.executable, "-I", client.__file__)
-"""By its file: it needs nothing of ours, and begins at once."""
-CONNECTIONS = 8
 POSITIONS = 3
-WIDE = Rate(1_000_000_000)
-PARAMS = ApiParams(limits=ApiLimits(address=WIDE, user=WIDE, key=WIDE))
 
 
 class ApiReport(msgspec.Struct, frozen=True):
@@ -43,6 +35,8 @@ class ApiReport(msgspec.Struct, frozen=True):
     p99_ms: float
     fastapi_per_s: int
     fastapi_p99_ms: float
+    trading: BesideReport
+    """Beside half of those reads."""
 
 
 class Owner(Actor[None]):
@@ -93,12 +87,14 @@ async def measure_api(rounds: int, requests: int) -> ApiReport:
                 ours.append(api)
                 theirs.append(bare)
     ratios = [one.per_s / other.per_s for one, other in zip(ours, theirs, strict=True)]
+    per_s = median(each.per_s for each in ours)
     return ApiReport(
-        requests_per_s=round(median(each.per_s for each in ours)),
+        requests_per_s=round(per_s),
         ratio_to_fastapi=round(median(ratios), 3),
         p99_ms=round(median(each.p99_ms for each in ours), 2),
         fastapi_per_s=round(median(each.per_s for each in theirs)),
         fastapi_p99_ms=round(median(each.p99_ms for each in theirs), 2),
+        trading=await measure_beside(rounds, max(1, requests // 2), per_s / 2),
     )
 
 
@@ -120,19 +116,3 @@ async def _api() -> AsyncGenerator[tuple[int, int], None]:
     finally:
         await beside.stop()
         await bus.stop()
-
-
-async def asked(port: int, path: str, requests: int) -> Took:
-    """Have a client ask; raises Failed where it could not."""
-    told = Told("127.0.0.1", port, path, "a-token", requests, CONNECTIONS)
-    process = await asyncio.create_subprocess_exec(
-        *CLIENT,
-        msgspec.json.encode(told).decode(),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, trouble = await process.communicate()
-    if process.returncode:
-        why = trouble.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Failed(f"nothing was measured, as the client failed: {why or 'it was killed'}")
-    return msgspec.json.decode(said, type=Took)

@@ -22,6 +22,8 @@ class Told(msgspec.Struct, frozen=True):
     token: str
     requests: int
     connections: int
+    per_s: float = 0.0
+    """At the most so many requests a second, on all connections; 0: one after the other."""
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -34,13 +36,15 @@ class Took(msgspec.Struct, frozen=True):
 class Caller(asyncio.Protocol):
     """One connection; `done` is answered when it has had all its answers."""
 
-    def __init__(self, request: bytes, requests: int, done: asyncio.Future[None]) -> None:
+    def __init__(self, request: bytes, requests: int, done: asyncio.Future[None], every_s: float) -> None:
         self.took: list[int] = []
         self._request = request
         self._left = requests
         self._done = done
         self._heard = b""
         self._began = 0
+        self._every_s = every_s
+        self._due = 0.0
 
     def connection_made(self, transport: Any) -> None:
         """Ask for the first time."""
@@ -64,7 +68,7 @@ class Caller(asyncio.Protocol):
         self.took.append(perf_counter_ns() - self._began)
         self._left -= 1
         if self._left:
-            self._ask()
+            self._ask_when_due()
         else:
             self._transport.close()
             self._done.set_result(None)
@@ -73,6 +77,15 @@ class Caller(asyncio.Protocol):
         """Take note that there will be no more answers."""
         if not self._done.done():
             self._done.set_exception(exc or ConnectionError("the server hung up"))
+
+    def _ask_when_due(self) -> None:
+        """Ask at once, unless that is earlier than told."""
+        loop = asyncio.get_running_loop()
+        self._due = max(self._due + self._every_s, loop.time())
+        if self._every_s:
+            loop.call_at(self._due, self._ask)
+        else:
+            self._ask()
 
     def _ask(self) -> None:
         self._heard = b""
@@ -88,12 +101,12 @@ async def call(told: Told) -> Took:
         f"Authorization: Bearer {told.token}\r\nAccept: application/json\r\n\r\n"
     ).encode()
     each = told.requests // told.connections
+    every_s = told.connections / told.per_s if told.per_s else 0.0
     done = [loop.create_future() for _ in range(told.connections)]
     began = perf_counter_ns()
-    callers = [
-        (await loop.create_connection(lambda one=one: Caller(request, each, one), told.host, told.port))[1]  # type: ignore[misc]
-        for one in done
-    ]
+    callers = [Caller(request, each, one, every_s) for one in done]
+    for caller in callers:
+        await loop.create_connection(lambda: caller, told.host, told.port)  # noqa: B023 - called at once
     async with asyncio.timeout(LONGEST_S):
         await asyncio.gather(*done)
     seconds = (perf_counter_ns() - began) / 1e9

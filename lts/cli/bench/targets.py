@@ -23,6 +23,7 @@ TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
 ROUND_TRIP_US, ONE_WAY_PER_S = 150.0, 50_000
 OF_FASTAPI = 0.6
+BESIDE = 2.0
 SAME = (0.75, 1.25)
 
 
@@ -134,6 +135,10 @@ def _of_the_api(report: "ApiReport") -> Iterator[Figure]:
     yield Figure("of a bare route of FastAPI", f"{ratio:.0%}", f"≥ {OF_FASTAPI:.0%}", ratio >= OF_FASTAPI)
     yield Figure("to the answer, p99", f"{report.p99_ms:.2f} ms")
     yield Figure("a bare route: a second, p99", f"{report.fastapi_per_s:,}, {report.fastapi_p99_ms:.2f} ms")
+    trading = report.trading
+    yield Figure("tick to order while nobody reads, p99", f"{trading.alone.p99_us:.1f} µs")
+    yield Figure(f"beside {trading.reads_per_s:,} reads a second, p99", f"{trading.busy.p99_us:.1f} µs")
+    yield _at_most("of the latter to the former", trading.ratio_p99, BESIDE, "×")
 
 
 def _at_most(what: str, measured: float, most: float, unit: str) -> Figure:

@@ -155,12 +155,13 @@ async def measure_tick_to_order(rounds: int, ticks: int, portfolios: int = MANY)
         finally:
             for each in systems.values():
                 await each.stop()
-    found = {name: _report(each) for name, each in took.items()}
+    found = {name: latency(each) for name, each in took.items()}
     growth = round(found["many"].p50_us / found["memory"].p50_us, 2)
     return TickToOrderReport(round(median(calls), 1), **found, growth=growth)
 
 
-def _report(took: Sequence[int]) -> LatencyReport:
+def latency(took: Sequence[int]) -> LatencyReport:
+    """Return the percentiles of so many nanoseconds."""
     cuts = quantiles(took, n=100)
     return LatencyReport(round(cuts[49] / 1e3, 1), round(cuts[98] / 1e3, 1))
 
