@@ -1,0 +1,160 @@
+"""The bridge: one connection after the other, each with a client of its own, and what goes over them."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+
+from aiomqtt import MqttError
+
+from actors.mqtt.journal import Journal
+from actors.mqtt.letters import Letters, Update, letter
+from actors.mqtt.line import Line, opened, sentence
+from actors.mqtt.outbox import Outbox
+from actors.mqtt.params import MARKET, MqttParams
+from bus import pause
+from lts.domain.bridge import BridgeReported, BridgeState
+from lts.refusal import Refused
+
+FIRST_S, LONGEST_S = 0.1, 3.0
+"""Seconds between attempts, before chance takes up to half of them away."""
+LASTING_S = 5.0
+"""A connection that held so long is tried again at once when it is lost."""
+BATCH = 1_000
+"""Updates in one message, at most."""
+
+
+class Bridge:
+    """Keeps the line to the broker, and sends what waits.
+
+    Args:
+        params: where the broker is.
+        letters: how everything is put into words.
+        journal: what is told behind a cursor.
+        now: system time, in UTC nanoseconds.
+        changed: what is called when the state of the bridge is another one.
+    """
+
+    def __init__(
+        self,
+        params: MqttParams,
+        letters: Letters,
+        journal: Journal,
+        now: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        self._params = params
+        self._letters = letters
+        self._journal = journal
+        self._now = now
+        self._changed = changed
+        self._line: Line | None = None
+        self._sent = 0
+        self._refused = 0
+        self._connections = 0
+        self.outbox = Outbox(params.buffer)
+        self.state = BridgeState.CONNECTING
+        self.trouble = ""
+
+    def report(self) -> BridgeReported:
+        """Return how it is."""
+        line = self._line
+        refused = self._refused + (line.refused if line else 0)
+        trouble = self.trouble
+        if not trouble and refused:
+            trouble = (
+                f"the MQTT broker at {self._params.address} has not taken {refused} messages from this user; "
+                f"its access rules have to permit to write below {self._params.root}/"
+            )
+        return BridgeReported(
+            self.state,
+            trouble,
+            self._connections,
+            self._sent + (line.sent if line else 0),
+            self.outbox.conflated,
+            self.outbox.dropped,
+            refused,
+            len(self.outbox),
+            self._journal.through or 0,
+        )
+
+    async def run(self) -> None:
+        """Keep the line for good; what becomes of it is nobody's failure."""
+        delay = FIRST_S
+        while True:
+            begun = self._now()
+            try:
+                await self._serve()
+            except* (MqttError, Refused, OSError, ssl.SSLError, ValueError) as failed:
+                self._stand(BridgeState.LOST, self._why(failed))
+            if self._now() - begun > LASTING_S * 1e9:
+                delay = FIRST_S
+            await pause(delay * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come back at once
+            delay = min(delay * 2, LONGEST_S)
+
+    async def _serve(self) -> None:
+        if self._journal.through is None:
+            await self._journal.open()
+        will = self._letters.standing(online=False, reason="the connection was lost", at=self._now())
+        line = await opened(self._params, will)
+        try:
+            await line.reach()
+            self._line = line
+            self._connections += 1
+            await line.send(self._letters.standing(online=True, reason="", at=self._now()))
+            self._stand(BridgeState.CONNECTED, "")
+            async with asyncio.TaskGroup() as work:
+                work.create_task(_held(line))
+                work.create_task(self._journal.tell(line.send_all))
+                work.create_task(self._send_what_waits(line))
+        except asyncio.CancelledError:
+            await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
+            raise
+        finally:
+            self._sent += line.sent
+            self._refused += line.refused
+            self._line = None
+            await line.leave()
+
+    async def _send_what_waits(self, line: Line) -> None:
+        batches = self._params.batch
+        while True:
+            await self.outbox.filled.wait()
+            if batches:
+                await pause(self._params.batch_ms / 1_000)
+            taken = self.outbox.take(BATCH if batches else line.in_flight)
+            try:
+                await self._send(line, taken)
+            except BaseException:
+                self.outbox.put_back(taken)
+                raise
+
+    async def _send(self, line: Line, updates: list[Update]) -> None:
+        """Have the broker take updates, family by family where many go in one message."""
+        batches = [name for name in MARKET if name in self._params.batch]
+        single = [each for each in updates if each.family not in batches]
+        told = [letter(each) for each in single]
+        for family in batches:
+            if some := [each for each in updates if each.family == family]:
+                told.append(self._letters.batch(family, some))
+        await line.send_all(told)
+
+    def _why(self, failed: BaseExceptionGroup[Exception]) -> str:
+        first: BaseException = failed
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, Refused) or type(first) is ValueError:
+            return str(first)
+        return sentence(first, self._params)  # type: ignore[arg-type] # those in the group are exceptions
+
+    def _stand(self, state: BridgeState, trouble: str) -> None:
+        changed = (state, trouble) != (self.state, self.trouble)
+        self.state, self.trouble = state, trouble
+        if changed:
+            self._changed()
+
+
+async def _held(line: Line) -> None:
+    """Wait until the line is lost, which raises MqttError; nothing is asked of the broker yet."""
+    async for _ in line.messages:
+        pass
