@@ -42,7 +42,7 @@ class Broker:
     ) -> None:
         self.mosquitto = mosquitto
         self.port = free_port()
-        self._config = directory / f"broker-{self.port}.conf"
+        self._config = directory / f"broker-{self.port}.toml"
         if mosquitto:
             store = f"persistence true\npersistence_location {directory}/\nautosave_interval 1\nuser root\n"
             listener = f"listener {self.port} 127.0.0.1\n"
