@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 _RUMQTTD = """\
@@ -93,7 +94,7 @@ class Subscriber:
     def __init__(self, port: int, *topics: str, name: str = "", qos: int = 1) -> None:
         self.heard: queue.SimpleQueue[paho.MQTTMessage] = queue.SimpleQueue()
         self.subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, name, protocol=paho.MQTTv5)
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, name, protocol=paho.MQTTv5)
         self._topics = [(topic, qos) for topic in topics]
         self.client.on_connect = self._subscribe
         self.client.on_subscribe = lambda *_: self.subscribed.put(None)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import msgspec
 
-from actors.mqtt.letters import Letters
+from actors.mqtt.letters import AlertTold, Letters
 from actors.mqtt.params import MqttAssignment, MqttParams
 from bus import Actor, AskError, on, pause
 from bus.wire import name_of
@@ -14,7 +14,7 @@ from lts.domain.alerts import Alert, about
 from lts.domain.bridge import BridgeReported, BridgeState
 from lts.domain.event_listings import EventsGone, ListEvents
 from lts.domain.financing import FinancingCharged
-from lts.domain.health import GetHealth, HealthReported
+from lts.domain.health import GetHealth
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled
 from lts.domain.portfolio_settings import PortfolioRegistered
@@ -33,7 +33,7 @@ LOOKED_S = 5.0
 
 
 class Mqtt(Actor[MqttParams]):
-    """Bridges the bus to a broker. It uses nothing but its port, so that it can live in a process of its own."""
+    """Bridges the bus to a broker. It uses nothing but its port, so it can live in a process of its own."""
 
     publishes = (BridgeReported,)
     asks = (GetAccount, GetHealth, ListEvents)
@@ -82,17 +82,13 @@ class Mqtt(Actor[MqttParams]):
     def tell_signal(self, raised: SignalRaised) -> None:
         """Have a strategy's wish told."""
         if "signals" in self.wanted:
-            self.outbox.put(self.letters.signal(raised.portfolio, raised, self.clock.now()))
+            self.outbox.put(self.letters.signal(raised, self.clock.now()))
 
     @on
     def tell_position(self, changed: PositionChanged) -> None:
         """Have it told what a portfolio holds of an instrument now."""
         if "positions" in self.wanted:
-            part = changed.position.place
-            update = self.letters.portfolio(
-                "positions", changed.portfolio, "position", changed, self.clock.now(), part
-            )
-            self.outbox.put(update)
+            self.outbox.put(self.letters.position(changed, self.clock.now()))
 
     @on
     def tell_alert(self, alert: Alert) -> None:
@@ -123,9 +119,8 @@ class Mqtt(Actor[MqttParams]):
 
     async def _look_at_all(self) -> None:
         if "health" in self.wanted:
-            health, now = await self.ask(GetHealth()), self.system.now()
-            schema = name_of(HealthReported)
-            self.outbox.put(self.letters.system("health", "health", schema, health, now, latest=True))
+            health = await self.ask(GetHealth())
+            self.outbox.put(self.letters.health(health, self.system.now()))
         if "account" in self.wanted:
             for portfolio in tuple(self.portfolios):
                 with suppress(AskError):
@@ -136,7 +131,7 @@ class Mqtt(Actor[MqttParams]):
         before = self.accounts.get(portfolio)
         if before is None or msgspec.structs.replace(before, at=account.at) != account:
             self.accounts[portfolio] = account
-            self.outbox.put(self.letters.portfolio("account", portfolio, "account", account, account.at, ""))
+            self.outbox.put(self.letters.account(account))
 
     def _miss(self, gone: EventsGone) -> None:
         """Have it told that events are missing, which the journal does not keep any more."""
@@ -144,6 +139,4 @@ class Mqtt(Actor[MqttParams]):
 
     def _alert(self, kind: str, name: str, reason: str) -> None:
         if "alerts" in self.wanted:
-            body = {"type": kind, "about": name, "reason": reason}
-            now = self.system.now()
-            self.outbox.put(self.letters.system("alerts", "alert", "Alert/1", body, now, latest=False))
+            self.outbox.put(self.letters.alert(AlertTold(kind, name, reason), self.system.now()))

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aiomqtt import MqttError
 
@@ -85,8 +85,8 @@ class Bridge:
             begun = self._now()
             try:
                 await self._serve()
-            except* (MqttError, Refused, OSError, ssl.SSLError, ValueError) as failed:
-                self._stand(BridgeState.LOST, self._why(failed))
+            except (MqttError, Refused, OSError, ValueError) as error:
+                self._stand(BridgeState.LOST, self._why(error))
             if self._now() - begun > LASTING_S * 1e9:
                 delay = FIRST_S
             await pause(delay * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come back at once
@@ -103,10 +103,7 @@ class Bridge:
             self._connections += 1
             await line.send(self._letters.standing(online=True, reason="", at=self._now()))
             self._stand(BridgeState.CONNECTED, "")
-            async with asyncio.TaskGroup() as work:
-                work.create_task(_held(line))
-                work.create_task(self._journal.tell(line.send_all))
-                work.create_task(self._send_what_waits(line))
+            await _first(_held(line), self._journal.tell(line.send_all), self._send_what_waits(line))
         except asyncio.CancelledError:
             await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
             raise
@@ -131,21 +128,17 @@ class Bridge:
 
     async def _send(self, line: Line, updates: list[Update]) -> None:
         """Have the broker take updates, family by family where many go in one message."""
-        batches = [name for name in MARKET if name in self._params.batch]
-        single = [each for each in updates if each.family not in batches]
-        told = [letter(each) for each in single]
-        for family in batches:
-            if some := [each for each in updates if each.family == family]:
-                told.append(self._letters.batch(family, some))
+        batches: dict[str, list[Update]] = {name: [] for name in MARKET if name in self._params.batch}
+        told = [letter(each) for each in updates if each.family not in batches]
+        for each in updates:
+            if each.family in batches:
+                batches[each.family].append(each)
+        told += [self._letters.batch(family, some) for family, some in batches.items() if some]
         await line.send_all(told)
 
-    def _why(self, failed: BaseExceptionGroup[Exception]) -> str:
-        first: BaseException = failed
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        if isinstance(first, Refused) or type(first) is ValueError:
-            return str(first)
-        return sentence(first, self._params)  # type: ignore[arg-type] # those in the group are exceptions
+    def _why(self, error: Exception) -> str:
+        told = isinstance(error, Refused) or type(error) is ValueError
+        return str(error) if told else sentence(error, self._params)
 
     def _stand(self, state: BridgeState, trouble: str) -> None:
         changed = (state, trouble) != (self.state, self.trouble)
@@ -158,3 +151,22 @@ async def _held(line: Line) -> None:
     """Wait until the line is lost, which raises MqttError; nothing is asked of the broker yet."""
     async for _ in line.messages:
         pass
+
+
+async def _first(*works: Coroutine[Any, Any, None]) -> None:
+    """Work at several things until one of them ends, and raise why.
+
+    A task that is ended just when what it waits for has come goes on (`asyncio.wait_for` before Python
+    3.12, which the library uses), so it is told until it does end.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left = set(tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=0.1)
+    for task in ended:
+        task.result()

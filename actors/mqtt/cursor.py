@@ -1,4 +1,4 @@
-"""The cursor: up to which number of the journal the broker has it, in a file, so that a restart goes on there."""
+"""The cursor: up to which number of the journal the broker has it, in a file: a restart goes on there."""
 
 import os
 from pathlib import Path

@@ -72,7 +72,8 @@ class Journal:
             with suppress(AskError):  # storage does not answer: it is asked again
                 await self._catch_up(send)
             try:
-                await asyncio.wait_for(self._said.wait(), LOOKS[look])
+                async with asyncio.timeout(LOOKS[look]):
+                    await self._said.wait()
             except TimeoutError:
                 look = min(look + 1, len(LOOKS) - 1)
             else:

@@ -8,12 +8,16 @@ import msgspec
 from actors.mqtt.params import MqttParams, segment
 from bus import Event
 from bus.wire import name_of
+from lts.domain.accounts import AccountReported
 from lts.domain.event_listings import JournalledEvent
 from lts.domain.financing import FinancingCharged
+from lts.domain.health import HealthReported
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.order_flow import OrderChanged, OrderDenied, OrderFilled, OrderJournalled
+from lts.domain.positions import PositionChanged
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import TradingStateChanged
+from lts.domain.signals import SignalRaised
 from lts.web.times import to_rfc3339
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -42,12 +46,22 @@ class Told(msgspec.Struct, frozen=True):
     """The name and version of what `body` is, as in `Quote/1`."""
     node: str
     seq: int
-    """In the journal, of what is journalled, as `GET /api/v1/events` has it; else of this topic, from `since` on."""
+    """In the journal, as `GET /api/v1/events` has it, or else of this topic, since `since`."""
     at: int
     time: str
     body: Any
     since: int = 0
     """When the numbers of this topic began, in UTC nanoseconds; 0 of what is journalled."""
+
+
+class AlertTold(msgspec.Struct, frozen=True):
+    """What somebody should look at."""
+
+    type: str
+    """The name and version of the message that says so."""
+    about: str
+    """An order, a scope of trading, an actor, or a number of the journal."""
+    reason: str
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -113,23 +127,31 @@ class Letters:
         retain = self.params.retain and not isinstance(event, Trade)
         return self._update(family, topic, event, at, slot, retain=retain)
 
-    def portfolio(self, family: str, portfolio: str, word: str, event: Event, at: int, part: str) -> Update:
-        """Return what is so of a portfolio; a newer one of the same part takes its place."""
-        topic = f"{self.root}/portfolio/{segment(portfolio)}/{word}"
-        if family == "positions":
-            topic = f"{topic}/{segment(part)}"
-        return self._update(family, topic, event, at, topic, retain=self.params.retain)
+    def position(self, changed: PositionChanged, at: int) -> Update:
+        """Return what a portfolio holds in one place; a newer one takes its place."""
+        place = segment(changed.position.place)
+        topic = f"{self.root}/portfolio/{segment(changed.portfolio)}/position/{place}"
+        return self._update("positions", topic, changed, at, topic, retain=self.params.retain)
 
-    def signal(self, portfolio: str, event: Event, at: int) -> Update:
+    def account(self, account: AccountReported) -> Update:
+        """Return what a portfolio has; a newer one takes its place."""
+        topic = f"{self.root}/portfolio/{segment(account.portfolio)}/account"
+        return self._update("account", topic, account, account.at, topic, retain=self.params.retain)
+
+    def signal(self, raised: SignalRaised, at: int) -> Update:
         """Return a signal of a portfolio: each one counts."""
-        topic = f"{self.root}/portfolio/{segment(portfolio)}/signal"
-        return self._update("signals", topic, event, at, None, retain=False)
+        topic = f"{self.root}/portfolio/{segment(raised.portfolio)}/signal"
+        return self._update("signals", topic, raised, at, None, retain=False)
 
-    def system(self, family: str, word: str, schema: str, body: Any, at: int, *, latest: bool) -> Update:
-        """Return what is so of the system."""
-        topic = f"{self.root}/system/{word}"
-        told = self._told(schema, topic, body, at)
-        return Update(family, topic, told, topic if latest else None, retain=latest)
+    def health(self, health: HealthReported, at: int) -> Update:
+        """Return how the system is; a newer one takes its place."""
+        topic = f"{self.root}/system/health"
+        return self._update("health", topic, health, at, topic, retain=True)
+
+    def alert(self, alert: AlertTold, at: int) -> Update:
+        """Return what somebody should look at: each one counts."""
+        topic = f"{self.root}/system/alert"
+        return Update("alerts", topic, self._told("Alert/1", topic, alert, at))
 
     def journalled(self, event: JournalledEvent) -> Letter | None:
         """Return an event of the journal; None if it is not to be told."""
@@ -155,7 +177,7 @@ class Letters:
         topic = f"{self.root}/batch/{family}"
         return Letter(topic, _encode(told), 0 if family == "quotes" else 1)
 
-    def _update(  # noqa: PLR0913, PLR0917 - all that makes one
+    def _update(  # noqa: PLR0913 - all that makes one
         self, family: str, topic: str, event: Event, at: int, slot: Hashable, *, retain: bool
     ) -> Update:
         return Update(family, topic, self._told(name_of(type(event)), topic, event, at), slot, retain)

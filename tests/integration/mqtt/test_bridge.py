@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from queue import Empty
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.mqtt.actor import Mqtt
@@ -80,9 +81,10 @@ class Node:
         self.house.publish(event)
 
     async def stands(self, state: BridgeState, within: float = 10.0) -> BridgeReported:
-        return await until(
-            lambda: next((each for each in reversed(self.house.reports) if each.state is state), None), within
-        )
+        reports = self.house.reports
+        found = await until(lambda: [each for each in reports if each.state is state], within)
+        told: BridgeReported = found[-1]
+        return told
 
 
 async def until(look: Callable[[], Any], within: float = 10.0) -> Any:
@@ -99,8 +101,8 @@ async def node(
     bus = Bus(LiveDriver())
     house: Any = bus.spawn(House, None, name="house").actor
     told = MqttAssignment(("main",), str(directory / "mqtt.cursor"))
-    params = {"host": "127.0.0.1", "port": port, "node": "n/1", "timeout_s": 2.0} | params
-    bus.spawn(Mqtt, MqttParams(**params), name="mqtt", assignment=told, home=home)
+    usual = MqttParams("127.0.0.1", port, node="n/1", timeout_s=2.0)
+    bus.spawn(Mqtt, msgspec.structs.replace(usual, **params), name="mqtt", assignment=told, home=home)
     running = asyncio.create_task(bus.run())
     await bus.started()
     try:
