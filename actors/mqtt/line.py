@@ -68,8 +68,9 @@ class Line(Client):
     async def leave(self) -> None:
         """Take leave of the broker if it still listens, and let nothing of the connection be left."""
         self.timeout = LAST_WORDS_S
-        with suppress(MqttError):
-            await self.__aexit__(None, None, None)
+        if self._client.is_connected():
+            with suppress(MqttError):
+                await self.__aexit__(None, None, None)
         if self._client.socket() is not None:
             self._client._sock_close()  # noqa: SLF001 - the library leaves it open when nobody answers
 
