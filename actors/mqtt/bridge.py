@@ -20,6 +20,8 @@ FIRST_S, LONGEST_S = 0.1, 3.0
 """Seconds between attempts, before chance takes up to half of them away."""
 LASTING_S = 5.0
 """A connection that held so long is tried again at once when it is lost."""
+AT_ONCE = 200
+"""Updates that are taken from the outbox at once."""
 BATCH = 1_000
 """Updates in one message, at most."""
 
@@ -117,9 +119,9 @@ class Bridge:
         batches = self._params.batch
         while True:
             await self.outbox.filled.wait()
-            if batches:
+            if batches and len(self.outbox) < BATCH:
                 await pause(self._params.batch_ms / 1_000)
-            taken = self.outbox.take(BATCH if batches else line.in_flight)
+            taken = self.outbox.take(BATCH if batches else AT_ONCE)
             try:
                 await self._send(line, taken)
             except BaseException:

@@ -50,6 +50,7 @@ class Line(Client):
         )
         self.in_flight = params.in_flight
         """How many may be on their way: no more than the broker has said that it takes."""
+        self._room = asyncio.Semaphore(0)
         self.pending_calls_threshold = params.in_flight
         self.refused = 0
         """Messages that the broker did not take from this user."""
@@ -58,6 +59,7 @@ class Line(Client):
     async def reach(self) -> None:
         """Connect; raises MqttError."""
         await self.__aenter__()
+        self._room = asyncio.Semaphore(self.in_flight)
 
     async def say_last(self, letter: Letter) -> None:
         """Send something before the line is left, if it still takes anything."""
@@ -75,18 +77,17 @@ class Line(Client):
             self._client._sock_close()  # noqa: SLF001 - the library leaves it open when nobody answers
 
     async def send(self, letter: Letter) -> None:
-        """Have the broker take a message; raises MqttError."""
-        await self.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+        """Have the broker take a message, as soon as it lets us; raises MqttError."""
+        async with self._room:
+            await self.publish(letter.topic, letter.payload, letter.qos, letter.retain)
         self.sent += 1
 
     async def send_all(self, letters: list[Letter]) -> None:
         """Have the broker take messages, in order, as many at once as it lets us; raises MqttError."""
-        for begin in range(0, len(letters), self.in_flight):
-            some = letters[begin : begin + self.in_flight]
-            if len(some) == 1:
-                await self.send(some[0])
-            else:
-                await asyncio.gather(*map(self.send, some))
+        if len(letters) == 1:
+            await self.send(letters[0])
+        else:
+            await asyncio.gather(*map(self.send, letters))
 
     def _on_connect(self, *told: Any) -> None:
         most = getattr(told[-1], "ReceiveMaximum", None)
