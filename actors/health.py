@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from decimal import Decimal
 
 from bus import Actor, HandlerSlow, Pressure, PressureChanged, Vitals, on
+from lts.domain.bridge import BridgeReported
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.money import plain
 from lts.domain.order_flow import OrderAlarmed
@@ -27,6 +28,7 @@ class Health(Actor[None]):
         self.pressed: dict[str, Pressure] = {}
         self.storage_trouble = ""
         self.not_kept = 0
+        self.bridge: BridgeReported | None = None
         self.uncovered: dict[tuple[str, str], Decimal] = {}
         yield
 
@@ -59,6 +61,11 @@ class Health(Actor[None]):
     def count_not_kept(self, _: FactNotKept) -> None:
         """Count a fact that contradicts what is stored."""
         self.not_kept += 1
+
+    @on
+    def note_bridge(self, report: BridgeReported) -> None:
+        """Remember how the MQTT bridge is."""
+        self.bridge = report
 
     @on
     def feel(self, pressure: PressureChanged) -> None:
@@ -97,6 +104,8 @@ class Health(Actor[None]):
         reasons += [f"the mailbox of {actor} is {level.value}" for actor, level in self.pressed.items()]
         if self.storage_trouble:
             reasons.append(f"nothing can be stored: {self.storage_trouble}")
+        if self.bridge is not None and self.bridge.trouble:
+            reasons.append(self.bridge.trouble)
         if self.not_kept:
             reasons.append(f"{self.not_kept} facts could not be kept")
         reasons += [

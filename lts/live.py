@@ -18,6 +18,8 @@ from actors.billing import Billing, Subscription
 from actors.console import Console
 from actors.door import PATIENCE, Door
 from actors.host import Host
+from actors.mqtt.actor import Mqtt
+from actors.mqtt.params import MqttAssignment, MqttParams
 from actors.persistence.actor import Persistence
 from actors.persistence.entry import Tariff
 from actors.persistence.shelf import DIRECTORY
@@ -25,7 +27,7 @@ from actors.persistence.storage import Storage
 from actors.statistics import Sampled, Statistics
 from bus import AskError, Bus, ChildProcess, LiveDriver, Request, SystemClock
 from lts.admission.catalogue import Catalogue
-from lts.config.schema import AccessPlan, ApiPlan, SystemPlan
+from lts.config.schema import AccessPlan, ApiPlan, MqttPlan, SystemPlan
 from lts.domain.plugins import PluginRefused
 from lts.domain.register import Register
 from lts.domain.registration import registration
@@ -46,6 +48,8 @@ R = TypeVar("R")
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
 """The command line, as a process of its own."""
+CURSOR = "mqtt.cursor"
+"""In the state directory: how far the MQTT broker has the journal."""
 SLOW_AFTER_S = 0.8
 """Seconds that a transaction may take before no new risk is taken; a replay's market time waits for it."""
 
@@ -71,7 +75,8 @@ def keeper(plan: SystemPlan, storage: Storage, api_home: ChildProcess | None = N
     Args:
         plan: what runs.
         storage: where everything is kept.
-        api_home: the process in which the API answers, so that requests hold up no order; None: this one.
+        api_home: the process in which the API answers, and another for the MQTT bridge, so that
+            neither holds up an order; None: this one.
     """
     if live_feeds(plan):
         storage = replace(storage, slow_after_s=SLOW_AFTER_S)
@@ -95,6 +100,9 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
         yield Resident(Backups, _schedule(plan, storage), "backups")
     if plan.api is not None:
         yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan, register), home=api_home)
+    if plan.mqtt is not None and plan.mqtt.enabled:
+        told = MqttAssignment(tuple(register.owners), str(storage.state_dir / CURSOR))
+        yield Resident(Mqtt, _bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -120,6 +128,13 @@ def _served(api: ApiPlan) -> ApiParams:
         api.origins,
         limits,
     )
+
+
+def _bridged(mqtt: MqttPlan) -> MqttParams:
+    """How the broker is reached, and what it is told."""
+    told = mqtt.model_dump(mode="json", exclude={"enabled"}, exclude_none=True)
+    port = mqtt.port or (8883 if mqtt.secured else 1883)
+    return msgspec.convert(told | {"port": port, "tls": mqtt.secured}, MqttParams)
 
 
 def _premises(plan: SystemPlan, register: Register) -> Premises:

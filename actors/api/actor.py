@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 
 from actors.api.params import ApiParams, Premises
 from actors.api.port import Port
-from actors.api.stream.alerts import Alert
 from bus import Actor, Pressure, PressureChanged, on
 from lts.domain.access import (
     AccessChanged,
@@ -17,10 +16,12 @@ from lts.domain.access import (
     RefreshLogin,
 )
 from lts.domain.accounts import GetAccount
+from lts.domain.alerts import Alert
 from lts.domain.api import ApiServed, GetApi
 from lts.domain.audit import ListAudit, VerifyAudit
 from lts.domain.billing import ListCharges, RecallCharges
 from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
+from lts.domain.bridge import BridgeReported
 from lts.domain.event_listings import ListEvents
 from lts.domain.financing import FinancingCharged
 from lts.domain.health import GetHealth
@@ -176,6 +177,11 @@ class Api(Actor[ApiParams]):
             self.port.pressed.discard(pressure.actor)
         else:
             self.port.pressed.add(pressure.actor)
+
+    @on
+    def note_bridge(self, report: BridgeReported) -> None:
+        """Remember how the MQTT bridge is."""
+        self.port.bridge = report
 
     @on
     def quote(self, quote: Quote) -> None:

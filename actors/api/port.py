@@ -13,6 +13,7 @@ from actors.api.problems import not_found, unavailable
 from actors.api.stream.streams import Streams
 from actors.api.stream.tickets import Tickets
 from bus import AskError, AskTimeout, Request, SystemClock, Unowned
+from lts.domain.bridge import BridgeReported
 from lts.domain.market import Bar, Quote
 
 R = TypeVar("R")
@@ -42,6 +43,8 @@ class Port:
         self.streams = Streams(limits, self.owners)
         self.pressed: set[str] = set()
         """The actors whose mailboxes are too full."""
+        self.bridge: BridgeReported | None = None
+        """How the MQTT bridge is; None where there is none."""
         self.quotes: dict[str, Quote] = {}
         self.bars: dict[str, Bar] = {}
         self.addresses, self.users, self.keys, self.logins = (

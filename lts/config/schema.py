@@ -3,7 +3,7 @@
 Tables are named in the singular, as TOML repeats them: `[[instrument]]`, `[[feed]]`, `[[broker]]`,
 `[[portfolio]]` with `[[portfolio.asset]]`, `[[conversion]]`, `[risk]` with `[risk.system]`, `[[risk.user]]`,
 `[[risk.portfolio]]` and `[[risk.account]]`, `[node]`, `[database]`, `[billing]`, `[access]`, `[api]`,
-`[plugins]`. Unknown keys are refused.
+`[mqtt]`, `[plugins]`. Unknown keys are refused.
 The parameters of plugins stay raw here: each plugin's own model reads them (`lts.config.params`).
 """
 
@@ -93,6 +93,12 @@ Bps = Annotated[Positive, Field(lt=10_000)]
 """A distance from a price, in basis points of it: 100 are one percent."""
 Positions = Literal["netting", "hedging"]
 """How an account keeps positions: one net position an instrument, or several side by side."""
+Told = Literal[
+    "quotes", "bars", "trades",
+    "orders", "fills", "bookings", "positions", "account", "signals",
+    "trading-states", "health", "alerts",
+]  # fmt: skip
+"""What the MQTT bridge can tell."""
 Params = dict[str, JsonValue]
 """A plugin's parameters as they were written."""
 
@@ -411,6 +417,54 @@ class ApiPlan(Table):
         return self
 
 
+class MqttPlan(Table):
+    """The MQTT bridge: where its broker is, who the node is to it, and what it is told.
+
+    docs/operations/mqtt.md says what each of them does. `host` turns it on.
+    """
+
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+    enabled: bool = True
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    node: Name = "lts"
+    protocol: Literal["5", "3.1.1"] = "5"
+    user: Annotated[str, Field(max_length=256)] = ""
+    password_file: Located | None = None
+    tls: bool = False
+    ca: Located | None = None
+    certificate: Located | None = None
+    key: Located | None = None
+    client_id: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    keepalive_s: Annotated[int, Field(ge=2, le=3600)] = 15
+    session_expiry_s: Annotated[int, Field(ge=0, le=604_800)] = 3_600
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    in_flight: Annotated[int, Field(ge=1, le=1_000)] = 50
+    buffer: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    publish: tuple[Told, ...] | None = None
+    batch: tuple[Literal["quotes", "bars", "trades"], ...] = ()
+    batch_ms: Annotated[int, Field(ge=1, le=1_000)] = 20
+    retain: bool = True
+
+    @property
+    def secured(self) -> bool:
+        """Whether what passes can be read by nobody else."""
+        return self.tls or self.ca is not None or self.certificate is not None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("certificate and key go together; name both files or neither")
+        if self.password_file is not None and not self.user:
+            raise ValueError("a password needs its user; give user as well")
+        near = self.host in {"localhost", "127.0.0.1", "::1"}
+        if self.password_file is not None and not self.secured and not near:
+            raise ValueError(
+                f"{self.host} is on another machine, and without TLS the password can be read on the way; "
+                "say tls = true, or name the ca that vouches for the broker"
+            )
+        return self
+
+
 class SystemTables(Table):
     """What the file may say, free of contradictions."""
 
@@ -425,6 +479,7 @@ class SystemTables(Table):
     billing: BillingPlan | None = None
     plugins: PluginsPlan = PluginsPlan()
     api: ApiPlan | None = None
+    mqtt: MqttPlan | None = None
     access: AccessPlan = AccessPlan()
 
     @model_validator(mode="after")

@@ -5,11 +5,12 @@ from typing import Any
 
 from actors.api.port import Port
 from actors.api.stream.accounts import Accounts
-from actors.api.stream.alerts import alert_data, alerts
+from actors.api.stream.alerts import alert_data
 from actors.api.stream.market import bar_data, quote_data, trade_data
 from actors.api.stream.tail import Tail
 from actors.api.views.accounts import position_view
 from bus import Event
+from lts.domain.alerts import alerts
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.positions import PositionChanged
 

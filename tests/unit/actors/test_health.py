@@ -8,6 +8,7 @@ import pytest
 
 from actors.health import Health
 from bus import HandlerSlow, Pressure, PressureChanged, Vitals
+from lts.domain.bridge import BridgeReported, BridgeState
 from lts.domain.health import GetHealth, HealthReported, HealthStatus
 from lts.domain.order_flow import OrderAlarmed
 from lts.domain.protection import ProtectionChanged
@@ -83,6 +84,15 @@ async def test_what_has_no_stop_that_works_degrades_until_it_has() -> None:
         assert report.status is HealthStatus.DEGRADED
         assert report.reasons == ("2.5 of TEST in trend has no stop that works",)
         await bench.hear(ProtectionChanged("trend", "TEST", Decimal(0), 0))
+        assert (await asked(bench)).status is HealthStatus.OK
+
+
+async def test_a_bridge_without_its_broker_degrades_until_it_has_it_again() -> None:
+    async with health() as bench:
+        await bench.hear(BridgeReported(BridgeState.LOST, "the broker is not reached"))
+        report = await asked(bench)
+        assert (report.status, report.reasons) == (HealthStatus.DEGRADED, ("the broker is not reached",))
+        await bench.hear(BridgeReported(BridgeState.CONNECTED))
         assert (await asked(bench)).status is HealthStatus.OK
 
 

@@ -1,0 +1,174 @@
+"""The bridge: one connection after the other, each with a client of its own, and what goes over them."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aiomqtt import MqttError
+
+from actors.mqtt.journal import Journal
+from actors.mqtt.letters import Letters, Update, letter
+from actors.mqtt.line import Line, opened, sentence
+from actors.mqtt.outbox import Outbox
+from actors.mqtt.params import MARKET, MqttParams
+from bus import pause
+from lts.domain.bridge import BridgeReported, BridgeState
+from lts.refusal import Refused
+
+FIRST_S, LONGEST_S = 0.1, 3.0
+"""Seconds between attempts, before chance takes up to half of them away."""
+LASTING_S = 5.0
+"""A connection that held so long is tried again at once when it is lost."""
+AT_ONCE = 200
+"""Updates that are taken from the outbox at once."""
+BATCH = 1_000
+"""Updates in one message, at most."""
+
+
+class Bridge:
+    """Keeps the line to the broker, and sends what waits.
+
+    Args:
+        params: where the broker is.
+        letters: how everything is put into words.
+        journal: what is told behind a cursor.
+        now: system time, in UTC nanoseconds.
+        changed: what is called when the state of the bridge is another one.
+    """
+
+    def __init__(
+        self,
+        params: MqttParams,
+        letters: Letters,
+        journal: Journal,
+        now: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        self._params = params
+        self._letters = letters
+        self._journal = journal
+        self._now = now
+        self._changed = changed
+        self._line: Line | None = None
+        self._sent = 0
+        self._refused = 0
+        self._connections = 0
+        self.outbox = Outbox(params.buffer)
+        self.state = BridgeState.CONNECTING
+        self.trouble = ""
+
+    def report(self) -> BridgeReported:
+        """Return how it is."""
+        line = self._line
+        refused = self._refused + (line.refused if line else 0)
+        trouble = self.trouble
+        if not trouble and refused:
+            trouble = (
+                f"the MQTT broker at {self._params.address} has not taken {refused} messages from this user; "
+                f"its access rules have to permit to write below {self._params.root}/"
+            )
+        return BridgeReported(
+            self.state,
+            trouble,
+            self._connections,
+            self._sent + (line.sent if line else 0),
+            self.outbox.conflated,
+            self.outbox.dropped,
+            refused,
+            len(self.outbox),
+            self._journal.through or 0,
+        )
+
+    async def run(self) -> None:
+        """Keep the line for good; what becomes of it is nobody's failure."""
+        delay = FIRST_S
+        while True:
+            begun = self._now()
+            try:
+                await self._serve()
+            except (MqttError, Refused, OSError, ValueError) as error:
+                self._stand(BridgeState.LOST, self._why(error))
+            if self._now() - begun > LASTING_S * 1e9:
+                delay = FIRST_S
+            await pause(delay * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come back at once
+            delay = min(delay * 2, LONGEST_S)
+
+    async def _serve(self) -> None:
+        if self._journal.through is None:
+            await self._journal.open()
+        will = self._letters.standing(online=False, reason="the connection was lost", at=self._now())
+        line = await opened(self._params, will)
+        try:
+            await line.reach()
+            self._line = line
+            self._connections += 1
+            await line.send(self._letters.standing(online=True, reason="", at=self._now()))
+            self._stand(BridgeState.CONNECTED, "")
+            await _first(_held(line), self._journal.tell(line.send_all), self._send_what_waits(line))
+        except asyncio.CancelledError:
+            await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
+            raise
+        finally:
+            self._sent += line.sent
+            self._refused += line.refused
+            self._line = None
+            await line.leave()
+
+    async def _send_what_waits(self, line: Line) -> None:
+        batches = self._params.batch
+        while True:
+            await self.outbox.filled.wait()
+            if batches and len(self.outbox) < BATCH:
+                await pause(self._params.batch_ms / 1_000)
+            taken = self.outbox.take(BATCH if batches else AT_ONCE)
+            try:
+                await self._send(line, taken)
+            except BaseException:
+                self.outbox.put_back(taken)
+                raise
+
+    async def _send(self, line: Line, updates: list[Update]) -> None:
+        """Have the broker take updates, family by family where many go in one message."""
+        batches: dict[str, list[Update]] = {name: [] for name in MARKET if name in self._params.batch}
+        told = [letter(each) for each in updates if each.family not in batches]
+        for each in updates:
+            if each.family in batches:
+                batches[each.family].append(each)
+        told += [self._letters.batch(family, some) for family, some in batches.items() if some]
+        await line.send_all(told)
+
+    def _why(self, error: Exception) -> str:
+        told = isinstance(error, Refused) or type(error) is ValueError
+        return str(error) if told else sentence(error, self._params)
+
+    def _stand(self, state: BridgeState, trouble: str) -> None:
+        changed = (state, trouble) != (self.state, self.trouble)
+        self.state, self.trouble = state, trouble
+        if changed:
+            self._changed()
+
+
+async def _held(line: Line) -> None:
+    """Wait until the line is lost, which raises MqttError; nothing is asked of the broker yet."""
+    async for _ in line.messages:
+        pass
+
+
+async def _first(*works: Coroutine[Any, Any, None]) -> None:
+    """Work at several things until one of them ends, and raise why.
+
+    A task that is ended just when what it waits for has come goes on (`asyncio.wait_for` before Python
+    3.12, which the library uses), so it is told until it does end.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left = set(tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=0.1)
+    for task in ended:
+        task.result()

@@ -1,0 +1,148 @@
+"""The line to the broker: how it is opened, what goes over it, and why it cannot be had, in one sentence."""
+
+import asyncio
+import re
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import Any
+
+from aiomqtt import Client, MqttError, ProtocolVersion, Will
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from actors.mqtt.letters import Letter
+from actors.mqtt.params import MqttParams
+from lts.security.secret_file import read_secret
+
+_CREDENTIALS = frozenset({4, 134})
+_FORBIDDEN = frozenset({5, 135, 138})
+"""Reason codes of CONNACK: MQTT 3.1.1, section 3.2.2.3, and MQTT 5, section 3.2.2.2."""
+_CODE = re.compile(r"^\[(code:\d+|Errno -?\d+|SSL: [A-Z0-9_]+)\] *|\(_ssl\.c:\d+\)")
+
+LAST_WORDS_S = 1.0
+"""For the broker to take leave."""
+
+
+class Line(Client):
+    """A client of the broker. It is made anew for each connection."""
+
+    def __init__(self, params: MqttParams, will: Letter, password: str | None, tls: Any) -> None:
+        five = params.protocol == "5"
+        super().__init__(
+            params.host,
+            params.port,
+            username=params.user or None,
+            password=password,
+            identifier=params.identifier,
+            protocol=ProtocolVersion.V5 if five else ProtocolVersion.V311,
+            will=Will(will.topic, will.payload, will.qos, will.retain),
+            clean_session=None if five else False,
+            clean_start=False if five else 3,
+            properties=_properties(params) if five else None,
+            keepalive=params.keepalive_s,
+            timeout=params.timeout_s,
+            max_inflight_messages=params.in_flight,
+            tls_context=tls,
+            socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
+        )
+        self.in_flight = params.in_flight
+        """How many may be on their way: no more than the broker has said that it takes."""
+        self._room = asyncio.Semaphore(0)
+        self.pending_calls_threshold = params.in_flight
+        self.refused = 0
+        """Messages that the broker did not take from this user."""
+        self.sent = 0
+
+    async def reach(self) -> None:
+        """Connect; raises MqttError."""
+        await self.__aenter__()
+        self._room = asyncio.Semaphore(self.in_flight)
+
+    async def say_last(self, letter: Letter) -> None:
+        """Send something before the line is left, if it still takes anything."""
+        with suppress(MqttError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self.send(letter)
+
+    async def leave(self) -> None:
+        """Take leave of the broker if it still listens, and let nothing of the connection be left."""
+        self.timeout = LAST_WORDS_S
+        if self._client.is_connected():
+            with suppress(MqttError):
+                await self.__aexit__(None, None, None)
+        if self._client.socket() is not None:
+            self._client._sock_close()  # noqa: SLF001 - the library leaves it open when nobody answers
+
+    async def send(self, letter: Letter) -> None:
+        """Have the broker take a message, as soon as it lets us; raises MqttError."""
+        async with self._room:
+            await self.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+        self.sent += 1
+
+    async def send_all(self, letters: list[Letter]) -> None:
+        """Have the broker take messages, in order, as many at once as it lets us; raises MqttError."""
+        if len(letters) == 1:
+            await self.send(letters[0])
+        else:
+            await asyncio.gather(*map(self.send, letters))
+
+    def _on_connect(self, *told: Any) -> None:
+        most = getattr(told[-1], "ReceiveMaximum", None)
+        if most:
+            self.in_flight = min(self.in_flight, most)
+        super()._on_connect(*told)
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
+        self.refused += bool(getattr(reason_code, "is_failure", False))
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+async def opened(params: MqttParams, will: Letter) -> Line:
+    """Return a line that is not connected yet.
+
+    Raises:
+        Refused: the password cannot be read.
+        OSError, ssl.SSLError: a certificate cannot be read; see `sentence`.
+    """
+    password = None
+    if params.password_file:
+        password = await asyncio.to_thread(read_secret, Path(params.password_file), "password of the broker")
+    tls = await asyncio.to_thread(_tls, params) if params.tls else None
+    return Line(params, will, password, tls)
+
+
+def sentence(error: Exception, params: MqttParams) -> str:
+    """Return why the broker is not reached, and what to do about it."""
+    where = f"the MQTT broker at {params.address}"
+    code = getattr(getattr(error, "rc", None), "value", getattr(error, "rc", None))
+    text = _CODE.sub("", str(error)).strip(" .")
+    if isinstance(error, MqttConnectError) and code in _CREDENTIALS:
+        return f"{where} does not take the user and password; check [mqtt] user and password_file"
+    if isinstance(error, MqttConnectError) and code in _FORBIDDEN:
+        return f"{where} does not let us in; check its access rules and [mqtt] user and password_file"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"{where} shows a certificate that is not to be trusted: {text}; check [mqtt] ca and host"
+    if isinstance(error, ssl.SSLError | OSError) and not isinstance(error, MqttError):
+        return f"a file of [mqtt] cannot be read: {text}"
+    if isinstance(error, MqttError) and "timed out" in text.lower():
+        return f"{where} does not answer within {params.timeout_s:g} s"
+    return f"{where} is not reached: {text or type(error).__name__}"
+
+
+def _properties(params: MqttParams) -> Any:
+    make: Any = Properties
+    properties = make(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = params.session_expiry_s
+    properties.ReceiveMaximum = params.in_flight
+    return properties
+
+
+def _tls(params: MqttParams) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=params.ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if params.certificate:
+        context.load_cert_chain(params.certificate, params.key)
+    return context
