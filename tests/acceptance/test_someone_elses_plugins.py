@@ -22,6 +22,7 @@ from lts.domain.order_status import OrderStatus
 from lts.domain.outcome import Outcome
 from lts.main import System, catalogue
 from lts.refusal import Refused
+from lts.sdk import SDK_VERSION
 from lts.testing import BrokerContract, StrategyContract
 from lts.testing.contract import PluginContract
 
@@ -286,7 +287,7 @@ BAD = [
     pytest.param(
         "raise RuntimeError('this must never run')\n",
         ">=2",
-        "is made for LTS SDK >=2, not for 1.2.0; take another version",
+        f"is made for LTS SDK >=2, not for {SDK_VERSION}; take another version",
         id="is for another version",
     ),
     pytest.param(

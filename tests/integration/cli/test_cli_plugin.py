@@ -11,6 +11,7 @@ pytestmark = pytest.mark.requirement("INT-001", "INT-026")
 
 BUILT_IN = {
     ("aaa", "local"),
+    ("aaa", "oidc"),
     ("broker", "oanda"),
     ("broker", "paper"),
     ("feed", "oanda"),
