@@ -8,6 +8,8 @@ BIN := .venv/bin
 ARGS :=
 # Tests wait for processes and disks for a third of their time: one worker more than there are cores.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+# Tests start hundreds of processes: Python keeps what it compiled, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Where Python comes without ensurepip (Debian), the pip outside installs into .venv.
 PIP = $$(if $(BIN)/python -m pip --version >/dev/null 2>&1; \
