@@ -179,7 +179,7 @@ class Registry(Actor[None]):
     @on
     def identify_signed(self, wanted: IdentifySigned) -> Identity | AccessRefused:
         name = wanted.request.key_id
-        if name not in PEOPLE or wanted.request.signature != b"signed":
+        if name not in PEOPLE or wanted.request.signature.rstrip(b".") != b"signed":
             return AccessRefused(Denial.SIGNATURE)
         if wanted.request.nonce in self.nonces:
             return AccessRefused(Denial.REPLAYED)
