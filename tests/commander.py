@@ -1,6 +1,7 @@
 """Somebody who commands a node over MQTT, with what `deploy/examples` tells people to use."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,4 +18,5 @@ def _example() -> Any:
 
 
 _module = _example()
-Client, signed = _module.Client, _module.signed
+Client: Any = _module.Client
+signed: Callable[..., bytes] = _module.signed

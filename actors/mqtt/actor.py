@@ -46,7 +46,7 @@ class Mqtt(Actor[MqttParams]):
         try:
             # Not at the top: whoever bridges nothing needs no client of MQTT.
             from actors.mqtt.bridge import Bridge  # noqa: PLC0415
-            from actors.mqtt.commands import AT_ONCE, Commands  # noqa: PLC0415
+            from actors.mqtt.commands import Commands  # noqa: PLC0415
             from actors.mqtt.journal import Journal  # noqa: PLC0415
         except ModuleNotFoundError as error:
             missing = f"[mqtt] needs {error.name}, which is not installed; install lts[mqtt]"
@@ -61,8 +61,8 @@ class Mqtt(Actor[MqttParams]):
             commands = Commands(self.params, self.assignment, self.ask, self.system.now)
         self.bridge = Bridge(self.params, self.letters, self.journal, self.system.now, self.say, commands)
         self.outbox = self.bridge.outbox
-        for _ in range(AT_ONCE if commands else 0):
-            self.background(commands.work())
+        if commands is not None:
+            self.background(commands.run())
         self.background(self.bridge.run())
         self.background(self.look())
         yield

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from aiomqtt import MqttError
 
@@ -13,6 +12,7 @@ from actors.mqtt.letters import Letters, Update, letter
 from actors.mqtt.line import Line, opened, sentence
 from actors.mqtt.outbox import Outbox
 from actors.mqtt.params import MARKET, MqttParams
+from actors.mqtt.together import first
 from bus import pause
 from lts.domain.bridge import BridgeReported, BridgeState
 from lts.refusal import Refused
@@ -114,7 +114,7 @@ class Bridge:
                 await self._commands.listen(line)
             self._stand(BridgeState.CONNECTED, "")
             heard = _held(line, self._commands)
-            await _first(heard, self._journal.tell(line.send_all), self._send_what_waits(line))
+            await first(heard, self._journal.tell(line.send_all), self._send_what_waits(line))
         except asyncio.CancelledError:
             await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
             raise
@@ -165,22 +165,3 @@ async def _held(line: Line, commands: Commands | None) -> None:
     async for message in line.messages:
         if commands is not None:
             commands.take(message)
-
-
-async def _first(*works: Coroutine[Any, Any, None]) -> None:
-    """Work at several things until one of them ends, and raise why.
-
-    A task that is ended just when what it waits for has come goes on (`asyncio.wait_for` before Python
-    3.12, which the library uses), so it is told until it does end.
-    """
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        left = set(tasks)
-        while left:
-            for task in left:
-                task.cancel()
-            _, left = await asyncio.wait(left, timeout=0.1)
-    for task in ended:
-        task.result()

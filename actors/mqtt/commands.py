@@ -14,6 +14,7 @@ from actors.mqtt.command import KINDS, Address, Arrived, Command, Outcome, Refus
 from actors.mqtt.letters import Letter
 from actors.mqtt.line import Line
 from actors.mqtt.params import MqttAssignment, MqttParams, segment
+from actors.mqtt.together import first
 from bus import SECOND, AskError, AskTimeout
 from lts.domain.commands import SAFER, CarryOut, CommandCarriedOut
 from lts.domain.throttle import Throttle
@@ -122,8 +123,11 @@ class Commands:
             if refusal.outcome is not Outcome.RETAINED and not self._waiting.full():
                 self._refuse(arrived, refusal)
 
-    async def work(self) -> None:
+    async def run(self) -> None:
         """Carry out what waits, and answer it, for good."""
+        await first(*(self._work() for _ in range(AT_ONCE)))
+
+    async def _work(self) -> None:
         while True:
             task = await self._waiting.get()
             told = task.what

@@ -5,7 +5,7 @@
         "idempotency_key": "monday-1", "instrument": "BTC/USD", "side": "buy", "quantity": "0.1"}'
 
 The secret is an Ed25519 key (`openssl genpkey -algorithm ed25519 -out key.pem`), whose public half was
-registered with `POST /api/v1/me/api-keys`. What is printed is the answer; the exit code is 0 if it is a result.
+registered with `POST /api/v1/me/api-keys`. It prints the answer; the exit code is 0 if that is a result.
 """
 
 import argparse
@@ -119,7 +119,7 @@ class Client:
         """Command something and return the answer: `status`, and `result` or `problem`.
 
         Raises:
-            TimeoutError: none came. Ask again under the same `idempotency_key`: what was done is not repeated.
+            TimeoutError: none came. Under the same `idempotency_key` nothing that was done is repeated.
         """
         correlation = token_hex(8).encode()
         topic, body = f"{self.root}/command/{name}", json.dumps(fields or {}).encode()

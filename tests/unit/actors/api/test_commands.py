@@ -21,10 +21,12 @@ def problem(name: str, body: bytes) -> Problem:
 
 def test_every_command_is_a_route_that_takes_what_the_command_takes() -> None:
     routes = {
-        (each.method, each.path.replace(":name}", "}")): each.rule for table in TABLES for each in table.routes
+        (each.method, each.path.replace(":name}", "}")): each.rule
+        for table in TABLES
+        for each in table.routes
     }
     assert {*FORMS, "get"} == set(NAMES)
-    assert SAFER < FORMS.keys()
+    assert FORMS.keys() > SAFER
     for form in [*FORMS.values(), *OF_ASSET.values()]:
         rule = routes[form.method, ROOT + form.path]
         assert rule.signed or form.method == "GET"

