@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.commands.run import attack
 
-pytestmark = pytest.mark.requirement("INT-021", "INT-024", "INT-4.1", "LTS-003")
+pytestmark = pytest.mark.requirement("INT-021", "INT-024", "INT-4.1")
 
 
 def test_nothing_that_was_replayed_kept_or_altered_counts_also_after_a_kill(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.api import PARAMS, Scene, scene
 from tests.brokers import MOSQUITTO, Broker, Subscriber, broker
 from tests.commander import EXAMPLES, Client, signed
 
-pytestmark = [pytest.mark.requirement("LTS-003", "INT-012"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.requirement("INT-012", "INT-021", "INT-4.1"), pytest.mark.timeout(60)]
 
 ROOT = "lts/v1/here"
 SECRET = Ed25519PrivateKey.from_private_bytes(bytes(32))

@@ -19,7 +19,7 @@ from lts.testing import Bench
 from plugins.feed.mqtt.plugin import MqttFeed
 from tests.brokers import Broker, Subscriber, broker
 
-pytestmark = [pytest.mark.requirement("LTS-003", "INT-4.4"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.requirement("INT-4.4"), pytest.mark.timeout(60)]
 
 BTC = Instrument("BTC/USD", "USD", Decimal("0.01"), Decimal("0.0001"))
 

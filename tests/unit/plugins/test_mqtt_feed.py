@@ -23,7 +23,7 @@ from plugins.feed.mqtt.params import MqttFeedParams
 from plugins.feed.mqtt.plugin import MqttFeed
 from tests.brokers import free_port
 
-pytestmark = pytest.mark.requirement("LTS-003", "INT-4.4")
+pytestmark = pytest.mark.requirement("INT-4.4")
 
 BTC = Instrument("BTC/USD", "USD", Decimal("0.01"), Decimal("0.0001"))
 TOPICS = "lts/v1/south/in/market"

@@ -10,7 +10,7 @@ from actors.api.routes import TABLES
 from actors.api.table import ROOT
 from lts.domain.commands import NAMES, SAFER
 
-pytestmark = pytest.mark.requirement("LTS-003", "INT-012")
+pytestmark = pytest.mark.requirement("INT-012", "INT-021", "INT-4.1")
 
 
 def problem(name: str, body: bytes) -> Problem:

@@ -24,7 +24,7 @@ from lts.domain.commands import NAMES, Sealed
 from lts.security.signing import verify
 from tests.commander import signed
 
-pytestmark = pytest.mark.requirement("LTS-003", "INT-4.5")
+pytestmark = pytest.mark.requirement("INT-012", "INT-4.1")
 
 ROOT, NOW_S, WINDOW_S = "lts/v1/n%2F1", 1_577_836_800, 60
 TOPIC, REPLY = f"{ROOT}/command/submit", f"{ROOT}/reply/me"
