@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -256,15 +257,37 @@ async def test_commands_are_taken_again_after_the_broker_was_away(a_broker: Brok
         assert (await room.ask("ping", {}))["status"] == 200
 
 
-async def test_whoever_may_not_hear_commands_is_told_so(tmp_path: Path) -> None:
-    if not MOSQUITTO:
-        pytest.skip("Mosquitto is not installed")
-    acl = tmp_path / "acl"
-    acl.write_text(f"topic write {ROOT}/#\ntopic read {ROOT}/reply/#\n")
-    with broker(tmp_path, f"allow_anonymous true\nacl_file {acl}\n") as found:
-        async with node(found.port, tmp_path, protocol="3.1.1") as room:
-            report = room.mqtt.bridge.report()
-            assert (report.state.value, report.trouble) == ("connected", room.mqtt.bridge._commands.trouble)
+async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Serve a client of MQTT 5 that may tell and not hear: its subscriptions are not authorized."""
+    while head := await reader.read(1):
+        size = (await reader.readexactly(1))[0]
+        if size & 0x80:
+            size = (size & 0x7F) | (await reader.readexactly(1))[0] << 7
+        body = await reader.readexactly(size)
+        match head[0] >> 4:
+            case 1:
+                writer.write(bytes((0x20, 3, 0, 0, 0)))
+            case 3:
+                place = 2 + int.from_bytes(body[:2], "big")
+                writer.write(bytes((0x40, 2)) + body[place : place + 2])
+            case 8:
+                writer.write(bytes((0x90, 4)) + body[:2] + bytes((0, 0x87)))
+    writer.close()
+
+
+async def test_whoever_may_not_hear_commands_goes_on_and_says_so(tmp_path: Path) -> None:
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    async with server, scene(PARAMS) as found:
+        params = MqttParams("127.0.0.1", server.sockets[0].getsockname()[1], node="here", commands=True)
+        where = MqttAssignment((), str(tmp_path / "mqtt.cursor"))
+        mqtt: Any = found.bus.spawn(Mqtt, params, name="mqtt", assignment=where).actor
+        await found.bus.started()
+        async with asyncio.timeout(10):
+            while mqtt.bridge.state.value != "connected":
+                await pause(0.01)
+        report = mqtt.bridge.report()
+        assert "does not let this user hear commands" in report.trouble
+        assert f"read {ROOT}/command/+" in report.trouble
 
 
 async def test_two_nodes_of_one_name_carry_each_command_out_once(tmp_path: Path) -> None:
@@ -284,25 +307,33 @@ async def test_two_nodes_of_one_name_carry_each_command_out_once(tmp_path: Path)
             assert min(taken) > 0
 
 
-@pytest.mark.skipif(not shutil.which("mosquitto_rr"), reason="the clients of Mosquitto are not installed")
-async def test_the_example_for_the_shell_commands_a_node(room: Room, tmp_path: Path) -> None:
-    pem = SECRET.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "key.pem").write_bytes(pem)
+async def printed(*command: str | Path, **env: str) -> Any:
+    """Return what a command prints, as JSON."""
     process = await asyncio.create_subprocess_exec(
-        EXAMPLES / "command.sh",
-        "submit",
-        json.dumps(ORDER),
-        env={
-            "PATH": "/usr/sbin:/usr/bin:/bin",
-            "NODE": "here",
-            "KEY": "alice",
-            "SECRET": str(tmp_path / "key.pem"),
-            "BROKER": f"-p {room.port}",
-        },
-        stdout=subprocess.PIPE,
+        *command, env={"PATH": "/usr/sbin:/usr/bin:/bin"} | env, stdout=subprocess.PIPE
     )
     told, _ = await asyncio.wait_for(process.communicate(), 20)
-    assert json.loads(told)["result"]["id"] == "main-SP500-000001"
+    return json.loads(told)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> str:
+    path = tmp_path / "key.pem"
+    path.write_bytes(SECRET.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(path)
+
+
+async def test_the_example_is_a_command_as_well(room: Room, key_file: str) -> None:
+    who = ("--port", str(room.port), "--node", "here", "--key", "alice", "--secret", key_file)
+    told = await printed(sys.executable, EXAMPLES / "command.py", *who, "submit", json.dumps(ORDER))
+    assert told["result"]["id"] == "main-SP500-000001"
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_rr"), reason="the clients of Mosquitto are not installed")
+async def test_the_example_for_the_shell_commands_a_node(room: Room, key_file: str) -> None:
+    env = {"NODE": "here", "KEY": "alice", "SECRET": key_file, "BROKER": f"-p {room.port}"}
+    told = await printed(EXAMPLES / "command.sh", "submit", json.dumps(ORDER), **env)
+    assert told["result"]["id"] == "main-SP500-000001"
 
 
 async def test_broken_commands_by_the_thousand_change_nothing_and_cost_no_memory(room: Room) -> None:
