@@ -193,7 +193,8 @@ def test_parameters_that_make_no_sense_are_one_sentence(params: dict[str, Any], 
 
 
 async def test_what_is_believed_is_published_and_the_rest_counted_whatever_it_is() -> None:
-    params = {"host": "127.0.0.1", "port": free_port(), "topics": TOPICS, "sources": ("lab",)}
+    where_from = {"host": "127.0.0.1", "port": free_port(), "topics": TOPICS}
+    params: dict[str, Any] = where_from | {"sources": ("lab",), "max_age_s": 0}
     where = FeedAssignment(BTC, Path("/"))
     async with Bench(MqttFeed, params, assignment=where) as bench:
         feed: Any = bench.actor
