@@ -101,7 +101,8 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
     if plan.api is not None:
         yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan, register), home=api_home)
     if plan.mqtt is not None and plan.mqtt.enabled:
-        told = MqttAssignment(tuple(register.owners), str(storage.state_dir / CURSOR))
+        cursor, window_s = str(storage.state_dir / CURSOR), plan.access.signature_window_s
+        told = MqttAssignment(tuple(register.owners), cursor, window_s)
         yield Resident(Mqtt, _bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
 
 

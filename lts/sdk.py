@@ -189,6 +189,7 @@ from lts.security.busy import Busy
 from lts.security.claims import Claims
 from lts.security.id_tokens import Algorithm, BadIdToken, IdTokenAgreement, IdTokens, UnknownKey
 from lts.security.secret_file import read_secret
+from lts.security.signing import verify as is_signed
 from lts.web.address import WebAddress, is_loopback
 from lts.web.patience import persist
 from lts.web.service import Silent, Unanswered, WebAnswer, WebService
@@ -401,6 +402,7 @@ __all__ = [
     "exact",
     "from_rfc3339",
     "is_loopback",
+    "is_signed",
     "network_of",
     "objection_to",
     "on",

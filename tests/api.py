@@ -120,6 +120,7 @@ from lts.domain.users import (
     UserChanged,
     UsersListed,
 )
+from lts.security.signing import verify
 from tests.api_trading import Traders
 
 NOW = 1_577_836_800 * SECOND
@@ -159,6 +160,8 @@ class Registry(Actor[None]):
         self.asked = 0
         self.gone: set[str] = set()
         self.nonces: set[str] = set()
+        self.public_keys: dict[str, bytes] = {}
+        """Whose signatures are looked at; of the others `signed` is one."""
         self.finished: list[FinishProviderLogin] = []
         self.begun: ProviderLoginBegun | AccessRefused = ProviderLoginBegun(
             "http://127.0.0.1:9/authorize?state=state-of-alice", Secret("the-ticket")
@@ -178,8 +181,12 @@ class Registry(Actor[None]):
 
     @on
     def identify_signed(self, wanted: IdentifySigned) -> Identity | AccessRefused:
-        name = wanted.request.key_id
-        if name not in PEOPLE or wanted.request.signature != b"signed":
+        name, request = wanted.request.key_id, wanted.request
+        public = self.public_keys.get(name)
+        right = verify(public, request.signature, request.base) if public else request.signature == b"signed"
+        if name not in PEOPLE:
+            return AccessRefused(Denial.CREDENTIALS)
+        if not right:
             return AccessRefused(Denial.SIGNATURE)
         if wanted.request.nonce in self.nonces:
             return AccessRefused(Denial.REPLAYED)

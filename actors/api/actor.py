@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from actors.api.params import ApiParams, Premises
 from actors.api.port import Port
-from bus import Actor, Pressure, PressureChanged, on
+from bus import Actor, Later, Pressure, PressureChanged, on
 from lts.domain.access import (
     AccessChanged,
     BeginProviderLogin,
@@ -22,6 +22,7 @@ from lts.domain.audit import ListAudit, VerifyAudit
 from lts.domain.billing import ListCharges, RecallCharges
 from lts.domain.book_listings import ListDeposits, ListLedger, ListPositions
 from lts.domain.bridge import BridgeReported
+from lts.domain.commands import CarryOut, CommandCarriedOut
 from lts.domain.event_listings import ListEvents
 from lts.domain.financing import FinancingCharged
 from lts.domain.health import GetHealth
@@ -132,7 +133,8 @@ class Api(Actor[ApiParams]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Serve; at the end take no more requests, and answer those that have come."""
         # Not at the top: whoever serves nothing pays nothing for the libraries of the web.
-        from actors.api.app import served  # noqa: PLC0415
+        from actors.api.app import commanded, served  # noqa: PLC0415
+        from actors.api.commands import Commands  # noqa: PLC0415
         from actors.api.service import Service  # noqa: PLC0415
         from actors.api.stream.crier import Crier  # noqa: PLC0415
 
@@ -140,6 +142,7 @@ class Api(Actor[ApiParams]):
             raise Refused(objection)
         self.port = Port(self.ask, self.system, self.assignment, self.params.limits)
         self.crier = Crier(self.port)
+        self.commands = Commands(commanded(self.port))
         self.service = service = Service(served(self.port, self.params), self.params)
         service.start()
         try:
@@ -157,6 +160,17 @@ class Api(Actor[ApiParams]):
     def tell(self, _: GetApi) -> ApiServed:
         """Answer where the API is."""
         return ApiServed(self.service.url)
+
+    @on
+    def carry_out(self, wanted: CarryOut) -> Later[CommandCarriedOut]:
+        """Have a command carried out that came as a message; nobody else waits for that."""
+        later: Later[CommandCarriedOut] = self.later(holds=False)
+
+        async def answer() -> None:
+            later.answer(await self.commands.carry_out(wanted))
+
+        self.background(answer())
+        return later
 
     @on
     def let_go(self, changed: AccessChanged) -> None:

@@ -48,6 +48,11 @@ def served(port: Port, params: ApiParams) -> ASGIApp:
     return Envelope(Gate(app, params, port.addresses))
 
 
+def commanded(port: Port) -> ASGIApp:
+    """Return the routes as they answer commands that come as messages: these have no host and no address."""
+    return Envelope(routed(port))
+
+
 def routed(port: Port, tables: tuple[Table, ...] = TABLES) -> FastAPI:
     """Return the routes behind their guards.
 

@@ -17,7 +17,7 @@ from actors.api.problems import MOST_REASONS, Kind, Problem, Reason, too_many, u
 from actors.api.signatures import is_signed, signed
 from actors.api.table import Needs, Rule
 from bus import SECOND
-from lts.domain.access import AccessRefused, Denial, Identify, IdentifySigned, Identity
+from lts.domain.access import AccessRefused, Denial, Identify, IdentifySigned, Identity, SignedRequest
 from lts.domain.secret import Secret
 
 BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/-]{1,4096}=*)")
@@ -50,7 +50,7 @@ async def admit(call: Call, rule: Rule) -> None:
         raise unavailable("the system has too much to do")
     if rule.strict:
         _spend(call, port.logins, network_of(call.address))
-    if rule.needs is Needs.PUBLIC:
+    if rule.needs is Needs.PUBLIC and "signed" not in call.scope["state"]:
         return
     identity = call.who = await _identify(call, rule)
     _spend(call, port.users, identity.user)
@@ -76,17 +76,22 @@ def objection_to(identity: Identity, rule: Rule) -> str:
 
 
 async def _identify(call: Call, rule: Rule) -> Identity:
+    if command := call.scope["state"].get("signed"):
+        return await _signer(call, command)
     if is_signed(call):
         now_s = call.port.now() // SECOND
-        wanted = IdentifySigned(signed(call, await call.body(), now_s), call.address)
-        answer = await call.port.ask(wanted)
-        if isinstance(answer, AccessRefused):
-            raise refusal(answer)
-        return answer
+        return await _signer(call, signed(call, await call.body(), now_s))
     identity = await _bearer(call)
     if rule.signed and identity.signs:
         raise Problem(Kind.SIGNATURE_NEEDED, headers=CHALLENGE)
     return identity
+
+
+async def _signer(call: Call, request: SignedRequest) -> Identity:
+    answer = await call.port.ask(IdentifySigned(request, call.address))
+    if isinstance(answer, AccessRefused):
+        raise refusal(answer)
+    return answer
 
 
 async def _bearer(call: Call) -> Identity:

@@ -12,6 +12,7 @@ from bus.wire import name_of
 from lts.domain.accounts import AccountReported, GetAccount
 from lts.domain.alerts import Alert, about
 from lts.domain.bridge import BridgeReported, BridgeState
+from lts.domain.commands import CarryOut
 from lts.domain.event_listings import EventsGone, ListEvents
 from lts.domain.financing import FinancingCharged
 from lts.domain.health import GetHealth
@@ -36,7 +37,7 @@ class Mqtt(Actor[MqttParams]):
     """Bridges the bus to a broker. It uses nothing but its port, so it can live in a process of its own."""
 
     publishes = (BridgeReported,)
-    asks = (GetAccount, GetHealth, ListEvents)
+    asks = (CarryOut, GetAccount, GetHealth, ListEvents)
 
     assignment: MqttAssignment
 
@@ -45,6 +46,7 @@ class Mqtt(Actor[MqttParams]):
         try:
             # Not at the top: whoever bridges nothing needs no client of MQTT.
             from actors.mqtt.bridge import Bridge  # noqa: PLC0415
+            from actors.mqtt.commands import Commands  # noqa: PLC0415
             from actors.mqtt.journal import Journal  # noqa: PLC0415
         except ModuleNotFoundError as error:
             missing = f"[mqtt] needs {error.name}, which is not installed; install lts[mqtt]"
@@ -54,8 +56,13 @@ class Mqtt(Actor[MqttParams]):
         self.accounts: dict[str, AccountReported] = {}
         self.letters = Letters(self.params, self.system.now())
         self.journal = Journal(self.letters, self.assignment, self.ask, self._miss)
-        self.bridge = Bridge(self.params, self.letters, self.journal, self.system.now, self.say)
+        commands = None
+        if self.params.commands:
+            commands = Commands(self.params, self.assignment, self.ask, self.system.now)
+        self.bridge = Bridge(self.params, self.letters, self.journal, self.system.now, self.say, commands)
         self.outbox = self.bridge.outbox
+        if commands is not None:
+            self.background(commands.run())
         self.background(self.bridge.run())
         self.background(self.look())
         yield

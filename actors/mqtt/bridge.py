@@ -2,16 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from aiomqtt import MqttError
 
+from actors.mqtt.commands import Commands
 from actors.mqtt.journal import Journal
 from actors.mqtt.letters import Letters, Update, letter
 from actors.mqtt.line import Line, opened, sentence
 from actors.mqtt.outbox import Outbox
 from actors.mqtt.params import MARKET, MqttParams
+from actors.mqtt.together import first
 from bus import pause
 from lts.domain.bridge import BridgeReported, BridgeState
 from lts.refusal import Refused
@@ -35,21 +36,24 @@ class Bridge:
         journal: what is told behind a cursor.
         now: system time, in UTC nanoseconds.
         changed: what is called when the state of the bridge is another one.
+        commands: who takes what comes in; None: nothing does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it brings together
         self,
         params: MqttParams,
         letters: Letters,
         journal: Journal,
         now: Callable[[], int],
         changed: Callable[[], None],
+        commands: Commands | None = None,
     ) -> None:
         self._params = params
         self._letters = letters
         self._journal = journal
         self._now = now
         self._changed = changed
+        self._commands = commands
         self._line: Line | None = None
         self._sent = 0
         self._refused = 0
@@ -62,7 +66,8 @@ class Bridge:
         """Return how it is."""
         line = self._line
         refused = self._refused + (line.refused if line else 0)
-        trouble = self.trouble
+        commands = self._commands
+        trouble = self.trouble or (commands.trouble if commands else "")
         if not trouble and refused:
             trouble = (
                 f"the MQTT broker at {self._params.address} has not taken {refused} messages from this user; "
@@ -78,6 +83,7 @@ class Bridge:
             refused,
             len(self.outbox),
             self._journal.through or 0,
+            dict(commands.counts) if commands else {},
         )
 
     async def run(self) -> None:
@@ -104,8 +110,11 @@ class Bridge:
             self._line = line
             self._connections += 1
             await line.send(self._letters.standing(online=True, reason="", at=self._now()))
+            if self._commands is not None:
+                await self._commands.listen(line)
             self._stand(BridgeState.CONNECTED, "")
-            await _first(_held(line), self._journal.tell(line.send_all), self._send_what_waits(line))
+            heard = _held(line, self._commands)
+            await first(heard, self._journal.tell(line.send_all), self._send_what_waits(line))
         except asyncio.CancelledError:
             await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
             raise
@@ -113,6 +122,8 @@ class Bridge:
             self._sent += line.sent
             self._refused += line.refused
             self._line = None
+            if self._commands is not None:
+                self._commands.send = None
             await line.leave()
 
     async def _send_what_waits(self, line: Line) -> None:
@@ -149,26 +160,8 @@ class Bridge:
             self._changed()
 
 
-async def _held(line: Line) -> None:
-    """Wait until the line is lost, which raises MqttError; nothing is asked of the broker yet."""
-    async for _ in line.messages:
-        pass
-
-
-async def _first(*works: Coroutine[Any, Any, None]) -> None:
-    """Work at several things until one of them ends, and raise why.
-
-    A task that is ended just when what it waits for has come goes on (`asyncio.wait_for` before Python
-    3.12, which the library uses), so it is told until it does end.
-    """
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        left = set(tasks)
-        while left:
-            for task in left:
-                task.cancel()
-            _, left = await asyncio.wait(left, timeout=0.1)
-    for task in ended:
-        task.result()
+async def _held(line: Line, commands: Commands | None) -> None:
+    """Hear what the broker brings until the line is lost, which raises MqttError."""
+    async for message in line.messages:
+        if commands is not None:
+            commands.take(message)

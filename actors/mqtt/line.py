@@ -12,6 +12,7 @@ from aiomqtt import Client, MqttError, ProtocolVersion, Will
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from actors.mqtt.letters import Letter
 from actors.mqtt.params import MqttParams
@@ -22,6 +23,13 @@ _FORBIDDEN = frozenset({5, 135, 138})
 """Reason codes of CONNACK: MQTT 3.1.1, section 3.2.2.3, and MQTT 5, section 3.2.2.2."""
 _CODE = re.compile(r"^\[(code:\d+|Errno -?\d+|SSL: [A-Z0-9_]+)\] *|\(_ssl\.c:\d+\)")
 
+_FAILED = 128
+"""From which on a reason code is a failure."""
+
+MOST_UNREAD = 1_000
+"""Messages of the broker that wait to be looked at; what comes beyond that is lost."""
+MOST_BYTES = 1_048_576
+"""Of a message of the broker."""
 LAST_WORDS_S = 1.0
 """For the broker to take leave."""
 
@@ -45,9 +53,11 @@ class Line(Client):
             keepalive=params.keepalive_s,
             timeout=params.timeout_s,
             max_inflight_messages=params.in_flight,
+            max_queued_incoming_messages=MOST_UNREAD,
             tls_context=tls,
             socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)],
         )
+        self._five = five
         self.in_flight = params.in_flight
         """How many may be on their way: no more than the broker has said that it takes."""
         self._room = asyncio.Semaphore(0)
@@ -76,10 +86,21 @@ class Line(Client):
         if self._client.socket() is not None:
             self._client._sock_close()  # noqa: SLF001 - the library leaves it open when nobody answers
 
-    async def send(self, letter: Letter) -> None:
+    async def listen(self, topics: str) -> bool:
+        """Have the broker bring what comes under topics, and return whether it will; raises MqttError."""
+        if self._five:
+            # The flag of what is retained stays as it was published, so that such a command is known.
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            granted: Any = await self.subscribe(topics, options=options)
+        else:
+            granted = await self.subscribe(topics, qos=1)
+        return all(getattr(code, "value", code) < _FAILED for code in granted)
+
+    async def send(self, letter: Letter, correlation: bytes = b"") -> None:
         """Have the broker take a message, as soon as it lets us; raises MqttError."""
+        properties = _correlated(correlation) if correlation and self._five else None
         async with self._room:
-            await self.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+            await self.publish(letter.topic, letter.payload, letter.qos, letter.retain, properties=properties)
         self.sent += 1
 
     async def send_all(self, letters: list[Letter]) -> None:
@@ -137,6 +158,14 @@ def _properties(params: MqttParams) -> Any:
     properties = make(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = params.session_expiry_s
     properties.ReceiveMaximum = params.in_flight
+    properties.MaximumPacketSize = MOST_BYTES
+    return properties
+
+
+def _correlated(correlation: bytes) -> Any:
+    make: Any = Properties
+    properties = make(PacketTypes.PUBLISH)
+    properties.CorrelationData = correlation
     return properties
 
 

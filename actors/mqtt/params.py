@@ -43,6 +43,10 @@ class MqttParams(msgspec.Struct, frozen=True):
     batch_ms: int = 20
     retain: bool = True
     """Whether the broker keeps the last quote, bar, position and account for who comes later."""
+    commands: bool = False
+    """Whether signed commands are taken from the broker."""
+    commands_per_s: int = 200
+    """How many of them are looked at, on average; a quarter is kept for what takes risk away."""
 
     @property
     def root(self) -> str:
@@ -66,6 +70,8 @@ class MqttAssignment(msgspec.Struct, frozen=True):
     portfolios: tuple[str, ...] = ()
     cursor: str = ""
     """The file of the number of the last event that the broker has acknowledged."""
+    signature_window_s: int = 60
+    """By how much the time of a command may be off."""
 
 
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

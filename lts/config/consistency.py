@@ -50,6 +50,8 @@ def contradictions(plan: SystemTables, made: Container[str] = ()) -> Iterator[st
     for conversion in plan.conversions:
         yield from _inconvertible(conversion, instruments, fed)
     yield from _limits(plan)
+    if plan.mqtt is not None and plan.mqtt.commands and plan.api is None:
+        yield "[mqtt] takes commands, and these go by the rules of the API; describe [api] as well"
 
 
 def _repetitions(plan: SystemTables, made: Container[str]) -> Iterator[str]:

@@ -444,6 +444,8 @@ class MqttPlan(Table):
     batch: tuple[Literal["quotes", "bars", "trades"], ...] = ()
     batch_ms: Annotated[int, Field(ge=1, le=1_000)] = 20
     retain: bool = True
+    commands: bool = False
+    commands_per_s: Annotated[int, Field(ge=1, le=100_000)] = 200
 
     @property
     def secured(self) -> bool:

@@ -1,5 +1,6 @@
 """The MQTT bridge as it speaks of itself: whether it reaches its broker, and what it has passed on."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from bus.message import Delivery, Event
@@ -33,3 +34,5 @@ class BridgeReported(Event, delivery=Delivery.LATEST):
     waiting: int = 0
     journal: int = 0
     """The number of the last journalled event that the broker has."""
+    commands: Mapping[str, int] = {}
+    """Of commands from the broker, by what became of them: `taken`, or why not."""

@@ -11,7 +11,7 @@ from lts.kinds.plugin import Plugin
 from lts.kinds.portfolio import Portfolio
 from lts.kinds.strategy import Strategy
 
-SDK_VERSION = "1.3.0"
+SDK_VERSION = "1.4.0"
 """The version of the contracts that plugins are written against."""
 
 KINDS: dict[str, type[Plugin[Any]]] = {

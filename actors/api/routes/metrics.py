@@ -72,6 +72,9 @@ def _of_bridge(report: BridgeReported | None) -> Iterator[str]:
         yield from _figures("lts_mqtt", report, _OF_BRIDGE)
         yield from _head("lts_mqtt_connected", "gauge", "1 while the MQTT broker is reached.")
         yield f"lts_mqtt_connected {int(report.state is BridgeState.CONNECTED)}"
+        yield from _head("lts_mqtt_commands_total", "counter", "Commands over MQTT, by what became of them.")
+        for outcome, count in sorted(report.commands.items()):
+            yield f'lts_mqtt_commands_total{{outcome="{_escaped(outcome)}"}} {count}'
 
 
 def _figures(prefix: str, report: Any, figures: Mapping[str, tuple[str, str]]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A node as a process of its own, which is ended and started again on one directory."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,13 +55,14 @@ requests_per_min = 1000000
 
 
 class Node:
-    """A node; `url` is where its API is while it runs."""
+    """A node; `url` is where its API is while it runs, and `more` what else its file says."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, more: str = "") -> None:
         self.state = directory / "state"
         self.url = ""
         self._file = directory / "system.toml"
-        self._file.write_text(SYSTEM.format(path=SAMPLES / "btcusd_1min_2020-01-01.csv"), encoding="utf-8")
+        system = SYSTEM.format(path=SAMPLES / "btcusd_1min_2020-01-01.csv")
+        self._file.write_text(system + more, encoding="utf-8")
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +80,17 @@ class Node:
         told = [json.loads(line) for line in (self.state / "lts.log").read_text().splitlines()]
         self.url = [each["url"] for each in told if each["event"] == "api served"][-1]
 
+    @property
+    def log(self) -> str:
+        """What it has said since it started, as far as it says it to who looks."""
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes of memory now, with the processes that belong to it."""
+        assert self._process is not None
+        return sum(map(_resident, _family(self._process.pid)))
+
     def end(self, by: signal.Signals) -> None:
         """End it by a signal."""
         if self._process is not None:
@@ -88,3 +101,19 @@ class Node:
         """Return what a command answers."""
         command = (*LTS, *words, "--state-dir", str(self.state), "--json")
         return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all that it has begun."""
+    found = [pid]
+    for each in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in each.read_text().split():
+            found += _family(int(child))
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except FileNotFoundError:
+        return 0

@@ -5,7 +5,6 @@ import asyncio
 import json
 import signal
 import sys
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,19 +14,17 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bus import SECOND, SystemClock
-from lts.web.times import to_rfc3339
+from bus import SECOND
 from tests.chaos.replays.node import Node
 from tests.chaos.replays.requests import ORDER, Machine, Signed
+from tests.chaos.replays.robot import CLOCK, Robot
 
 ENDS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)
 """How the node ends, after each part but the last."""
 AT_ONCE = 16
 ORIGINALS = 20
 """Requests that are sent for the first time, in each part."""
-CLOCK = SystemClock()
 
 
 class Report(msgspec.Struct):
@@ -67,10 +64,11 @@ class Attack:
 
     async def run(self, requests: int) -> Report:
         """Attack in as many parts as the node has lives."""
-        began = CLOCK.monotonic()
+        began, robot = CLOCK.monotonic(), Robot(self._node)
         self._node.start()
         try:
-            await self._log_in()
+            await robot.enlist()
+            self._machine = Machine(robot.key, robot.secret, self._draw)
             each, rest = divmod(requests, len(self._ends) + 1)
             for number, end in enumerate((*self._ends, None)):
                 await self._part(each + (rest if end is None else 0), number)
@@ -78,28 +76,12 @@ class Attack:
                     self._node.end(end)
                     self.report.ends.append(end.name)
                     self._node.start()
-            self.report.orders = await self._orders()
+            self.report.orders = await robot.orders(ORDER["quantity"])
         finally:
             self._node.end(signal.SIGTERM)
         self.report.answers = dict(sorted(self._answers.items()))
         self.report.elapsed_s = round((CLOCK.monotonic() - began) / SECOND, 1)
         return self.report
-
-    async def _log_in(self) -> None:
-        password = await asyncio.to_thread(self._node.lts, "user", "add", "carol", "--generate")
-        secret = Ed25519PrivateKey.generate()
-        wanted = {
-            "label": "robot",
-            "scopes": ["orders:write"],
-            "expires_at": to_rfc3339(CLOCK.now() + 3_600 * SECOND),
-            "public_key": b64encode(secret.public_key().public_bytes_raw()).decode(),
-        }
-        async with httpx.AsyncClient(base_url=self._node.url, timeout=30) as client:
-            login = {"user": "carol", "password": password["password"]}
-            token = (await client.post("/api/v1/auth/login", json=login)).json()["access_token"]
-            self._headers = {"Authorization": f"Bearer {token}"}
-            made = await client.post("/api/v1/me/api-keys", json=wanted, headers=self._headers)
-        self._machine = Machine(made.raise_for_status().json()["key"]["id"], secret, self._draw)
 
     async def _part(self, requests: int, number: int) -> None:
         """Send what is new, then what is not: of this life of the node, and of those before."""
@@ -150,16 +132,6 @@ class Attack:
             is_replay = how.startswith("replayed")
             self.report.replayed += is_replay
             self.report.altered += not is_replay
-
-    async def _orders(self) -> int:
-        found, cursor = 0, ""
-        async with httpx.AsyncClient(base_url=self._node.url, headers=self._headers, timeout=30) as client:
-            while cursor is not None:
-                query = {"portfolio": "house", "limit": "500"} | ({"cursor": cursor} if cursor else {})
-                page = (await client.get("/api/v1/orders", params=query)).raise_for_status().json()
-                found += sum(each["quantity"] == ORDER["quantity"] for each in page["items"])
-                cursor = page["next"]
-        return found
 
 
 def attack(requests: int, seed: int, directory: Path, ends: tuple[signal.Signals, ...] = ENDS) -> Report:

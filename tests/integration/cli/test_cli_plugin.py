@@ -17,6 +17,7 @@ BUILT_IN = {
     ("feed", "oanda"),
     ("core", "default"),
     ("feed", "csv"),
+    ("feed", "mqtt"),
     ("pipeline", "default"),
     ("portfolio", "fixed_fraction"),
     ("portfolio", "fixed_quantity"),

@@ -59,3 +59,15 @@ def test_a_setting_that_would_not_do_is_refused_in_one_sentence(
 def test_a_bridge_without_a_broker_is_refused(system: str, write: Write) -> None:
     with pytest.raises(Refused, match=r"mqtt.*host"):
         read_system(write(f"{system}\n[mqtt]\nenabled = true\n"))
+
+
+def test_commands_are_off_until_they_are_turned_on_and_take_the_api(system: str, write: Write) -> None:
+    mqtt = f'{system}\n[mqtt]\nhost = "127.0.0.1"\n'
+    plan = read_system(write(mqtt)).mqtt
+    assert plan is not None
+    assert not _bridged(plan).commands
+    with pytest.raises(Refused, match=r"these go by the rules of the API; describe \[api\] as well"):
+        read_system(write(f"{mqtt}commands = true\n"))
+    plan = read_system(write(f"{mqtt}commands = true\ncommands_per_s = 5\n[api]\n")).mqtt
+    assert plan is not None
+    assert (_bridged(plan).commands, _bridged(plan).commands_per_s) == (True, 5)

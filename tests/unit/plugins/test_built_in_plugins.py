@@ -31,6 +31,7 @@ def test_all_of_them_are_found() -> None:
         ("broker", "paper"),
         ("core", "default"),
         ("feed", "csv"),
+        ("feed", "mqtt"),
         ("feed", "oanda"),
         ("pipeline", "default"),
         ("portfolio", "fixed_fraction"),

@@ -1,0 +1,1 @@
+"""Market data that comes over MQTT."""
