@@ -61,7 +61,7 @@ class Account:
         self._holders: dict[str, dict[str, Decimal]] = {}
         self._hedged: dict[str, str] = {}
         """The instrument of each position that stands beside others."""
-        self._adjustments = 0
+        self._adjustments: list[PositionAdjusted] = []
 
     @property
     def held(self) -> Mapping[str, Decimal]:
@@ -97,7 +97,7 @@ class Account:
 
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Count what an operator approved."""
-        self._adjustments += 1
+        self._adjustments.append(adjusted)
         self._add(adjusted.portfolio, adjusted.instrument, adjusted.quantity, adjusted.position)
 
     def lose(self, reason: str) -> bool:
@@ -135,7 +135,7 @@ class Account:
             return AccountNotApproved(f"nothing of account:{self.broker} waits for an approval")
         adjusted: list[PositionAdjusted] = []
         for number, (place, (ours, theirs)) in enumerate(
-            sorted(self.differs.positions.items()), self._adjustments + 1
+            sorted(self.differs.positions.items()), len(self._adjustments) + 1
         ):
             instrument = self._hedged.get(place, place)
             portfolios = traders.get((self.broker, instrument), ())

@@ -12,6 +12,7 @@ from lts.domain.orders import Order, Terms
 # Looked up once: reading a member off its class takes longer than all that is done with it here.
 _INITIALIZED, _PARTIALLY_FILLED = OrderStatus.INITIALIZED, OrderStatus.PARTIALLY_FILLED
 _FILLED, _DENIED, _ACCEPTED = OrderStatus.FILLED, OrderStatus.DENIED, OrderStatus.ACCEPTED
+_SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
 _UNKNOWN, _WORKING = OrderStatus.UNKNOWN, frozenset({_ACCEPTED, OrderStatus.TRIGGERED, _PARTIALLY_FILLED})
 
 
@@ -74,6 +75,11 @@ class OrderRecord:
     def state_before(self) -> OrderStatus:
         """The last state that was no pending request: where a refused update or cancel leads back."""
         return next(status for status, _ in reversed(self.history) if status not in PENDING)
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether it cannot be said yet that its venue has it, whatever was asked for since."""
+        return (self.state_before if self.status is _PENDING_CANCEL else self.status) is _SUBMITTED
 
     @property
     def working(self) -> OrderStatus:
