@@ -6,7 +6,7 @@ from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
 from lts.domain.account import Account
 from lts.domain.backlog import Backlog, Told
 from lts.domain.contingency import Contingencies
-from lts.domain.executions import Executions, fill_of
+from lts.domain.executions import Executions, fill_of, objection_to_execution
 from lts.domain.financing import FinancingCharged, FinancingReport, bearers, divided, objection_to_charge
 from lts.domain.halted_scopes import HaltedScopes
 from lts.domain.inquiries import AskAgain, Inquiries
@@ -302,9 +302,7 @@ class Desk(Actor[None]):
     def report_accounts(self, _: GetAccounts) -> AccountsReported:
         """Answer how far each account can be trusted."""
         now = self.clock.now()
-        return AccountsReported(
-            tuple(AccountStateChanged(a.broker, a.state, a.reason, now) for a in self.accounts)
-        )
+        return AccountsReported(tuple(account.told(now) for account in self.accounts))
 
     # What currencies are worth
 
@@ -501,7 +499,7 @@ class Desk(Actor[None]):
 
     def _take_up(self, record: OrderRecord) -> None:
         """Go on with an order where a process before this one has left it."""
-        if record.status.is_open and self._was_to_end(record):
+        if record.status.is_open and (record.was_being_cancelled or self.lists.has_ended(record)):
             self.unwanted.add(record.order.client_order_id)
         if record.status is _INITIALIZED:
             if self.lists.is_orphan(record):
@@ -514,11 +512,6 @@ class Desk(Actor[None]):
             self._advance(record, _UNKNOWN, "found without an answer of its venue")
         elif record.status is _UNKNOWN:
             self._inquire(record)
-
-    def _was_to_end(self, record: OrderRecord) -> bool:
-        """Whether an order that was left open was not wanted any more."""
-        (before, _), (status, _) = record.history[-2:] if len(record.history) > 1 else 2 * record.history
-        return (status in _UNANSWERED and before is _PENDING_CANCEL) or self.lists.has_ended(record)
 
     def _submit(self, record: OrderRecord) -> None:
         order = record.order
@@ -597,7 +590,7 @@ class Desk(Actor[None]):
                 self.unwanted.add(record.order.client_order_id)
         news = report.venue_order_id or report.terms is not None
         if news and (states or record.status.is_open) and record.learn(report) and not states:
-            self._say(record, report.reason, report)
+            self.publish(record.told(self.clock.now(), report.reason, report))
         if record.filled and record.filled >= record.quantity and record.status.is_open:
             self._advance(record, _ALL_FILLED, "modified to what had traded already")
 
@@ -690,7 +683,7 @@ class Desk(Actor[None]):
 
     def _tell(self, account: Account) -> None:
         self.log.warning("account", broker=account.broker, state=account.state, reason=account.reason)
-        self.publish(AccountStateChanged(account.broker, account.state, account.reason, self.clock.now()))
+        self.publish(account.told(self.clock.now()))
 
     def _advance(
         self,
@@ -708,35 +701,23 @@ class Desk(Actor[None]):
             return False
         if status is _PENDING_UPDATE:
             record.wanted = wanted
-        self._say(record, reason, report)
+        self.publish(record.told(now, reason, report))
         if status is _UNKNOWN:
             if was is _PENDING_CANCEL:
                 self.unwanted.add(order.client_order_id)
             self._inquire(record)
         return True
 
-    def _say(self, record: OrderRecord, reason: str, report: ExecutionReport | None) -> None:
-        """Tell where an order stands now, and what else a report has said of it."""
-        order, status = record.order, record.status
-        self.publish(
-            OrderChanged(
-                order.portfolio,
-                order.client_order_id,
-                status,
-                self.clock.now(),
-                reason,
-                "" if report is None else report.venue_order_id,
-                None if report is None else report.terms,
-                record.wanted if status is _PENDING_UPDATE else None,
-            )
-        )
-
     def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
         """Book what was traded, once, whatever state the order is in."""
         order = record.order
-        if self.executions.knows(report, record):
+        known = self.executions.order_of(report)
+        if known is record:
             return
-        if objection := self.executions.objection_to(report):
+        objection = objection_to_execution(report)
+        if known is not None and not objection:
+            objection = f"fill {report.exec_id} is one of {known.order.client_order_id}"
+        if objection:
             self._alarm(order.portfolio, order.client_order_id, objection, report)
             return
         rate = self.rates.of(order, report.rate) or ONE if self.converts else ONE

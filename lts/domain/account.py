@@ -14,6 +14,7 @@ from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
     AccountState,
+    AccountStateChanged,
     Differences,
     PositionAdjusted,
     VenueReported,
@@ -165,6 +166,10 @@ class Account:
         reason = self.differs.reason
         self._move(AccountState.DIFFERS if reason else AccountState.READY, reason)
         return AccountApproved(self.broker, tuple(adjusted), foreign)
+
+    def told(self, at: int) -> AccountStateChanged:
+        """Return how far it can be trusted at a market time."""
+        return AccountStateChanged(self.broker, self.state, self.reason, at)
 
     def _price_there(self, place: str) -> Decimal:
         assert self.reported is not None  # noqa: S101 - who approves has looked

@@ -19,24 +19,34 @@ class Executions:
             (record.order.broker, fill.exec_id): record for record in records for fill in record.fills
         }
 
-    def knows(self, report: ExecutionReport, record: OrderRecord) -> bool:
-        """Whether an execution was booked already, for the order that it is said to be one of."""
-        return self._booked.get((report.broker, report.exec_id)) is record
-
-    def objection_to(self, report: ExecutionReport) -> str:
-        """Return why an execution that was not booked yet cannot be; empty if it can."""
-        if not (report.exec_id and _has_sane_amounts(report)):
-            return "a fill has no exec id, or no sane price, quantity and fee"
-        known = self._booked.get((report.broker, report.exec_id))
-        return "" if known is None else f"fill {report.exec_id} is one of {known.order.client_order_id}"
+    def order_of(self, report: ExecutionReport) -> OrderRecord | None:
+        """Return for which order an execution was booked, None if it was not."""
+        return self._booked.get((report.broker, report.exec_id))
 
     def add(self, fill: Fill, record: OrderRecord) -> None:
         """Take note that one was booked."""
         self._booked[fill.broker, fill.exec_id] = record
 
 
+def objection_to_execution(report: ExecutionReport) -> str:
+    """Return why what a venue says was traded cannot be booked; empty if it can."""
+    price, quantity, rate = report.price, report.quantity, report.rate
+    if (
+        report.exec_id
+        and price
+        and quantity
+        and price.is_finite()
+        and quantity.is_finite()
+        and quantity > 0
+        and report.fee.is_finite()
+        and (rate is None or (rate.is_finite() and rate > 0))
+    ):
+        return ""
+    return "a fill has no exec id, or no sane price, quantity and fee"
+
+
 def fill_of(order: Order, report: ExecutionReport, currency: str, rate: Decimal) -> Fill:
-    """Return the fill of an order that a report with sane amounts speaks of.
+    """Return the fill of an order that a report speaks of, to which there is no objection.
 
     Args:
         order: what has traded.
@@ -44,8 +54,9 @@ def fill_of(order: Order, report: ExecutionReport, currency: str, rate: Decimal)
         currency: that of the instrument.
         rate: what one unit of it is in the portfolio's.
     """
-    assert report.quantity is not None  # noqa: S101 - nothing of that is booked
-    assert report.price is not None  # noqa: S101
+    price, quantity = report.price, report.quantity
+    assert price is not None  # noqa: S101 - there would be an objection
+    assert quantity is not None  # noqa: S101 - likewise
     return Fill(
         order.portfolio,
         order.instrument,
@@ -53,21 +64,11 @@ def fill_of(order: Order, report: ExecutionReport, currency: str, rate: Decimal)
         order.client_order_id,
         report.exec_id,
         order.side,
-        report.quantity,
-        report.price,
+        quantity,
+        price,
         report.fee,
         currency,
         report.at,
         order.position,
         rate,
     )
-
-
-def _has_sane_amounts(report: ExecutionReport) -> bool:
-    """Whether the amounts of an execution are numbers that a ledger can hold."""
-    price, quantity, rate = report.price, report.quantity, report.rate
-    if not (price and quantity):
-        return False
-    if rate is not None and not (rate.is_finite() and rate > 0):
-        return False
-    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0

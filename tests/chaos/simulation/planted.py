@@ -51,7 +51,7 @@ def _fill_booked_twice() -> Iterator[None]:
     book, numbers = Desk._book, count(1)
 
     def book_again(self: Desk, record: OrderRecord, report: ExecutionReport) -> None:
-        if self.executions.knows(report, record):
+        if self.executions.order_of(report) is not None:
             report = msgspec.structs.replace(report, exec_id=f"{report.exec_id}/{next(numbers)}")
         book(self, record, report)
 
