@@ -1,20 +1,25 @@
 """The desk: owns each order's life, from the approved intent to its end."""
 
-from collections import deque
 from collections.abc import AsyncGenerator
-from decimal import Decimal
-
-from msgspec.structs import replace
 
 from bus import Actor, DeadLetter, Event, Later, Undeliverable, on
 from lts.domain.account import Account
+from lts.domain.backlog import Backlog, Told
 from lts.domain.contingency import Contingencies
-from lts.domain.fills import Fill
-from lts.domain.financing import FinancingCharged, FinancingReport, divided
+from lts.domain.executions import Executions, fill_of, objection_to_execution
+from lts.domain.financing import FinancingCharged, FinancingReport, bearers, divided, objection_to_charge
+from lts.domain.halted_scopes import HaltedScopes
+from lts.domain.inquiries import AskAgain, Inquiries
 from lts.domain.journal import RecallOrders, RecallTradingStates
 from lts.domain.market import Bar, History, Quote, RecentBars, Trade
 from lts.domain.money import ONE
-from lts.domain.order_entry import EntryAnswered, EntryCode, RetractionEntered, RevisionEntered
+from lts.domain.order_entry import (
+    EntryAnswered,
+    EntryCode,
+    RetractionEntered,
+    RevisionEntered,
+    objection_to_entry,
+)
 from lts.domain.order_flow import (
     AmendOrder,
     CancelAll,
@@ -40,14 +45,13 @@ from lts.domain.order_flow import (
 )
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import PENDING, OrderStatus
-from lts.domain.orders import ApprovedOrder, Entered, Order, Terms, objection_to
+from lts.domain.orders import ApprovedOrder, Entered, Terms, objection_to
 from lts.domain.plugins import SystemReady
-from lts.domain.prices import is_usable, price_of
+from lts.domain.rates import Rates
 from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
     AccountsReported,
-    AccountState,
     AccountStateChanged,
     ApproveAccount,
     CursorMoved,
@@ -59,35 +63,24 @@ from lts.domain.reconciliation import (
 )
 from lts.domain.register import Register
 from lts.domain.reports import path
-from lts.domain.risk import TradingState, TradingStateChanged, TradingStatesReported
+from lts.domain.risk import TradingStateChanged, TradingStatesReported
 from lts.domain.rulebook import breach
-from lts.domain.wish import Wish
+from lts.domain.standing_down import stood_down
+from lts.domain.venue_accounts import VenueAccounts
+from lts.domain.wish import Wish, Wishes
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _INITIALIZED, _DENIED = OrderStatus.INITIALIZED, OrderStatus.DENIED
 _SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
-_PENDING_UPDATE, _REJECTED, _UNKNOWN = OrderStatus.PENDING_UPDATE, OrderStatus.REJECTED, OrderStatus.UNKNOWN
+_PENDING_UPDATE, _UNKNOWN = OrderStatus.PENDING_UPDATE, OrderStatus.UNKNOWN
 _CANCELED, _ALL_FILLED = OrderStatus.CANCELED, OrderStatus.FILLED
 _FILLED, _CANCEL_REJECTED = ExecType.FILLED, ExecType.CANCEL_REJECTED
 
 _WORKING = frozenset({OrderStatus.ACCEPTED, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({_SUBMITTED, _UNKNOWN})
 _CANCELABLE = _WORKING | {_SUBMITTED}
-_SILENT = frozenset({AccountState.CONNECTING, AccountState.LOST})
-
-_ASK_AGAIN_S, _SELDOM_S = 0.5, 2.0
-"""Seconds after which an order is asked after: at first, and at most where somebody answers."""
-
 
 _NO_RATE = "it waited for a rate when the desk ended"
-_Told = ExecutionReport | FinancingReport | TransactionsSeen | VenueReported
-
-
-class AskAgain(Event):
-    """A word of the desk to itself: it is time to ask after an order once more."""
-
-    client_order_id: str
-    after_s: float
 
 
 class TimeIsUp(Event):
@@ -133,20 +126,18 @@ class Desk(Actor[None]):
         recalled = await self.ask(RecallOrders())
         self.records = {record.order.client_order_id: record for record in recalled.records}
         self.lists = Contingencies(self.records)
-        self.accounts: dict[str, Account] = {}
-        """Of the venues elsewhere; one that is here has nothing to be held against."""
-        self.snapshots = recalled.snapshots
-        self.adjustments = [*recalled.adjustments]
-        self.converts = bool(self.assignment.conversions)
-        self.prices: dict[str, float] = {}
-        """The last price of each instrument whose price is a rate."""
-        self.waiting: dict[str, deque[_Told]] = {}
-        """What brokers say, from a booking on that waits for a rate."""
+        self.accounts = VenueAccounts(recalled, self.records)
+        self.executions = Executions(recalled.records)
         self.charged = {each.uid for each in recalled.financing}
+        self.converts = bool(self.assignment.conversions)
+        self.rates = Rates(self.assignment)
+        self.backlog = Backlog()
+        self.wishes = Wishes()
+        self.standing_down: dict[str, list[Later[StoodDown]]] = {}
+        """Who waits for which scope to be quiet."""
+        self.inquiries = Inquiries()
         self.unwanted: set[str] = set()
         """Orders to be cancelled as soon as their venue can be asked to."""
-        self.wishes: list[Wish] = []
-        """Cancels that were entered by hand, and of which it is not durable yet that they are wanted."""
         self.early: set[str] = set()
         """Orders whose cancel went out before they were known to be there: it may come first."""
         self.held: set[str] = set()
@@ -155,23 +146,15 @@ class Desk(Actor[None]):
         """Orders that have waited, and are sent when it is durable that they are."""
         self.amending: dict[str, Terms] = {}
         """Other terms for orders, which their venues are asked for when it is durable that they are."""
-        self.executions: dict[tuple[str, str], OrderRecord] = {
-            (record.order.broker, fill.exec_id): record
-            for record in self.records.values()
-            for fill in record.fills
-        }
-        self.questions: dict[str, AskAgain] = {}
-        self.standing_down: dict[str, list[Later[StoodDown]]] = {}
         states = await self.ask(RecallTradingStates())
-        self.halted = {each.scope for each in states.states if each.state is TradingState.HALTED}
+        self.halted = HaltedScopes(self.assignment, states.states)
         for record in self.records.values():
             self._take_up(record)
         try:
             yield
         finally:
-            for said in self.waiting.values():
-                for each in said:
-                    self.give_up(each, _NO_RATE)
+            for told in self.backlog:
+                self.give_up(told, _NO_RATE)
 
     # From the intent to the wire
 
@@ -200,7 +183,7 @@ class Desk(Actor[None]):
                 self._submit(record)
         entered = journalled.order.entered
         if entered is not None and record is not None and record.status is not _DENIED:
-            self._answer(entered, record)
+            self.publish(EntryAnswered.about(record, entered))
 
     @on
     def drop(self, refused: OrderNotJournalled) -> None:
@@ -247,7 +230,7 @@ class Desk(Actor[None]):
     @on
     def lose(self, lost: VenueLost) -> None:
         """Take note that an account cannot be reached."""
-        account = self._account(lost.broker)
+        account = self.accounts.opened(lost.broker)
         if account.lose(lost.reason):
             self._tell(account)
 
@@ -256,30 +239,21 @@ class Desk(Actor[None]):
         """Charge, or credit, whoever held what a venue speaks of: each charge once."""
         if self.converts and self._waits(report):
             return
-        traders = self.assignment.traders.get((report.broker, report.instrument), ())
-        if objection := _objection_to_charge(report, traders, self.assignment):
+        if objection := objection_to_charge(report, self.assignment):
             self.log.error("financing is not booked", broker=report.broker, id=report.id, reason=objection)
             self.give_up(report, objection)
             return
         shares = {report.portfolio: report.amount}
         if not report.portfolio:
-            account = self.accounts.get(report.broker) or self._folded(report.broker)
-            held = {portfolio: account.held_by(portfolio, report.instrument) for portfolio in traders}
+            account, among = self.accounts.folded(report.broker), bearers(report, self.assignment)
+            held = {portfolio: account.held_by(portfolio, report.instrument) for portfolio in among}
             shares = divided(report.amount, held)
         for portfolio, amount in shares.items():
-            charged = FinancingCharged(
-                portfolio,
-                report.broker,
-                report.instrument,
-                amount,
-                report.currency,
-                report.id,
-                report.at,
-                self._rate(report.currency, portfolio, report.instrument) or ONE,
-            )
-            if amount and charged.uid not in self.charged:
-                self.charged.add(charged.uid)
-                self.publish(charged)
+            rate = self.rates.rate(report.currency, portfolio, report.instrument) or ONE
+            share = report.share_of(portfolio, amount, rate)
+            if amount and share.uid not in self.charged:
+                self.charged.add(share.uid)
+                self.publish(share)
 
     @on
     def move_on(self, seen: TransactionsSeen) -> None:
@@ -293,8 +267,8 @@ class Desk(Actor[None]):
         """Hold what a venue has against what is known here; ask after what cannot be explained."""
         if self.converts and self._waits(reported):
             return
-        account = self._account(reported.broker)
-        was_lost = account.state in _SILENT
+        account = self.accounts.opened(reported.broker)
+        was_lost = self.accounts.is_silent(reported.broker)
         if account.reconcile(reported, self.records):
             self._tell(account)
         for missing in account.differs.missing:
@@ -318,7 +292,6 @@ class Desk(Actor[None]):
         answer = account.approve(self.assignment.traders, command.who, self.clock.now())
         if isinstance(answer, AccountApproved):
             self.log.warning("account approved", broker=command.broker, who=command.who)
-            self.adjustments += answer.adjustments
             for adjusted in answer.adjustments:
                 self.publish(adjusted)
             if account.reason != differed:
@@ -329,30 +302,22 @@ class Desk(Actor[None]):
     def report_accounts(self, _: GetAccounts) -> AccountsReported:
         """Answer how far each account can be trusted."""
         now = self.clock.now()
-        return AccountsReported(
-            tuple(AccountStateChanged(a.broker, a.state, a.reason, now) for a in self.accounts.values())
-        )
+        return AccountsReported(tuple(account.told(now) for account in self.accounts))
 
     # What currencies are worth
 
     @on
     def heed_price(self, news: Bar | Quote | Trade) -> None:
         """Remember a rate that can be used, and go on with what has waited for it."""
-        if not is_usable(news):
-            return
-        self.prices[news.instrument] = price_of(news)
-        for broker in tuple(self.waiting):
-            said = self.waiting.pop(broker)
-            while said and broker not in self.waiting:
-                self._hear(said.popleft())
-            if said:
-                self.waiting[broker] += said
+        if self.rates.heed(news):
+            for told in self.backlog.release():
+                self._hear(told)
 
     @on
     def recall_price(self, history: History) -> None:
         """Take the last close that a feed remembers for a rate, until there is news."""
         for bar in history.bars:
-            if bar.instrument not in self.prices:
+            if not self.rates.knows(bar.instrument):
                 self.heed_price(bar)
 
     # What others command
@@ -381,7 +346,7 @@ class Desk(Actor[None]):
         instrument = self.assignment.instruments[record.order.instrument]
         objection = objection_to(record.order.type, entry.terms) or breach(entry.terms, instrument, None)
         if objection:
-            self._answer(entry.entered, record, objection, EntryCode.INVALID)
+            self.publish(EntryAnswered.about(record, entry.entered, objection, EntryCode.INVALID))
         else:
             self.publish(
                 ModificationProposed(entry.portfolio, entry.client_order_id, entry.terms, entry.entered)
@@ -399,7 +364,7 @@ class Desk(Actor[None]):
             if not meant:
                 self.publish(EntryAnswered(entry.portfolio, entry.entered.number, orders=0))
         if meant:
-            self.wishes.append(Wish(entry.entered, meant))
+            self.wishes.add(Wish(entry.entered, meant))
             for record in meant:
                 self._withdraw(record)
             self._grant_wishes()
@@ -425,49 +390,32 @@ class Desk(Actor[None]):
     def amend(self, approved: ModificationApproved) -> None:
         """Have the venue work an order on other terms, as soon as it is durable on which."""
         record = self.records.get(approved.client_order_id)
-        if record is None or record.status not in _WORKING:
-            stands = "is not there" if record is None else f"is {record.status}"
-            if record is None:
-                self.give_up(approved, f"{approved.client_order_id} {stands}, and cannot be modified")
-            else:  # it went there while risk looked at it
-                self.log.info("not modified", order=approved.client_order_id, status=record.status)
-            if record is not None and record.status.is_open:  # risk counts on what it has approved
-                stays = OrderChanged(
-                    record.order.portfolio,
-                    approved.client_order_id,
-                    record.status,
-                    self.clock.now(),
-                    "not modified",
-                    terms=record.terms,
-                )
-                self.publish(stays)
-            if record is not None and approved.entered is not None:
-                self._answer(approved.entered, record, f"it {stands}", _code_of(record))
+        if record is None:
+            self.give_up(approved, f"{approved.client_order_id} is not there, and cannot be modified")
+        elif record.status not in _WORKING:
+            self._leave(record, approved.entered)
         elif self._advance(record, _PENDING_UPDATE, _by(approved.entered), wanted=approved.terms):
             self.amending[approved.client_order_id] = approved.terms
             self.send(SyncJournal(approved.client_order_id))
             if approved.entered is not None:
-                self._answer(approved.entered, record)
+                self.publish(EntryAnswered.about(record, approved.entered))
 
     @on
     def heed(self, changed: TradingStateChanged) -> None:
         """Remember who is halted, for the look between the journal and the wire."""
-        if changed.state is TradingState.HALTED:
-            self.halted.add(changed.scope)
-        else:
-            self.halted.discard(changed.scope)
+        self.halted.heed(changed)
 
     @on
     def heed_all(self, reported: TradingStatesReported) -> None:
         """Take what holds from who knows, who was started anew."""
-        self.halted = {each.scope for each in reported.states if each.state is TradingState.HALTED}
+        self.halted.replace(reported.states)
 
     # What has to be found out
 
     @on
     def begin(self, _: SystemReady) -> None:
         """Repeat the cancels of which no end is known: a venue that has had them does nothing."""
-        for symbol in sorted(self.assignment.conversions.symbols - self.prices.keys()):
+        for symbol in self.rates.unheard:
             self.send(RecentBars(symbol, 1))
         for record in tuple(self.records.values()):
             if record.status is _PENDING_CANCEL:
@@ -477,14 +425,14 @@ class Desk(Actor[None]):
     @on
     def ask_again(self, due: AskAgain) -> None:
         """Ask a venue what became of an order, as long as that is unknown."""
-        if self.questions.get(due.client_order_id) is not due:
+        if not self.inquiries.are_due(due):
             return
         record = self.records[due.client_order_id]
         if record.status is _UNKNOWN:
             broker = record.order.broker
             self.send(QueryOrder(broker, due.client_order_id))
-            again = 2 * due.after_s
-            self._ask_after(record, min(again, _SELDOM_S) if broker in self.accounts else again)
+            again = self.inquiries.go_on(due, answered=broker in self.accounts)
+            self.after(again.after_s, again)
 
     @on
     def doubt(self, failed: Undeliverable) -> None:
@@ -523,29 +471,22 @@ class Desk(Actor[None]):
 
     # How it is done
 
-    def _waits(self, told: _Told) -> bool:
+    def _waits(self, told: Told) -> bool:
         """Keep what a broker says, if it cannot be booked before a rate is known, and all that follows."""
-        if told.broker in self.waiting:
-            self.waiting[told.broker].append(told)
-            return True
-        if not self._lacks_a_rate(told):
-            return False
-        self.log.warning("a rate is waited for", broker=told.broker)
-        self.waiting[told.broker] = deque((told,))
+        if not self.backlog.holds(told.broker):
+            if not self._lacks_a_rate(told):
+                return False
+            self.log.warning("a rate is waited for", broker=told.broker)
+        self.backlog.add(told)
         return True
 
-    def _lacks_a_rate(self, told: _Told) -> bool:
+    def _lacks_a_rate(self, told: Told) -> bool:
         if isinstance(told, ExecutionReport) and told.kind is _FILLED and told.rate is None:
             record = self.records.get(told.client_order_id)
-            return record is not None and self._rate_of(record.order) is None
-        if isinstance(told, FinancingReport) and told.instrument in self.assignment.instruments:
-            traders = self.assignment.traders.get((told.broker, told.instrument), ())
-            charged = (told.portfolio,) if told.portfolio else traders
-            unknown = (each for each in charged if not self._rate(told.currency, each, told.instrument))
-            return any(_leads_to(self.assignment, told, each) for each in unknown)
-        return False
+            return record is not None and self.rates.of(record.order) is None
+        return isinstance(told, FinancingReport) and self.rates.is_awaited(told)
 
-    def _hear(self, told: _Told) -> None:
+    def _hear(self, told: Told) -> None:
         match told:
             case ExecutionReport():
                 self.report(told)
@@ -556,20 +497,9 @@ class Desk(Actor[None]):
             case VenueReported():
                 self.reconcile(told)
 
-    def _rate_of(self, order: Order, stated: Decimal | None = None) -> Decimal | None:
-        """Return what a unit of the currency of what an order trades is in its portfolio's."""
-        currency = self.assignment.instruments[order.instrument].currency
-        if stated is not None and currency != self.assignment.currency_of(order.portfolio, order.instrument):
-            return stated
-        return self._rate(currency, order.portfolio, order.instrument)
-
-    def _rate(self, currency: str, portfolio: str, instrument: str) -> Decimal | None:
-        home = self.assignment.currency_of(portfolio, instrument)
-        return self.assignment.conversions.rate(currency, home, self.prices)
-
     def _take_up(self, record: OrderRecord) -> None:
         """Go on with an order where a process before this one has left it."""
-        if record.status.is_open and self._was_to_end(record):
+        if record.status.is_open and (record.was_being_cancelled or self.lists.has_ended(record)):
             self.unwanted.add(record.order.client_order_id)
         if record.status is _INITIALIZED:
             if self.lists.is_orphan(record):
@@ -581,12 +511,7 @@ class Desk(Actor[None]):
         elif record.status in {_SUBMITTED, _PENDING_UPDATE}:
             self._advance(record, _UNKNOWN, "found without an answer of its venue")
         elif record.status is _UNKNOWN:
-            self._ask_after(record, _ASK_AGAIN_S)
-
-    def _was_to_end(self, record: OrderRecord) -> bool:
-        """Whether an order that was left open was not wanted any more."""
-        (before, _), (status, _) = record.history[-2:] if len(record.history) > 1 else 2 * record.history
-        return (status in _UNANSWERED and before is _PENDING_CANCEL) or self.lists.has_ended(record)
+            self._inquire(record)
 
     def _submit(self, record: OrderRecord) -> None:
         order = record.order
@@ -594,7 +519,7 @@ class Desk(Actor[None]):
         self.held.discard(order.client_order_id)
         if objection := self._objection_to(record):
             self._deny(record, objection)
-        elif order.parent and self._is_silent(order.broker):
+        elif order.parent and self.accounts.is_silent(order.broker):
             self.held.add(order.client_order_id)
         elif self._advance(record, _SUBMITTED):
             if order.parent:
@@ -608,7 +533,7 @@ class Desk(Actor[None]):
         order, name = record.order, record.order.client_order_id
         if name in self.unwanted:
             self._forgo_other_terms(record, "cancelled before it was modified")
-        elif self.halted and not self.halted.isdisjoint(self.assignment.scopes(order)):
+        elif self.halted.bars(order):
             self._forgo_other_terms(record, "trading was halted before it was modified")
         else:
             terms = self.amending.pop(name)
@@ -622,13 +547,9 @@ class Desk(Actor[None]):
             self._advance(record, status, reason)
         self._settle(record)
 
-    def _is_silent(self, broker: str) -> bool:
-        """Whether nothing can be sent to a venue now."""
-        return broker in self.accounts and self.accounts[broker].state in _SILENT
-
     def _objection_to(self, record: OrderRecord) -> str:
         order = record.order
-        if self.halted and not self.halted.isdisjoint(self.assignment.scopes(order)):
+        if self.halted.bars(order):
             return "trading was halted before the order was sent"
         if order.client_order_id in self.unwanted:
             return "cancelled before it was sent"
@@ -641,7 +562,7 @@ class Desk(Actor[None]):
     def _withdraw(self, record: OrderRecord) -> None:
         """Have an order cancelled: now, or as soon as its venue can be asked to."""
         order, status = record.order, record.status
-        reason = next((wish.reason for wish in self.wishes if record in wish.records), "")
+        reason = self.wishes.reason_for(record)
         if status is _INITIALIZED and order.parent:
             self._deny(record, reason or "cancelled before it was sent")
         elif status is _SUBMITTED and order.client_order_id in self.released:
@@ -669,7 +590,7 @@ class Desk(Actor[None]):
                 self.unwanted.add(record.order.client_order_id)
         news = report.venue_order_id or report.terms is not None
         if news and (states or record.status.is_open) and record.learn(report) and not states:
-            self._say(record, report)
+            self.publish(record.told(self.clock.now(), report.reason, report))
         if record.filled and record.filled >= record.quantity and record.status.is_open:
             self._advance(record, _ALL_FILLED, "modified to what had traded already")
 
@@ -704,46 +625,40 @@ class Desk(Actor[None]):
             self._answer_if_quiet(scope)
         self._grant_wishes()
 
+    def _answer_if_quiet(self, scope: str, *, overdue: bool = False) -> None:
+        """Answer whoever waits for a scope, if none of its orders is on its way or it was long enough."""
+        if stood := stood_down(scope, self._open(scope), overdue=overdue):
+            for later in self.standing_down.pop(scope, ()):
+                later.answer(stood)
+
     def _meant(self, entry: RevisionEntered | RetractionEntered) -> OrderRecord | None:
         """Return the open order that an entry is about, or answer that there is none."""
         record = self.records.get(entry.client_order_id)
-        if record is None or record.order.portfolio != entry.portfolio:
-            unknown = f"portfolio {entry.portfolio} has no order {entry.client_order_id}"
-            number, code = entry.entered.number, EntryCode.UNKNOWN_ORDER
-            self.publish(EntryAnswered(entry.portfolio, number, reason=unknown, code=code))
-            return None
-        if record.status.is_closed:
-            self._answer(entry.entered, record, f"it is {record.status}", EntryCode.CLOSED_ORDER)
+        if refusal := objection_to_entry(entry, record):
+            self.publish(refusal)
             return None
         return record
 
-    def _answer(
-        self, entered: Entered, record: OrderRecord, reason: str = "", code: EntryCode | None = None
-    ) -> None:
-        """Say what became of an entry about one order."""
-        order = record.order
-        self.publish(
-            EntryAnswered(order.portfolio, entered.number, order.client_order_id, record.status, reason, code)
-        )
+    def _leave(self, record: OrderRecord, entered: Entered | None) -> None:
+        """Leave an order on its terms, for it went elsewhere while risk looked at others."""
+        order, status = record.order, record.status
+        self.log.info("not modified", order=order.client_order_id, status=status)
+        if status.is_open:  # risk counts on what it has approved
+            told = (order.portfolio, order.client_order_id, status, self.clock.now(), "not modified")
+            self.publish(OrderChanged(*told, terms=record.terms))
+        if entered is not None:
+            code = EntryCode.CLOSED_ORDER if status.is_closed else EntryCode.DENIED
+            self.publish(EntryAnswered.about(record, entered, f"it is {status}", code))
 
     def _grant_wishes(self) -> None:
         """Answer those whose cancels stand in the journal now, and would be repeated after a restart."""
-        granted = [wish for wish in self.wishes if wish.is_kept]
-        self.wishes = [wish for wish in self.wishes if not wish.is_kept]
-        for wish in granted:
-            order, status = wish.last.order, wish.last.status
-            number, orders = wish.entered.number, len(wish.records)
-            self.publish(EntryAnswered(order.portfolio, number, order.client_order_id, status, orders=orders))
+        for wish in self.wishes.granted():
+            self.publish(wish.answer)
 
-    def _answer_if_quiet(self, scope: str, *, overdue: bool = False) -> None:
-        """Answer whoever waits for a scope, if none of its orders is on its way or it was long enough."""
-        still = [record for record in self._open(scope) if record.status is not _INITIALIZED]
-        if not overdue and any(_is_on_its_way(record) for record in still):
-            return
-        unknown = tuple(r.order.client_order_id for r in still if r.status is _UNKNOWN or _is_on_its_way(r))
-        known = tuple(r.order.client_order_id for r in still if r.order.client_order_id not in unknown)
-        for later in self.standing_down.pop(scope, ()):
-            later.answer(StoodDown(scope, known, unknown))
+    def _inquire(self, record: OrderRecord) -> None:
+        """Have a venue asked after an order that is in doubt from now on."""
+        due = self.inquiries.begin(record.order.client_order_id)
+        self.after(due.after_s, due)
 
     def _open(self, scope: str) -> list[OrderRecord]:
         scopes = self.assignment.scopes
@@ -763,28 +678,12 @@ class Desk(Actor[None]):
             self.unwanted.discard(record.order.client_order_id)
             self._advance(record, _DENIED, reason)
             if record.order.entered is not None:
-                self._answer(record.order.entered, record, reason, EntryCode.DENIED)
+                self.publish(EntryAnswered.about(record, record.order.entered, reason, EntryCode.DENIED))
             self._settle(record)
-
-    def _ask_after(self, record: OrderRecord, seconds: float) -> None:
-        """Appoint when an order is asked after; an appointment that was made before is off."""
-        due = self.questions[record.order.client_order_id] = AskAgain(record.order.client_order_id, seconds)
-        self.after(seconds, due)
-
-    def _account(self, broker: str) -> Account:
-        account = self.accounts.get(broker)
-        if account is None:
-            account = self.accounts[broker] = self._folded(broker)
-        return account
-
-    def _folded(self, broker: str) -> Account:
-        account = Account(broker)
-        account.take_up(self.snapshots, self.records.values(), self.adjustments)
-        return account
 
     def _tell(self, account: Account) -> None:
         self.log.warning("account", broker=account.broker, state=account.state, reason=account.reason)
-        self.publish(AccountStateChanged(account.broker, account.state, account.reason, self.clock.now()))
+        self.publish(account.told(self.clock.now()))
 
     def _advance(
         self,
@@ -802,70 +701,35 @@ class Desk(Actor[None]):
             return False
         if status is _PENDING_UPDATE:
             record.wanted = wanted
-        if report is None:
-            told = OrderChanged(order.portfolio, order.client_order_id, status, now, reason)
-            self.publish(told if wanted is None else replace(told, wanted=record.wanted))
-        else:
-            self._say(record, report)
+        self.publish(record.told(now, reason, report))
         if status is _UNKNOWN:
             if was is _PENDING_CANCEL:
                 self.unwanted.add(order.client_order_id)
-            self._ask_after(record, _ASK_AGAIN_S)
+            self._inquire(record)
         return True
 
-    def _say(self, record: OrderRecord, report: ExecutionReport) -> None:
-        order = record.order
-        self.publish(
-            OrderChanged(
-                order.portfolio,
-                order.client_order_id,
-                record.status,
-                self.clock.now(),
-                report.reason,
-                report.venue_order_id,
-                report.terms,
-                record.wanted if record.status is _PENDING_UPDATE else None,
-            )
-        )
-
     def _book(self, record: OrderRecord, report: ExecutionReport) -> None:
+        """Book what was traded, once, whatever state the order is in."""
         order = record.order
-        uid = (order.broker, report.exec_id)
-        known = self.executions.get(uid)
+        known = self.executions.order_of(report)
         if known is record:
             return
-        if not (report.exec_id and report.quantity and report.price and _sane(report)):
-            nonsense = "a fill has no exec id, or no sane price, quantity and fee"
-            self._alarm(order.portfolio, order.client_order_id, nonsense, report)
+        objection = objection_to_execution(report)
+        if known is not None and not objection:
+            objection = f"fill {report.exec_id} is one of {known.order.client_order_id}"
+        if objection:
+            self._alarm(order.portfolio, order.client_order_id, objection, report)
             return
-        fill = Fill(
-            order.portfolio,
-            order.instrument,
-            order.broker,
-            order.client_order_id,
-            report.exec_id,
-            order.side,
-            report.quantity,
-            report.price,
-            report.fee,
-            self.assignment.instruments[order.instrument].currency,
-            report.at,
-            order.position,
-            self._rate_of(order, report.rate) or ONE if self.converts else ONE,
-        )
-        if known is not None:
-            taken = f"fill {report.exec_id} is one of {known.order.client_order_id}"
-            self._alarm(order.portfolio, order.client_order_id, taken, report)
-            return
+        rate = self.rates.of(order, report.rate) or ONE if self.converts else ONE
+        fill = fill_of(order, report, self.assignment.instruments[order.instrument].currency, rate)
         was, wanted = record.status, record.wanted
         try:
             alarm = record.book(fill)
         except IllegalTransition as illegal:
             self._alarm(order.portfolio, order.client_order_id, str(illegal), report)
             return
-        self.executions[uid] = record
-        if self.accounts and order.broker in self.accounts:
-            self.accounts[order.broker].fill(fill)
+        self.executions.add(fill, record)
+        self.accounts.fill(fill)
         self.publish(OrderFilled(order.portfolio, fill, record.status))
         if was in PENDING and record.status.is_open:
             self._advance(record, was, wanted=wanted)  # the fill crossed a request, which stands
@@ -885,49 +749,6 @@ class Desk(Actor[None]):
             self.give_up(cause, alarm)
 
 
-def _is_on_its_way(record: OrderRecord) -> bool:
-    """Whether it cannot be said yet that a venue has an order, whatever was asked for since."""
-    if record.status is _PENDING_CANCEL:
-        return record.state_before is _SUBMITTED
-    return record.status is _SUBMITTED
-
-
 def _by(entered: Entered | None) -> str:
     """By whom something was entered, as a reason; empty if it was not."""
     return "" if entered is None else f"modification entered by {entered.who}"
-
-
-def _code_of(record: OrderRecord) -> EntryCode:
-    """Why an order cannot be modified that risk would have let."""
-    return EntryCode.CLOSED_ORDER if record.status.is_closed else EntryCode.DENIED
-
-
-def _objection_to_charge(report: FinancingReport, traders: tuple[str, ...], register: Register) -> str:
-    """Why nobody can be charged for what a venue reports; empty if somebody can."""
-    instrument = register.instruments.get(report.instrument)
-    if not (report.id and report.amount.is_finite()):
-        return "financing has no id, or no amount that a ledger can hold"
-    if instrument is None or not traders:
-        return f"nobody here trades {report.instrument} through {report.broker}"
-    if report.portfolio and report.portfolio not in traders:
-        return f"{report.portfolio} does not trade {report.instrument} through {report.broker}"
-    for portfolio in (report.portfolio,) if report.portfolio else traders:
-        if not _leads_to(register, report, portfolio):
-            home = register.currency_of(portfolio, report.instrument)
-            return f"{portfolio} is in {home}, and nothing converts financing in {report.currency}"
-    return ""
-
-
-def _leads_to(register: Register, report: FinancingReport, portfolio: str) -> bool:
-    """Whether what a venue charges is in a portfolio's currency, or can be converted into that."""
-    home = register.currency_of(portfolio, report.instrument)
-    return report.currency == home or register.conversions.way(report.currency, home) is not None
-
-
-def _sane(report: ExecutionReport) -> bool:
-    """Whether a fill's amounts are numbers that a ledger can hold."""
-    price, quantity = report.price, report.quantity
-    if price is None or quantity is None:
-        return False
-    rate = report.rate is None or (report.rate.is_finite() and report.rate > 0)
-    return price.is_finite() and report.fee.is_finite() and quantity.is_finite() and quantity > 0 and rate

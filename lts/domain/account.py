@@ -14,6 +14,7 @@ from lts.domain.reconciliation import (
     AccountApproved,
     AccountNotApproved,
     AccountState,
+    AccountStateChanged,
     Differences,
     PositionAdjusted,
     VenueReported,
@@ -61,7 +62,7 @@ class Account:
         self._holders: dict[str, dict[str, Decimal]] = {}
         self._hedged: dict[str, str] = {}
         """The instrument of each position that stands beside others."""
-        self._adjustments = 0
+        self._adjustments: list[PositionAdjusted] = []
 
     @property
     def held(self) -> Mapping[str, Decimal]:
@@ -97,7 +98,7 @@ class Account:
 
     def adjust(self, adjusted: PositionAdjusted) -> None:
         """Count what an operator approved."""
-        self._adjustments += 1
+        self._adjustments.append(adjusted)
         self._add(adjusted.portfolio, adjusted.instrument, adjusted.quantity, adjusted.position)
 
     def lose(self, reason: str) -> bool:
@@ -135,7 +136,7 @@ class Account:
             return AccountNotApproved(f"nothing of account:{self.broker} waits for an approval")
         adjusted: list[PositionAdjusted] = []
         for number, (place, (ours, theirs)) in enumerate(
-            sorted(self.differs.positions.items()), self._adjustments + 1
+            sorted(self.differs.positions.items()), len(self._adjustments) + 1
         ):
             instrument = self._hedged.get(place, place)
             portfolios = traders.get((self.broker, instrument), ())
@@ -165,6 +166,10 @@ class Account:
         reason = self.differs.reason
         self._move(AccountState.DIFFERS if reason else AccountState.READY, reason)
         return AccountApproved(self.broker, tuple(adjusted), foreign)
+
+    def told(self, at: int) -> AccountStateChanged:
+        """Return how far it can be trusted at a market time."""
+        return AccountStateChanged(self.broker, self.state, self.reason, at)
 
     def _price_there(self, place: str) -> Decimal:
         assert self.reported is not None  # noqa: S101 - who approves has looked

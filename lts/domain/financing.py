@@ -5,24 +5,10 @@ from decimal import ROUND_DOWN, Decimal
 
 from bus.message import Event
 from lts.domain.money import EXACT, ONE, ZERO, unrounded
+from lts.domain.register import Register
 
 STEP = Decimal("1E-10")
 """To what part of the currency a share is reckoned; what is left of the amount is the last one's."""
-
-
-class FinancingReport(Event, key="broker", gc=False):
-    """What a venue says that it has charged or credited for a position in its account."""
-
-    broker: str
-    instrument: str
-    amount: Decimal
-    """Money that comes in, negative if it was paid."""
-    currency: str
-    id: str
-    """Unique in the account, and for a venue that knows portfolios in each of them."""
-    at: int
-    portfolio: str = ""
-    """Whose position it was; empty where the venue knows of no portfolios."""
 
 
 class FinancingCharged(Event, key="portfolio", gc=False):
@@ -44,6 +30,26 @@ class FinancingCharged(Event, key="portfolio", gc=False):
     def uid(self) -> tuple[str, ...]:
         """What makes it the same charge when it arrives again."""
         return ("financing", self.broker, self.portfolio, self.id)
+
+
+class FinancingReport(Event, key="broker", gc=False):
+    """What a venue says that it has charged or credited for a position in its account."""
+
+    broker: str
+    instrument: str
+    amount: Decimal
+    """Money that comes in, negative if it was paid."""
+    currency: str
+    id: str
+    """Unique in the account, and for a venue that knows portfolios in each of them."""
+    at: int
+    portfolio: str = ""
+    """Whose position it was; empty where the venue knows of no portfolios."""
+
+    def share_of(self, portfolio: str, amount: Decimal, rate: Decimal) -> FinancingCharged:
+        """Return what a portfolio has of it, converted at a rate."""
+        place, said = (portfolio, self.broker, self.instrument), (self.currency, self.id, self.at)
+        return FinancingCharged(*place, amount, *said, rate)
 
 
 @unrounded
@@ -75,3 +81,26 @@ def divided(amount: Decimal, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
     last = next(reversed(shares))
     shares[last] += left
     return shares
+
+
+def bearers(report: FinancingReport, register: Register) -> tuple[str, ...]:
+    """Return the portfolios among which a charge is divided: the one it names, or all that trade there."""
+    if report.portfolio:
+        return (report.portfolio,)
+    return register.traders.get((report.broker, report.instrument), ())
+
+
+def objection_to_charge(report: FinancingReport, register: Register) -> str:
+    """Return why nobody can be charged for what a venue reports; empty if somebody can."""
+    traders = register.traders.get((report.broker, report.instrument), ())
+    if not (report.id and report.amount.is_finite()):
+        return "financing has no id, or no amount that a ledger can hold"
+    if report.instrument not in register.instruments or not traders:
+        return f"nobody here trades {report.instrument} through {report.broker}"
+    if report.portfolio and report.portfolio not in traders:
+        return f"{report.portfolio} does not trade {report.instrument} through {report.broker}"
+    for portfolio in bearers(report, register):
+        if not register.converts(report.currency, portfolio, report.instrument):
+            home = register.currency_of(portfolio, report.instrument)
+            return f"{portfolio} is in {home}, and nothing converts financing in {report.currency}"
+    return ""

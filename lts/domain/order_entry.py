@@ -6,8 +6,10 @@ with `EntryAnswered`, `OrderDenied` or `ModificationDenied`, which all name the 
 """
 
 from enum import StrEnum
+from typing import Self
 
 from bus.message import Event, Request
+from lts.domain.order_record import OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.order_ticket import OrderTicket
 from lts.domain.orders import Entered, Terms
@@ -145,3 +147,29 @@ class EntryAnswered(Event, key="portfolio"):
     """Why it was not taken; None if it was."""
     orders: int = 1
     """How many orders it was about."""
+
+    @classmethod
+    def about(
+        cls, record: OrderRecord, entered: Entered, reason: str = "", code: EntryCode | None = None
+    ) -> Self:
+        """Return the answer to an entry about one order, as it stands now."""
+        order = record.order
+        return cls(order.portfolio, entered.number, order.client_order_id, record.status, reason, code)
+
+
+def objection_to_entry(
+    entry: RevisionEntered | RetractionEntered, record: OrderRecord | None
+) -> EntryAnswered | None:
+    """Return the answer to an entry that means no open order of its portfolio; None if it means one.
+
+    Args:
+        entry: which; it names an order.
+        record: the order of that name, if there is one.
+    """
+    if record is None or record.order.portfolio != entry.portfolio:
+        unknown = f"portfolio {entry.portfolio} has no order {entry.client_order_id}"
+        code = EntryCode.UNKNOWN_ORDER
+        return EntryAnswered(entry.portfolio, entry.entered.number, reason=unknown, code=code)
+    if record.status.is_closed:
+        return EntryAnswered.about(record, entry.entered, f"it is {record.status}", EntryCode.CLOSED_ORDER)
+    return None

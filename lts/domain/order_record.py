@@ -12,7 +12,11 @@ from lts.domain.orders import Order, Terms
 # Looked up once: reading a member off its class takes longer than all that is done with it here.
 _INITIALIZED, _PARTIALLY_FILLED = OrderStatus.INITIALIZED, OrderStatus.PARTIALLY_FILLED
 _FILLED, _DENIED, _ACCEPTED = OrderStatus.FILLED, OrderStatus.DENIED, OrderStatus.ACCEPTED
+_SUBMITTED, _PENDING_CANCEL = OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL
+_PENDING_UPDATE = OrderStatus.PENDING_UPDATE
 _UNKNOWN, _WORKING = OrderStatus.UNKNOWN, frozenset({_ACCEPTED, OrderStatus.TRIGGERED, _PARTIALLY_FILLED})
+
+_UNANSWERED = frozenset({_SUBMITTED, _UNKNOWN})
 
 
 class IllegalTransition(Exception):
@@ -76,9 +80,20 @@ class OrderRecord:
         return next(status for status, _ in reversed(self.history) if status not in PENDING)
 
     @property
+    def is_on_its_way(self) -> bool:
+        """Whether it cannot be said yet that its venue has it, whatever was asked for since."""
+        return (self.state_before if self.status is _PENDING_CANCEL else self.status) is _SUBMITTED
+
+    @property
     def working(self) -> OrderStatus:
         """The state of an order that the venue says it works: what it traded shows in it."""
         return _PARTIALLY_FILLED if self.filled else _ACCEPTED
+
+    @property
+    def was_being_cancelled(self) -> bool:
+        """Whether its end had been asked for when it went where it stands, unanswered or in doubt."""
+        before = self.history[-2][0] if len(self.history) > 1 else self.status
+        return before is _PENDING_CANCEL and self.status in _UNANSWERED
 
     def copy(self) -> Self:
         """Return a record of the same life, which goes on by itself."""
@@ -109,6 +124,20 @@ class OrderRecord:
         self._move(status, at)
         if status in _WORKING:
             self.wanted = None
+
+    def told(self, at: int, reason: str = "", report: ExecutionReport | None = None) -> OrderChanged:
+        """Return where it stands at a market time, and what else a report has said of it."""
+        order, status = self.order, self.status
+        return OrderChanged(
+            order.portfolio,
+            order.client_order_id,
+            status,
+            at,
+            reason,
+            "" if report is None else report.venue_order_id,
+            None if report is None else report.terms,
+            self.wanted if status is _PENDING_UPDATE else None,
+        )
 
     def follow(self, changed: OrderChanged) -> None:
         """Take on what the desk told of it, or raise IllegalTransition and take on nothing."""

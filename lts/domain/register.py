@@ -78,6 +78,11 @@ class Register(msgspec.Struct, frozen=True):
         own = self.currencies.get(portfolio)
         return self.instruments[instrument].currency if own is None else own
 
+    def converts(self, currency: str, portfolio: str, instrument: str) -> bool:
+        """Whether money in a currency is in that of a portfolio, or can be converted into it."""
+        home = self.currency_of(portfolio, instrument)
+        return currency == home or self.conversions.way(currency, home) is not None
+
     def converted_into(self, portfolio: str) -> str:
         """Return what a portfolio is kept in; empty where nothing is converted."""
         return self.currencies.get(portfolio, "") if self.conversions else ""

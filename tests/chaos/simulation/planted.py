@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from actors.desk import AskAgain, Desk
+from actors.desk import Desk
 from bus import Actor
 from bus.handlers import hearings
 from lts.domain.contingency import Contingencies
+from lts.domain.inquiries import AskAgain
 from lts.domain.journal import RecallTradingStates, TradingStatesRecalled
 from lts.domain.order_flow import ExecType, ExecutionReport, JournalOrder, OrderApproved, OrderJournalled
 from lts.domain.order_record import OrderRecord
@@ -50,7 +51,7 @@ def _fill_booked_twice() -> Iterator[None]:
     book, numbers = Desk._book, count(1)
 
     def book_again(self: Desk, record: OrderRecord, report: ExecutionReport) -> None:
-        if (report.broker, report.exec_id) in self.executions:
+        if self.executions.order_of(report) is not None:
             report = msgspec.structs.replace(report, exec_id=f"{report.exec_id}/{next(numbers)}")
         book(self, record, report)
 
@@ -64,7 +65,7 @@ def _duplicate_exec_id_booked() -> Iterator[None]:
     book = Desk._book
 
     def book_any(self: Desk, record: OrderRecord, report: ExecutionReport) -> None:
-        self.executions.pop((report.broker, report.exec_id), None)
+        self.executions._booked.pop((report.broker, report.exec_id), None)
         record._fills.pop(report.exec_id, None)
         book(self, record, report)
 

@@ -91,8 +91,8 @@ class Rest:
             yield law, f"risk has {barred}, and {strict} was set"
         flattening = {each.scope for each in node.actor("risk").barriers._states.values() if each.flattening}
         halted = {scope for scope, state in strict.items() if state is TradingState.HALTED} - flattening
-        if node.actor("desk").halted != halted:
-            yield law, f"the desk has {node.actor('desk').halted}, and {halted} was halted"
+        if node.actor("desk").halted.scopes != halted:
+            yield law, f"the desk has {node.actor('desk').halted.scopes}, and {halted} was halted"
         for name, reservation in node.actor("risk").book.reservations.items():
             if reservation.wanted is not None:
                 yield "what is open is reserved", f"{name} is said to be modified still"
@@ -157,7 +157,7 @@ def _fold(records: dict[str, OrderRecord]) -> dict[tuple[str, str], Decimal]:
 
 
 def _adjusted(node: Node, portfolio: str, symbol: str) -> Decimal:
-    adjustments: list[PositionAdjusted] = node.actor("desk").adjustments
+    adjustments: list[PositionAdjusted] = node.actor("desk").accounts.folded(BROKER)._adjustments
     own = (each.quantity for each in adjustments if (each.portfolio, each.instrument) == (portfolio, symbol))
     return sum(own, ZERO)
 

@@ -93,7 +93,7 @@ async def test_a_fill_that_comes_after_the_report_was_under_way() -> None:
 async def test_a_fill_is_counted_once_however_often_it_is_reported() -> None:
     async with working() as bench:
         await bench.hear(stock(ORDER), fill("a", 4), fill("a", 4), fill("b", 6), fill("a", 4))
-        assert bench.actor.accounts["test"].held == {"TEST": 10}
+        assert bench.actor.accounts.folded("test").held == {"TEST": 10}
 
 
 async def test_a_report_invents_no_trade() -> None:
@@ -101,7 +101,7 @@ async def test_a_report_invents_no_trade() -> None:
         await bench.hear(stock(held=10), stock(held=10))
         assert bench.published(OrderFilled) == []
         assert bench.published(PositionAdjusted) == []
-        assert bench.actor.accounts["test"].held.get("TEST", 0) == 0
+        assert bench.actor.accounts.folded("test").held.get("TEST", 0) == 0
 
 
 async def test_to_reconcile_twice_changes_nothing() -> None:
@@ -258,4 +258,4 @@ async def test_the_desk_begins_without_an_account() -> None:
     async with Bench(Desk, assignment=Register()) as bench:
         await bench.hear(CancelOrder(ID))
         bench.dead_letters.clear()
-        assert bench.actor.accounts == {}
+        assert list(bench.actor.accounts) == []

@@ -123,7 +123,7 @@ async def test_an_acceptance_after_proven_absence_is_alarmed_and_withdrawn_when_
         assert statuses(bench)[-1] is S.REJECTED
         await bench.hear(stock(ORDER))
         assert withdrawn(bench) == [ID]
-        assert bench.actor.accounts["test"].reason == f"{ID} is open at the venue and over here"
+        assert bench.actor.accounts.folded("test").reason == f"{ID} is open at the venue and over here"
         bench.dead_letters.clear()
 
 

@@ -539,7 +539,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @property
     def account(self) -> Any:
-        return self.bench.actor.accounts[BROKER]
+        return self.bench.actor.accounts.folded(BROKER)
 
     def order(self, name: str) -> ApprovedOrder:
         return next(each for each in self.orders if each.client_order_id == name)
@@ -743,7 +743,7 @@ class DeskMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_in_doubt_is_asked_after(self) -> None:
         doubtful = {name for name, status in self.status.items() if status is S.UNKNOWN}
-        assert doubtful <= self.bench.actor.questions.keys()
+        assert doubtful <= self.bench.actor.inquiries._appointed.keys()
 
     @invariant()
     def the_desk_goes_on(self) -> None:

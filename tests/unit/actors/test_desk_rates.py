@@ -147,8 +147,8 @@ async def test_what_has_no_rate_waits_with_all_that_its_venue_says_after_it() ->
         kinds = [type(each) for each in bench.said[before:] if not isinstance(each, AccountStateChanged)]
         assert kinds == [OrderFilled, FinancingCharged, OrderFilled, CursorMoved]
         assert rates(bench) == [Decimal("0.8")] * 2
-        assert bench.actor.accounts["test"].held == {"TEST": 10}
-        assert not bench.actor.waiting
+        assert bench.actor.accounts.folded("test").held == {"TEST": 10}
+        assert not bench.actor.backlog.holds("test")
 
 
 async def test_another_venue_is_not_held_up() -> None:

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from lts.domain.fills import Fill
-from lts.domain.order_flow import OrderChanged
+from lts.domain.order_flow import ExecType, ExecutionReport, OrderChanged
 from lts.domain.order_record import IllegalTransition, OrderRecord
 from lts.domain.order_status import OrderStatus
 from lts.domain.orders import Order, Terms
@@ -218,3 +218,54 @@ def test_a_record_can_be_copied_whole(order_of: Callable[..., Order], fill_of: C
     copy = record.copy()
     record.book(fill_of(quantity=Decimal(6)))
     assert (copy.filled, copy.terms, copy.venue_ids) == (Decimal(4), Terms(Decimal(20)), ("v1",))
+
+
+def test_who_follows_what_is_told_of_a_record_has_the_same(order_of: Callable[..., Order]) -> None:
+    record, other = OrderRecord(order_of()), OrderRecord(order_of())
+    report = ExecutionReport(
+        "paper",
+        record.order.client_order_id,
+        ExecType.UPDATED,
+        4,
+        venue_order_id="v2",
+        terms=Terms(Decimal(4)),
+    )
+    for at, (status, wanted, news) in enumerate(
+        [
+            (S.SUBMITTED, None, None),
+            (S.ACCEPTED, None, None),
+            (S.PENDING_UPDATE, Terms(Decimal(4)), None),
+            (S.ACCEPTED, None, report),
+        ],
+        2,
+    ):
+        record.advance(status, at)
+        record.wanted = wanted
+        if news is not None:
+            record.learn(news)
+        other.follow(record.told(at, "a reason", news))
+        assert (other.status, other.wanted) == (record.status, record.wanted)
+    assert (other.history, other.terms, other.venue_ids) == (record.history, record.terms, record.venue_ids)
+    assert record.told(6, "a reason").reason == "a reason"
+
+
+# A cancel that was under way
+
+
+@pytest.mark.parametrize(
+    ("states", "was"),
+    [
+        ((), False),
+        ((S.SUBMITTED,), False),
+        ((S.SUBMITTED, S.PENDING_CANCEL), False),
+        ((S.SUBMITTED, S.PENDING_CANCEL, S.SUBMITTED), True),
+        ((S.SUBMITTED, S.PENDING_CANCEL, S.UNKNOWN), True),
+        ((S.SUBMITTED, S.ACCEPTED, S.PENDING_CANCEL, S.ACCEPTED), False),
+        ((S.SUBMITTED, S.PENDING_CANCEL, S.CANCELED), False),
+    ],
+    ids=str,
+)
+def test_an_order_in_doubt_is_known_to_have_been_cancelled_before(
+    order_of: Callable[..., Order], states: tuple[OrderStatus, ...], was: bool
+) -> None:
+    assert lived(order_of(), *states).was_being_cancelled is was
