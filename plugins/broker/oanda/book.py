@@ -17,6 +17,7 @@ class Held:
         "doubted_at",
         "exec_ids",
         "filled",
+        "is_over",
         "order",
         "sent",
         "terms",
@@ -33,6 +34,8 @@ class Held:
         """The id that the venue gave it last; empty as long as it has not said that it knows it."""
         self.doubted_at = doubted_at
         """When it was sent at the latest, in nanoseconds of the machine's steady clock."""
+        self.is_over = False
+        """Whether the venue has said that it failed at it: it does not act on it any more."""
         self.sent = sent
         self.withdrawn = self.canceling = False
 
