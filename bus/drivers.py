@@ -82,7 +82,7 @@ class Driver(ABC):
             raise self.trouble
 
     async def finish(self) -> None:
-        """Let all come to its end that is under way, and all happen that is due at this instant, after `stop`.
+        """Let all come to its end that is under way, and all happen that is due at this instant.
 
         A session that is played again has no instant of which only a part has happened.
         """

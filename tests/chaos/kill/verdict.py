@@ -108,7 +108,7 @@ def _compare_orders(
 
 @unrounded
 def _compare_terms(there: Rows, orders: dict[str, Json], node: NodeBook, verdict: Verdict) -> None:
-    """Hold what is left of each order that works, and its price, against what the node has confirmed of it."""
+    """Hold what is left of each order that works, and its price, against what the node has of it."""
     triggers = node.rows("SELECT client_order_id, trigger_price FROM order_conditions")
     stops = {row["client_order_id"]: row["trigger_price"] for row in triggers}
     confirmed = node.rows(
