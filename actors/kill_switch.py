@@ -7,7 +7,7 @@ import msgspec
 from bus import Actor, DeadLetter, Event, Later, Pressure, PressureChanged, Undeliverable, on
 from lts.domain.halt import Answer, Halt
 from lts.domain.journal import RecallTradingStates
-from lts.domain.order_flow import StandDown, StoodDown
+from lts.domain.order_flow import JournalSynced, StandDown, StoodDown, SyncJournal
 from lts.domain.reconciliation import AccountState, AccountStateChanged, GetAccounts
 from lts.domain.register import SYSTEM, Register
 from lts.domain.risk import (
@@ -69,7 +69,15 @@ class KillSwitch(Actor[None]):
     """
 
     publishes = (TradingStateChanged, TradingStatesReported, HaltVerified, HaltNotVerified)
-    asks = (RecallTradingStates, GetAccounts, JournalTradingState, StandDown, GetExposure, ClosePositions)
+    asks = (
+        RecallTradingStates,
+        GetAccounts,
+        JournalTradingState,
+        StandDown,
+        GetExposure,
+        ClosePositions,
+        SyncJournal,
+    )
 
     assignment: Register
 
@@ -188,6 +196,9 @@ class KillSwitch(Actor[None]):
             case StandDown(scope=scope) | GetExposure(scope=scope) if scope in self.halts:
                 self.halts[scope].trouble = failed.reason
                 self._look_later(self.halts[scope])
+            case SyncJournal(client_order_id=scope) if scope in self.halts:
+                self.halts[scope].trouble = failed.reason
+                self._look_later(self.halts[scope])
             case ClosePositions(portfolio=portfolio):
                 self.log.error("nobody closes", portfolio=portfolio, reason=failed.reason)
 
@@ -218,7 +229,7 @@ class KillSwitch(Actor[None]):
         halt = self.halts.get(exposure.scope)
         if halt is None or not halt.quiet:
             return
-        halt.held = exposure.held
+        halt.held, halt.kept = exposure.held, False
         if halt.flattening is not bool(halt.held):
             halt.flattening = bool(halt.held)
             self._tell(exposure.scope)
@@ -227,7 +238,18 @@ class KillSwitch(Actor[None]):
                 return
         for portfolio, broker in dict.fromkeys((each.portfolio, each.broker) for each in halt.held):
             self.send(ClosePositions(portfolio, broker, halt.changed.reason))
-        self._settle(halt)
+        if halt.complete:
+            self.send(SyncJournal(exposure.scope))
+        else:
+            self._settle(halt)
+
+    @on
+    def believe(self, synced: JournalSynced) -> None:
+        """Take note that what has closed all of a scope is on disk."""
+        halt = self.halts.get(synced.client_order_id)
+        if halt is not None and halt.complete:
+            halt.kept = True
+            self._conclude(halt)
 
     @on
     def end_wait(self, up: TimeIsUp) -> None:

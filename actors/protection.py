@@ -28,9 +28,11 @@ from lts.domain.protection import (
     leaves_at_once,
 )
 from lts.domain.reconciliation import PositionAdjusted
+from lts.domain.risk import TradingState, TradingStateChanged
 
 AGAIN_S = 30.0
-"""Seconds between two calls for an exit, at least; and none comes before the end of the last one."""
+"""Seconds between two calls for an exit, at most: the first pause is one, each other twice the last.
+None comes before the end of the exit that was called for before."""
 BREATH_S = 0.1
 """Seconds that what is on its way has, at least, to be heard of."""
 
@@ -122,6 +124,15 @@ class Protection(Actor[Mapping[Place, float | None]]):
                 self._go_on(cover)
 
     @on
+    def resume(self, changed: TradingStateChanged) -> None:
+        """Lose no time where trading goes on: what was called for meanwhile was denied."""
+        if changed.state is not TradingState.HALTED:
+            for cover in self.covers.values():
+                if cover.calls and not cover.is_being_left:
+                    cover.calls = 0
+                    self._wait(cover)
+
+    @on
     def call(self, due: TooLong) -> None:
         """Call for an exit where nothing has covered what is held for too long."""
         cover = self.covers.get(due.place)
@@ -201,6 +212,6 @@ class Protection(Actor[Mapping[Place, float | None]]):
         if limit is not None and cover.since is not None:
             cover.due = due = TooLong(cover.place)
             earliest = cover.since + round(limit * SECOND)
-            if cover.called_at is not None:
-                earliest = max(earliest, cover.called_at + round(AGAIN_S * SECOND))
+            if cover.calls:
+                earliest = max(earliest, cover.called_at + round(cover.pause_s(AGAIN_S) * SECOND))
             self.after(max((earliest - self.clock.now()) / SECOND, BREATH_S), due)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bus import Accepted, Actor, Time, every, on
+from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.recording import FORMAT, INPUTS, FinishRecording, RecordingFinished
+from lts.domain.risk import TradingStateChanged, TradingStatesReported
 from lts.refusal import Refused
 
 BEGINNING = b'{"recording"'
@@ -33,6 +35,8 @@ class Recorder(Actor[Recording]):
     async def lifespan(self) -> AsyncGenerator[None, None]:
         """Look whether the file can be written."""
         self.inputs = 0
+        self.early: list[dict[str, Any]] = []
+        """What was commanded before the first input."""
         self.file: TextIO | None = None
         _check(self.params.path)
         yield
@@ -52,6 +56,23 @@ class Recorder(Actor[Recording]):
             }
         )
 
+    @on
+    def note_state(self, changed: TradingStateChanged) -> None:
+        """Write down that somebody has set a trading state: no replay can do that at the same moment."""
+        if changed.who and not changed.flattening:
+            self._intervene(f"{changed.scope} was set to {changed.state.value} by {changed.who}", changed.at)
+
+    @on
+    def note_states(self, reported: TradingStatesReported) -> None:
+        """Write down what somebody had set before the session, which begins with it."""
+        for each in reported.states:
+            self.note_state(each)
+
+    @on
+    def note_portfolio(self, registered: PortfolioRegistered) -> None:
+        """Write down that somebody has made or changed a portfolio."""
+        self._intervene(f"portfolio:{registered.portfolio} was made or changed", self.clock.now())
+
     @every(1, time=Time.SYSTEM)
     def flush(self) -> None:
         """Let no input stay in memory for more than a second."""
@@ -66,10 +87,19 @@ class Recorder(Actor[Recording]):
         self.flush()
         return RecordingFinished(self.inputs)
 
+    def _intervene(self, sentence: str, at: int) -> None:
+        line = {"intervention": sentence, "at": at}
+        if self.file is None:
+            self.early.append(line)
+        else:
+            self._write(line)
+
     def _write(self, line: dict[str, Any]) -> None:
         if self.file is None:
             self.file = self.params.path.open("w", encoding="utf-8")
             self._write({"recording": FORMAT, "plan": json.loads(self.params.plan)})
+            for early in self.early:
+                self._write(early)
         self.file.write(json.dumps(line) + "\n")
 
 

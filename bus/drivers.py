@@ -81,6 +81,18 @@ class Driver(ABC):
         if self.trouble:
             raise self.trouble
 
+    async def finish(self) -> None:
+        """Let all come to its end that is under way, and all happen that is due at this instant.
+
+        A session that is played again has no instant of which only a part has happened.
+        """
+        while True:
+            await self.dispatcher.waiters.wait(unless=lambda: False)
+            timer = self.timers.pop_due(self.clock.now())
+            if timer is None:
+                return
+            timer.fire()
+
     @abstractmethod
     async def run(self) -> None:
         """Let time pass until there is nothing more to come, or until `stop`.

@@ -276,10 +276,10 @@ class System:
         return [name for name in self.register.owners if self._runs(f"portfolio/{name}")]
 
     async def _come_to_rest(self) -> None:
-        """Let what is under way come to its end, as in a replay; not for long, if more keeps coming."""
+        """Let the instant come to its end, as in a replay; not for long, if more keeps coming."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REST):
-                await self.bus.dispatcher.waiters.wait(unless=lambda: False)
+                await self.bus.driver.finish()
 
     def _runs(self, name: str) -> bool:
         return name in self.bus.cells and self.bus.cells[name].state in AT_WORK

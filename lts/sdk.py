@@ -182,7 +182,7 @@ from lts.kinds.core import Core, CoreAssignment
 from lts.kinds.feed import CLOSES, OPENS, Feed, FeedAssignment, ReplayFeed
 from lts.kinds.pipeline import Pipeline, PipelineAssignment, conducting
 from lts.kinds.plugin import Params
-from lts.kinds.portfolio import AllBooked, Portfolio, PortfolioAssignment
+from lts.kinds.portfolio import AllBooked, ExitLost, Portfolio, PortfolioAssignment
 from lts.kinds.strategy import Strategy, StrategyAssignment
 from lts.refusal import Refused
 from lts.security.busy import Busy
@@ -264,6 +264,7 @@ __all__ = [
     "Event",
     "ExecType",
     "ExecutionReport",
+    "ExitLost",
     "Fault",
     "Feed",
     "FeedAssignment",

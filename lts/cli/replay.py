@@ -20,8 +20,9 @@ from lts.cli.session import Session
 from lts.config.file import plan_from_json
 from lts.domain.digest import lines
 from lts.domain.outcome import Outcome
-from lts.domain.recording import Ending, OrderLine, read_recording
+from lts.domain.recording import Ending, Intervention, OrderLine, read_recording
 from lts.main import Extras, System
+from lts.web.times import to_rfc3339
 
 app = Typer(add_completion=False, rich_markup_mode=None)
 VERDICTS = {
@@ -42,9 +43,12 @@ def replay(
     """Trade a recorded session again, and compare.
 
     The recorded plan gets the recorded inputs under virtual time. Exit code 1, with the first order
-    that differs, says that the decisions are not those of the recording.
+    that differs, says that the decisions are not those of the recording. A session in which somebody
+    set a trading state, or made or changed a portfolio, is refused.
     """
     recorded = read_recording(recording)
+    if recorded.interventions:
+        raise Failed(_unrepeatable(recording, recorded.interventions[0]))
     plan = plan_from_json(recorded.plan, f"{recording}, line 1")
     ended = Session(
         System(plan, ReplayDriver(), Extras(tape=recorded.tape)),
@@ -68,6 +72,13 @@ def replay(
         echo(f"{recording}: the session was cut off, so there is nothing to compare with", err=True)
     if differs or ended.trouble:
         raise Failed(f"{recording}: {differs}" if differs else str(ended.trouble))
+
+
+def _unrepeatable(recording: Path, first: Intervention) -> str:
+    return (
+        f"{recording}: cannot be replayed: {first.intervention} at {to_rfc3339(first.at)}, in the middle of "
+        "what was under way, and no replay can do that at the same moment"
+    )
 
 
 async def _result(system: System) -> tuple[Outcome, list[OrderLine]]:

@@ -96,6 +96,8 @@ def _left(answer: dict[str, Any]) -> str:
         "positions are still held": answer.get("held", ()),
     }
     left = [f"{len(found)} {what}" for what, found in counted.items() if found]
+    if answer.get("pending") and not left:
+        left.append("what is held is not closed yet, or that is not on disk")
     if answer.get("trouble"):
         left.append(answer["trouble"])
     return "; ".join(left)

@@ -5,6 +5,7 @@ and end each other. They are priced from the last close when the entry is propos
 durable before anything trades.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -21,6 +22,9 @@ from lts.domain.orders import Order, OrderType, Side, Terms, TimeInForce
 
 _BUY, _SELL, _LIMIT = Side.BUY, Side.SELL, OrderType.LIMIT
 _FULL = Decimal(10_000)
+TRIES = 6
+"""How often an exit is put at its venue anew, one after the other, that does not take it."""
+LONGEST_PAUSE_S = 8.0
 
 Number = Callable[[], str]
 """Gives the next client order id."""
@@ -31,7 +35,7 @@ Exits = Sequence[tuple[OrderType, Terms]]
 class Bracket:
     """What protects one instrument in one portfolio, or one position of it, and what closes it."""
 
-    __slots__ = ("_entries", "_exits", "closing", "instrument", "plan", "position")
+    __slots__ = ("_entries", "_exits", "_tries", "closing", "instrument", "plan", "position")
 
     def __init__(
         self, instrument: Instrument, plan: ProtectionPlan | None = None, position: str = ""
@@ -44,6 +48,8 @@ class Bracket:
         self._exits: dict[str, Order] = {}
         self._entries: set[str] = set()
         """The entries of exits that have traded, so that the exits may have been sent."""
+        self._tries: Counter[tuple[str, OrderType]] = Counter()
+        """How often an exit of an entry was not taken, by its type."""
         self.closing: set[str] = set()
         """Open orders that only reduce and wait for nothing."""
 
@@ -93,6 +99,31 @@ class Bracket:
         self.closing.discard(client_order_id)
         if self._exits.pop(client_order_id, None):
             self._entries.intersection_update({order.parent for order in self._exits.values()})
+
+    def lose(self, client_order_id: str) -> tuple[Order, float] | None:
+        """Take note that its venue has not taken an order, or never had it.
+
+        Returns:
+            The exit that has to be put there again, and in how many seconds; None if it is no exit of what
+            has traded, or that has been tried often enough: then the watch over protection is what is left.
+        """
+        lost = self._exits.get(client_order_id)
+        if lost is None or lost.parent not in self._entries:
+            return None
+        self._tries[lost.parent, lost.type] += 1
+        tries = self._tries[lost.parent, lost.type]
+        pause_s = 0.0 if tries == 1 else min(2.0 ** (tries - 2), LONGEST_PAUSE_S)
+        return None if tries > TRIES else (lost, pause_s)
+
+    def restore(self, lost: Order, held: Decimal, number: Number, at: int) -> Order | None:
+        """Return the order that takes the place of a lost exit; None if there is nothing to protect."""
+        if not held or (lost.side is _BUY) is (held > 0):
+            return None
+        fields = {name: getattr(lost, name) for name in Order.__struct_fields__}
+        made = Order(**fields | {"client_order_id": number(), "created_at": at})
+        self._exits[made.client_order_id] = made
+        self._entries.add(made.parent)
+        return made
 
     def idle(self, held: Decimal, entering: Collection[str]) -> list[str]:
         """Return the protective orders that protect nothing any more, by client order id.

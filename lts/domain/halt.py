@@ -29,6 +29,7 @@ class Halt:
         "flatten",
         "flattening",
         "held",
+        "kept",
         "looks",
         "stood_down",
         "trouble",
@@ -46,6 +47,8 @@ class Halt:
         """Whether that is going on, so that orders that close may pass."""
         self.held: tuple[Holding, ...] | None = None
         """What is left to be closed; None for as long as nobody knows."""
+        self.kept = False
+        """Whether what has closed all is on disk."""
         self.stood_down: StoodDown | None = None
         """What the desk said last."""
         self.due = False
@@ -63,12 +66,17 @@ class Halt:
     @property
     def complete(self) -> bool:
         """Whether it has come to rest: nothing is open, and nothing held if that was to be closed."""
-        return self.quiet and (not self.flatten or self.held == ())
+        return self.quiet and (not self.flatten or self.is_flat)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is held, for all that is known."""
+        return self.held == ()
 
     @property
     def answerable(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.complete and self.durable is not None
+        return self.complete and self.durable is not None and (self.kept or not self.flatten)
 
     @property
     def next_look_s(self) -> float:
@@ -102,6 +110,7 @@ class Halt:
             open=stood.open if stood else (),
             unknown=stood.unknown if stood else (),
             held=self.held or (),
+            pending=self.flatten and not (self.complete and self.kept),
         )
 
     def tell(self) -> None:

@@ -162,10 +162,14 @@ class OrderRecord:
             self.venue_ids = (*self.venue_ids, venue_order_id)
 
     def learn(self, report: ExecutionReport) -> bool:
-        """Take on what a report says beside a state; return whether any of it is news."""
+        """Take on what a report says beside a state; return whether any of it is news.
+
+        Terms under an id that the venue has replaced since are old news: they are told once more.
+        """
         known = (self.venue_ids, self.terms)
         self.carry(report.venue_order_id)
-        if report.terms is not None:
+        holds = not report.venue_order_id or report.venue_order_id == self.venue_ids[-1]
+        if report.terms is not None and holds:
             self.amend(report.terms, report.at)
         return (self.venue_ids, self.terms) != known
 

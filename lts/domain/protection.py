@@ -100,6 +100,7 @@ class Cover:
         "_unprotected",
         "asked",
         "called_at",
+        "calls",
         "due",
         "emergency_exits",
         "held",
@@ -121,8 +122,10 @@ class Cover:
         """Whether an exit was called for, and nothing has come of it yet."""
         self.due: Event | None = None
         """The appointment at which somebody sees whether it has to go."""
-        self.called_at: int | None = None
+        self.called_at = 0
         """When an exit was called for last."""
+        self.calls = 0
+        """How often one was called for since all was covered, or since trading has gone on."""
         self.emergency_exits = 0
 
     @property
@@ -175,6 +178,7 @@ class Cover:
         if not uncovered:
             self._unprotected += now - (now if self.since is None else self.since)
             self.since = self.due = None
+            self.calls = 0
         elif self.since is None:
             self.since = now
         self.told = uncovered
@@ -183,6 +187,11 @@ class Cover:
         """Take note that an exit is called for."""
         self.asked, self.called_at = True, now
         self.emergency_exits += 1
+        self.calls += 1
+
+    def pause_s(self, longest: float) -> float:
+        """Return how many seconds after the last call the next may come."""
+        return min(2.0 ** (self.calls - 1), longest)
 
     def report(self, now: int) -> Protected:
         """Return how it is protected."""

@@ -2,6 +2,9 @@
 
 It is a file of JSON lines. The first holds the plan, the last the orders and their digest; a
 recording without a last line is of a session that was cut off.
+
+What an operator or a user commanded of trading states and portfolios is told in it, and cannot be repeated:
+it does not wait its turn like an input, but holds at once, in the middle of whatever is under way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -71,6 +74,8 @@ class RecordedSession:
     inputs: tuple[Accepted, ...]
     ending: Ending | None
     """None if the session was cut off."""
+    interventions: tuple["Intervention", ...] = ()
+    """What was commanded in it that no replay repeats."""
 
     @property
     def tape(self) -> tuple[Accepted, ...]:
@@ -79,6 +84,15 @@ class RecordedSession:
         if self.ending is None or last is None or self.ending.at < last.at:
             return self.inputs
         return (*self.inputs, Accepted(last.number + 1, self.ending.at, "", RecordingEnded()))
+
+
+class Intervention(msgspec.Struct, frozen=True):
+    """What somebody commanded in a recorded session, beside its inputs."""
+
+    intervention: str
+    """What came of it, as a sentence."""
+    at: int
+    """The market time at which it held."""
 
 
 class _Head(msgspec.Struct):
@@ -124,6 +138,7 @@ def _read(path: Path, lines: Iterator[tuple[str, Any]]) -> RecordedSession:
     if head.recording != FORMAT:
         raise Refused(f"{where}: the recording has format {head.recording}, and this program reads {FORMAT}")
     inputs: list[Accepted] = []
+    interventions: list[Intervention] = []
     ending = None
     for where, line in lines:
         if ending is not None:
@@ -133,11 +148,16 @@ def _read(path: Path, lines: Iterator[tuple[str, Any]]) -> RecordedSession:
             if ending.inputs != len(inputs):
                 counts = f"says that there are {ending.inputs} inputs, and there are {len(inputs)}"
                 raise Refused(f"{where}: {counts}{_DAMAGED}")
+        elif isinstance(line, dict) and "intervention" in line:
+            interventions.append(
+                _as(Intervention, line, f"{where}: is not a command that was given{_DAMAGED}")
+            )
         else:
             inputs.append(_input(line, where))
             if len(inputs) > 1 and not _follows(*inputs[-2:]):
                 raise Refused(f"{where}: comes before the input above it{_DAMAGED}")
-    return RecordedSession(msgspec.json.encode(head.plan).decode(), tuple(inputs), ending)
+    plan = msgspec.json.encode(head.plan).decode()
+    return RecordedSession(plan, tuple(inputs), ending, tuple(interventions))
 
 
 def _input(line: Any, where: str) -> Accepted:

@@ -69,7 +69,9 @@ class TradingStateSet(Event):
     unknown: tuple[str, ...] = ()
     """Orders of which it cannot be told yet whether their venue has them; they are asked after."""
     held: tuple[Holding, ...] = ()
-    """What was to be closed and is still held."""
+    """What was to be closed and is still held, for all that is known."""
+    pending: bool = False
+    """Whether what was to be closed is not closed yet, or that is not on disk."""
 
 
 class TradingStateNotSet(Event):

@@ -39,6 +39,7 @@ from lts.domain.order_flow import (
     OrderProposed,
 )
 from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
 from lts.domain.order_ticket import OrderTicket
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
@@ -58,6 +59,7 @@ P = TypeVar("P", bound=Params)
 
 # Looked up once: reading a member off its class takes longer than comparing it.
 _BUY, _SELL, _MARKET, _GTC = Side.BUY, Side.SELL, OrderType.MARKET, TimeInForce.GTC
+_REJECTED = OrderStatus.REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ class AllBooked(Event):
     signal: SignalRaised
 
 
+class ExitLost(Event):
+    """A word of the portfolio to itself: an exit that its venue has not taken is to be put there again."""
+
+    order: Order
+
+
 class Portfolio(Plugin[P], Generic[P]):
     """Keeps the books and pursues the targets that strategies signal. Subclasses say how large: `size`.
 
@@ -118,6 +126,7 @@ class Portfolio(Plugin[P], Generic[P]):
         ClosePositions,
         EmergencyExit,
         AllBooked,
+        ExitLost,
     )
     asks = (GetOrdersUnderWay, RecallOrders, RecallDeposits, RecentBars, CancelOrder)
 
@@ -250,10 +259,22 @@ class Portfolio(Plugin[P], Generic[P]):
         if isinstance(changed, OrderChanged):
             if changed.terms is not None:
                 self.under_way.recount(changed.client_order_id, changed.terms.quantity)
+            if changed.status is _REJECTED and self.brackets:
+                self._miss(changed.client_order_id)
             if changed.status.is_closed:
                 self._let_go(changed.client_order_id)
         else:
             self._let_go(changed.order.client_order_id)
+
+    @on
+    def restore(self, lost: ExitLost) -> None:
+        """Propose an exit in the place of one that its venue has not taken, if it protects anything."""
+        order = lost.order
+        bracket = self.brackets[order.place]
+        held = self.book.position(order.instrument, order.position).quantity
+        number = partial(self._number, order.instrument)
+        if made := bracket.restore(order, held, number, self.clock.now()):
+            self.publish(OrderProposed(made.portfolio, made))
 
     @on
     def close(self, command: ClosePositions) -> None:
@@ -459,6 +480,13 @@ class Portfolio(Plugin[P], Generic[P]):
                 held = self.book.position(bracket.instrument.symbol, bracket.position).quantity
                 for idle in bracket.idle(held, self.leaves[place]):
                     self.send(CancelOrder(idle))
+
+    def _miss(self, client_order_id: str) -> None:
+        """Arrange for what follows from an order that its venue has not taken, if it was an exit."""
+        for bracket in self.brackets.values():
+            if found := bracket.lose(client_order_id):
+                lost, pause_s = found
+                self.after(pause_s, ExitLost(lost))
 
     def _let_go(self, client_order_id: str) -> None:
         """Count no longer on an order that is over."""

@@ -27,10 +27,24 @@ ATTEMPTS = 4
 LONGEST_REST_S = 1.0
 """Between two attempts at a command that is insisted on, at most."""
 LONGEST_LINE = 1_048_576
+FAILED = frozenset(
+    {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.SERVICE_UNAVAILABLE}
+)
+"""Statuses by which a service says of itself that it failed; 502 and 504 are those of a gateway before it."""
 
 
 class Unanswered(Exception):
-    """Nobody can tell what the service did: a time-out, a broken connection, an answer without sense."""
+    """Nobody can tell what the service did: a time-out, a broken connection, an answer without sense.
+
+    Args:
+        reason: what happened, without what was asked.
+        over: whether the service itself says that it has failed: what it has not done by then, it does not
+            do later. Of one that says nothing, or for which a gateway speaks, that is not known.
+    """
+
+    def __init__(self, reason: str = "", *, over: bool = False) -> None:
+        super().__init__(reason)
+        self.over = over
 
 
 class Silent(Unanswered):
@@ -272,7 +286,7 @@ def _answer(response: "httpx.Response") -> WebAnswer:
     status = response.status_code
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     if not (response.is_success or refused) or status == HTTPStatus.REQUEST_TIMEOUT:
-        raise Unanswered(f"it answers {status}")
+        raise Unanswered(f"it answers {status}", over=status in FAILED)
     try:
         return WebAnswer(status, _object(response.content))
     except Unanswered:

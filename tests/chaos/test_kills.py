@@ -55,6 +55,15 @@ def test_of_answers_that_are_lost_nothing_is_doubled_and_each_doubt_is_resolved(
     assert status == 0
 
 
+def test_what_became_of_a_modification_that_was_on_its_way_is_found_out_after_a_kill() -> None:
+    """The terms of all that works at the end are those that the venue has."""
+    points = "replace|amend|take the answer|report|be told|keep a change|move the cursor|write the cursor"
+    words = ("--points", points, "--lost-updates", "0.15", "--rest", "5")
+    status, told = killed("--kills", "16", *words)
+    assert (told["lost"], told["duplicated"], told["unknown_left"], told["findings"]) == (0, 0, 0, [])
+    assert status == 0
+
+
 def test_a_node_that_does_not_write_its_intents_first_is_found_out() -> None:
     status, told = killed("--kills", "15", "--no-intents")
     assert told["lost"] + told["duplicated"] > 0

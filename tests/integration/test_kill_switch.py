@@ -237,7 +237,11 @@ async def test_flattening_closes_what_is_held_and_nothing_else_passes(tmp_path: 
         assert node.crowd.held == 15
         node.crowd.background(node.storm(300))
         answer = await node.set(HALTED, "user:ada", flatten=True, within_s=15)
+        on_disk = await node.crowd.ask(RecallOrders())
         assert (answer.durable, answer.open, answer.unknown, answer.held) == (True, (), (), ())
+        assert not answer.pending
+        booked = (each for record in on_disk.records for each in record.fills)
+        assert sum(fill.side.signed(fill.quantity) for fill in booked) == 0
         assert node.crowd.held == 0
         await node.storm(20)
         await pause(0.3)

@@ -79,6 +79,9 @@ class TradingStateSetView(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
     """Orders of which nobody knows yet."""
     held: tuple[HoldingView, ...]
+    """What was to be closed and is not, for all that is known."""
+    pending: bool
+    """Whether what was to be closed is not closed yet, or not on disk: then an empty `held` says nothing."""
 
 
 @routes.get(
@@ -171,6 +174,7 @@ def _set_view(done: TradingStateSet) -> TradingStateSetView:
         done.open,
         done.unknown,
         tuple(map(_holding, done.held)),
+        done.pending,
     )
 
 

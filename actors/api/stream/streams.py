@@ -15,6 +15,10 @@ from lts.domain.event_listings import JournalledEvent
 from lts.web.times import to_rfc3339
 
 AGAIN_S = 5
+FEW = 10
+"""Streams of one user that are taken also where places have become rare."""
+RARE = 5
+"""What part of all places (one in so many) is for users who have few."""
 STATES = "trading-states"
 
 
@@ -42,11 +46,23 @@ class Streams:
             Problem: there are too many.
         """
         mine = self._users.setdefault(identity.user, set())
-        if len(mine) >= self._limits.streams_each or len(self) >= self._limits.streams:
-            raise too_many("too many streams", AGAIN_S)
+        if objection := self._objection_to(len(mine)):
+            if not mine:
+                del self._users[identity.user]
+            raise too_many(objection, AGAIN_S)
         reader = Reader(identity, self._limits.stream_buffer)
         mine.add(reader)
         return reader
+
+    def _objection_to(self, held: int) -> str:
+        """Why nobody who has so many streams gets another one: a few users do not keep all others out."""
+        limits, taken = self._limits, len(self)
+        if held >= limits.streams_each:
+            return "you have too many streams"
+        few = min(FEW, max(limits.streams // RARE, 1))
+        if taken >= limits.streams or (held >= few and taken >= limits.streams - limits.streams // RARE):
+            return "there are too many streams"
+        return ""
 
     def leave(self, reader: Reader) -> None:
         """Tell a reader nothing any more."""

@@ -2,11 +2,15 @@
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
+from actors.api.envelope import CORRELATION_HEADER, SECURITY
+from actors.api.problems import MEDIA_TYPE, Kind, Problem, correlated
 from actors.api.stream.endings import Ending
 from actors.api.stream.reader import last_words
 
@@ -29,7 +33,9 @@ class Wire(WebSocketsSansIOProtocol):
         narrow(transport)
 
     def handle_connect(self, event: Request) -> None:
-        """Begin the handshake, and be known to whoever serves it."""
+        """Begin the handshake, and be known to whoever serves it; what is none is answered by a problem."""
+        accept = self.conn.accept
+        self.conn.accept = lambda request: _as_problem(accept(request))  # type: ignore[method-assign]
         super().handle_connect(event)
         if not self.handshake_complete:
             extensions: Any = self.scope["extensions"]
@@ -71,6 +77,25 @@ class Wire(WebSocketsSansIOProtocol):
         """Go when the server does; whoever has hung up goes by themselves."""
         if not self.close_sent:
             super().shutdown()
+
+
+def _as_problem(response: Response) -> Response:
+    """Say in the words of the API what the library refuses in its own."""
+    if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        return response
+    correlation = correlated(None)
+    problem = Problem(Kind.MALFORMED, "this is no handshake of a WebSocket as it is spoken here")
+    body = problem.body(correlation)
+    headers = Headers(
+        [
+            *((name.decode(), value.decode()) for name, value in SECURITY),
+            (CORRELATION_HEADER.decode(), correlation),
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
+    )
+    return Response(HTTPStatus.BAD_REQUEST, HTTPStatus.BAD_REQUEST.phrase, headers, body)
 
 
 def narrow(transport: asyncio.Transport) -> None:

@@ -15,8 +15,8 @@ class Held:
     __slots__ = (
         "canceling",
         "doubted_at",
-        "exec_ids",
-        "filled",
+        "fills",
+        "is_over",
         "order",
         "sent",
         "terms",
@@ -27,14 +27,26 @@ class Held:
     def __init__(self, order: ApprovedOrder, *, doubted_at: int, sent: bool = False) -> None:
         self.order = order
         self.terms: Terms = order.terms
-        self.filled = Decimal(0)
-        self.exec_ids: set[str] = set()
+        self.fills: dict[str, Decimal] = {}
+        """How much has traded, by the id of the transaction."""
         self.venue_order_id = ""
         """The id that the venue gave it last; empty as long as it has not said that it knows it."""
         self.doubted_at = doubted_at
         """When it was sent at the latest, in nanoseconds of the machine's steady clock."""
+        self.is_over = False
+        """Whether the venue has said that it failed at it: it does not act on it any more."""
         self.sent = sent
         self.withdrawn = self.canceling = False
+
+    @property
+    def filled(self) -> Decimal:
+        """How much has traded."""
+        return sum(self.fills.values(), Decimal(0))
+
+    def filled_before(self, number: str) -> Decimal:
+        """How much had traded before a transaction, also where that is told after later ones were booked."""
+        at = int(number)
+        return sum((each for name, each in self.fills.items() if int(name) < at), Decimal(0))
 
 
 class Book:
@@ -90,9 +102,8 @@ class Book:
 
     def _fill(self, held: Held, report: ExecutionReport) -> bool:
         """Count an execution once; return whether it was the last."""
-        if report.quantity is not None and report.exec_id not in held.exec_ids:
-            held.exec_ids.add(report.exec_id)
-            held.filled += report.quantity
+        if report.quantity is not None:
+            held.fills[report.exec_id] = report.quantity
         return held.filled >= held.terms.quantity
 
     def _recall(self, record: OrderRecord) -> None:
@@ -101,6 +112,5 @@ class Book:
             return
         kept = self._inherited if record.status is UNSENT else self._held
         held = kept[order.client_order_id] = Held(order, doubted_at=self.born, sent=True)
-        held.terms, held.filled = record.terms, record.filled
-        held.exec_ids = {fill.exec_id for fill in record.fills}
+        held.terms, held.fills = record.terms, {fill.exec_id: fill.quantity for fill in record.fills}
         held.venue_order_id = record.venue_ids[-1] if record.venue_ids else ""

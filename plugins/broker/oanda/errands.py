@@ -56,7 +56,7 @@ class Errands:
                 return
             answer = await place(self._request(held, held.terms, held.order.quantity))
         except Unanswered as doubt:
-            self._doubt(held, str(doubt))
+            self._doubt(held, str(doubt), over=doubt.over)
             return
         await self._take(answer)
         self._conclude(held, answer)
@@ -112,10 +112,11 @@ class Errands:
     async def look_up(self, name: str) -> None:
         """Find out what became of an order: from the transactions, else by asking for it.
 
-        That there is no such order proves nothing before the venue can no longer act on the request.
+        That there is no such order proves nothing before the venue can no longer act on the request, and
+        would show what it did.
         """
         held, now = self._book.get(name), self._broker.system.monotonic()
-        lifetime_s = self._broker.params.request_lifetime_s
+        lifetime_s = self._lifetime_s(held)
         left = lifetime_s - (now - (held.doubted_at if held else self._book.born)) / SECOND
         try:
             order = await self._account.order(name)
@@ -128,6 +129,12 @@ class Errands:
             self._broker.unknown(name, str(doubt))
         finally:
             self.looking_up.discard(name)
+
+    def _lifetime_s(self, held: Held | None) -> float:
+        params = self._broker.params
+        if held and held.is_over:
+            return min(params.failure_settles_s, params.request_lifetime_s)
+        return params.request_lifetime_s
 
     def _not_found(self, name: str, left: float, lifetime_s: float) -> None:
         if left > 0:
@@ -180,9 +187,9 @@ class Errands:
             self._broker.rejected(name, objection_in(answer))
             self._book.drop(name)
 
-    def _doubt(self, held: Held, reason: str) -> None:
+    def _doubt(self, held: Held, reason: str, *, over: bool = False) -> None:
         """Report that the fate of an order is unknown, unless it has been told meanwhile."""
-        held.doubted_at = self._broker.system.monotonic()
+        held.doubted_at, held.is_over = self._broker.system.monotonic(), over
         name = held.order.client_order_id
         if self._book.get(name) is held and not held.venue_order_id:
             self._broker.unknown(name, reason)

@@ -25,6 +25,12 @@ class OandaParams(AccessParams):
         le=3600,
         description="For how long the venue may still act on a request, or not show what it did.",
     )
+    failure_settles_s: float = Field(
+        3.0,
+        gt=0,
+        le=3600,
+        description="For how long the venue may not show what it did of a request that it says it failed at.",
+    )
     reconcile_every_s: float = Field(
         30.0, gt=0, le=3600, description="How often all that is open there is reported."
     )

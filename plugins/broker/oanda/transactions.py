@@ -51,7 +51,7 @@ class Interpreter:
         held = self.book.get(client_order_id)
         price = Decimal(entry["price"])
         terms = Terms(
-            abs(Decimal(entry["units"])) + (held.filled if held else 0),
+            abs(Decimal(entry["units"])) + (held.filled_before(entry["id"]) if held else 0),
             limit_price=price if entry["type"] == "LIMIT_ORDER" else None,
             trigger_price=price if entry["type"] == "STOP_ORDER" else None,
         )

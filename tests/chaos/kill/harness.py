@@ -43,10 +43,13 @@ class Wishes:
     seed: int = 0
     lost_acks: float = 0.0
     lost_requests: float = 0.0
+    lost_updates: float = 0.0
     rest_s: float = 0.0
     orders: int = 0
     appetite: float = 0.25
     no_intents: bool = False
+    points: tuple[str, ...] = POINTS
+    """Where it may die; of all else, nothing is a point."""
     say: Callable[[str], None] | None = None
 
 
@@ -106,13 +109,16 @@ class Harness:
         return self.told(verdict, unsettled, time.monotonic() - self.began)
 
     def set_faults(self) -> None:
-        """Have a part of the orders go unanswered."""
+        """Have a part of the orders and modifications go unanswered, or get there late."""
         kinds = (("lost_ack", self.wishes.lost_acks), ("lost_request", self.wishes.lost_requests))
         faults = [
             {"kind": kind, "probability": part, "method": "POST", "path": "/orders$"}
             for kind, part in kinds
             if part
         ]
+        if self.wishes.lost_updates:
+            update = {"method": "PUT", "path": "/orders/[^/]+$", "probability": self.wishes.lost_updates}
+            faults += [{"kind": "lost_ack"} | update, {"kind": "delay_before", "seconds": 1.0} | update]
         if faults:
             self.venue.faults(*faults, seed=self.wishes.seed)
 
@@ -150,7 +156,7 @@ class Harness:
     def next_point(self) -> str:
         """Return a point at which it has not died yet, or one of all; the one that was tried the least."""
         hits, tried = self.tally.at_points, self.tally.tried
-        wanted = [point for point in POINTS if not hits[point]] or POINTS
+        wanted = [point for point in self.wishes.points if not hits[point]] or self.wishes.points
         least = min(tried[point] for point in wanted)
         return self.draw.choice([point for point in wanted if tried[point] == least])
 
@@ -269,7 +275,7 @@ class Harness:
         tally, doubts = self.tally, self.doubts()
         statuses = self.book.statuses()
         longest_start = max(tally.starts, default=0.0)
-        missed = [point for point in POINTS if not tally.at_points[point]]
+        missed = [point for point in self.wishes.points if not tally.at_points[point]]
         outcome: Json = {
             "kills": tally.kills,
             "orders": self.receipts.read,
@@ -282,8 +288,8 @@ class Harness:
             "unknowns": len(doubts),
             "unknown_longest_s": round(max(doubts, default=0.0), 2),
             "verified": self.verified(),
-            "points": len(POINTS),
-            "points_missed": len(missed) if tally.kills < len(POINTS) else missed,
+            "points": len(self.wishes.points),
+            "points_missed": len(missed) if tally.kills < len(self.wishes.points) else missed,
             "kills_at_points": sum(tally.at_points.values()),
             "failed_starts": tally.failed_starts,
             "differed": len(tally.differed),

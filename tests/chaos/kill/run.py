@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 from tests.chaos.kill.engine import postgresql
 from tests.chaos.kill.harness import Harness, Wishes
+from tests.chaos.kill.points import POINTS
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -32,6 +34,14 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="of the orders: handled, and not answered",
     )
     add("--lost-requests", type=float, default=0.0, metavar="PART", help="of the orders: not even received")
+    add(
+        "--lost-updates",
+        type=float,
+        default=0.0,
+        metavar="PART",
+        help="of the modifications: handled, and not answered, or handled late",
+    )
+    add("--points", default="", metavar="REGEX", help="where it may die, of all the points")
     add("--orders", type=int, help="how many the venue has to receive at least; by default ten a kill")
     add("--rest", type=float, default=0.0, metavar="SECONDS", help="to trade undisturbed before the end")
     add("--appetite", type=float, default=0.25, help="the part of the quotes at which something is wanted")
@@ -65,6 +75,8 @@ def main(words: Sequence[str] | None = None) -> int:
         seed=seed,
         lost_acks=told.lost_acks,
         lost_requests=told.lost_requests,
+        lost_updates=told.lost_updates,
+        points=tuple(point for point in POINTS if re.search(told.points, point)),
         rest_s=told.rest,
         orders=10 * told.kills if told.orders is None else told.orders,
         appetite=told.appetite,

@@ -65,6 +65,7 @@ def compare(venue: Json, node: NodeBook) -> Verdict:
     orders = {row["client_order_id"]: row for row in node.rows("SELECT * FROM orders")}
     fills = node.rows("SELECT * FROM fills")
     _compare_orders(venue, orders, _traded(venue), verdict)
+    _compare_terms(venue["orders"], orders, node, verdict)
     _compare_fills(venue["fills"], fills, verdict)
     _look_for_doubles(venue["intents"], node, fills, verdict)
     _compare_positions(venue["positions"], fills, node.rows("SELECT * FROM positions"), verdict)
@@ -103,6 +104,31 @@ def _compare_orders(
     for name, row in orders.items():
         if name not in received and row["status"] not in NEVER_SENT:
             verdict.invented.append(f"order {name} is {row['status']}, and the venue never received it")
+
+
+@unrounded
+def _compare_terms(there: Rows, orders: dict[str, Json], node: NodeBook, verdict: Verdict) -> None:
+    """Hold what is left of each order that works, and its price, against what the node has of it."""
+    triggers = node.rows("SELECT client_order_id, trigger_price FROM order_conditions")
+    stops = {row["client_order_id"]: row["trigger_price"] for row in triggers}
+    confirmed = node.rows(
+        "SELECT t.* FROM order_terms t JOIN order_events e ON e.seq = t.seq "
+        "WHERE t.quantity IS NOT NULL AND e.status <> 'pending_update' ORDER BY t.seq"
+    )
+    terms = {row["client_order_id"]: row for row in confirmed}
+    for order in there:
+        name = our(order.get("clientExtensions", {}).get("id", ""))
+        if (row := orders.get(name)) is None:
+            continue  # it is lost, which has been said
+        first = row | {"trigger_price": stops.get(name)}
+        at = terms.get(name, first)
+        ours = (
+            Decimal(at["quantity"]) - Decimal(row["filled"]),
+            Decimal(at["limit_price"] or at["trigger_price"]),
+        )
+        theirs = abs(Decimal(order["units"])), Decimal(order["price"])
+        if ours != theirs:
+            verdict.lost.append(f"order {name} works for {theirs} at the venue, and for {ours} in the node")
 
 
 def _compare_fills(there: Rows, here: Rows, verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from actors.api.params import ApiLimits
 from actors.api.stream import socket as door
 from bus import Pressure, PressureChanged, pause
 from lts.domain.access import AccessChanged
@@ -173,6 +174,45 @@ async def test_a_ticket_lets_one_stream_in(api: Scene) -> None:
         for bad in (ticket, "", "nonsense", f"{ticket}&ticket={ticket}"):
             assert await refusal(address(api, bad)) == (401, "unauthenticated")
     assert await refusal(address(api, ticket, "/api/v1/elsewhere")) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "left_out", ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"]
+)
+async def test_what_is_no_handshake_is_answered_by_a_problem(api: Scene, left_out: str) -> None:
+    head = [
+        "GET /api/v1/stream HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+    ]
+    head.remove(left_out)
+    port = int(api.api.service.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(("\r\n".join(head) + "\r\n\r\n").encode())
+    async with asyncio.timeout(5):
+        answered, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answered
+    assert b"x-content-type-options: nosniff" in answered.lower()
+    assert json.loads(body)["type"] == "urn:lts:problem:malformed"
+    assert json.loads(body)["correlation_id"].encode() in answered
+
+
+async def test_who_has_too_many_streams_is_told_when_to_come_again(api: Scene) -> None:
+    tickets = [
+        (await api.ask("POST", "/api/v1/auth/stream-ticket", "alice")).json()["ticket"] for _ in range(2)
+    ]
+    api.api.port.streams._limits = ApiLimits(streams=3, streams_each=1)
+    async with websockets.connect(address(api, tickets[0])):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(address(api, tickets[1]))
+    answer = refused.value.response
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_pages_of_other_sites_and_other_hosts_are_not_let_in(api: Scene) -> None:

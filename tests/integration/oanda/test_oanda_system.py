@@ -66,6 +66,7 @@ params = {{ quantity = "1000" }}
   instrument = "EUR/USD"
   broker = "oanda"
   strategy = "at_once"
+  {more}
 """
 
 
@@ -76,14 +77,22 @@ def venue(venue_of: Callable[..., VenueProcess]) -> VenueProcess:
 
 @pytest.fixture
 def system_file(venue: VenueProcess, token_file: Path, tmp_path: Path) -> Path:
+    return written(venue, token_file, tmp_path)
+
+
+def written(
+    venue: VenueProcess, token_file: Path, tmp_path: Path, more: str = "", code: str = STRATEGY
+) -> Path:
+    """Write a system that trades at a venue; its asset can have more settings, and another strategy."""
     strategy = tmp_path / "plugins/strategy/at_once"
     strategy.mkdir(parents=True)
-    (strategy / "plugin.py").write_text(STRATEGY, encoding="utf-8")
+    (strategy / "plugin.py").write_text(code, encoding="utf-8")
     (strategy / "plugin.toml").write_text(MANIFEST, encoding="utf-8")
     access = {"account": venue.account, "url": venue.url, "stream_url": venue.url, "token_file": token_file}
     file = tmp_path / "system.toml"
     file.write_text(
-        SYSTEM.format(access=", ".join(f'{k} = "{v}"' for k, v in access.items())), encoding="utf-8"
+        SYSTEM.format(access=", ".join(f'{k} = "{v}"' for k, v in access.items()), more=more),
+        encoding="utf-8",
     )
     return file
 

@@ -12,7 +12,7 @@ import pytest
 from actors.kill_switch import KillSwitch
 from bus import Pressure, PressureChanged, pause
 from lts.domain.journal import RecallTradingStates, TradingStatesRecalled
-from lts.domain.order_flow import StandDown, StoodDown
+from lts.domain.order_flow import JournalSynced, StandDown, StoodDown, SyncJournal
 from lts.domain.reconciliation import AccountState, AccountStateChanged
 from lts.domain.register import Register
 from lts.domain.risk import (
@@ -173,7 +173,8 @@ async def test_what_is_to_be_flattened_is_closed_by_its_portfolios_and_then_look
         await bench.advance(seconds=3)
         answer = await halting
         assert isinstance(answer, TradingStateSet)
-        assert answer.held == ()
+        assert (answer.held, answer.pending) == ((), False)
+        assert bench.asked(SyncJournal) == [SyncJournal("user:olga")]
         closings = [ClosePositions(each, "paper", "x") for each in ("one", "two", "two")]
         assert bench.asked(ClosePositions) == closings
         shown = [(each.state, each.flattening) for each in bench.published(TradingStateChanged)]
@@ -182,6 +183,28 @@ async def test_what_is_to_be_flattened_is_closed_by_its_portfolios_and_then_look
         assert len(bench.published(HaltVerified)) == 1
         (kept,) = bench.asked(JournalTradingState)
         assert kept.changed.state is HALTED
+
+
+@pytest.mark.requirement("INT-4.1")
+async def test_that_nothing_is_held_any_more_is_said_when_it_is_on_disk() -> None:
+    said: list[JournalSynced | None] = [None, JournalSynced("system")]
+    answers = {
+        GetExposure: lambda wanted: ExposureReported(wanted.scope, ()),
+        SyncJournal: lambda _: said.pop(0),
+    }
+    async with switch(answers) as bench:
+        halting = asyncio.ensure_future(
+            bench.ask(SetTradingState("system", HALTED, "x", WHO, flatten=True, within_s=1))
+        )
+        await pause(0)
+        await bench.advance(seconds=2)
+        told = await halting
+        assert isinstance(told, TradingStateSet)
+        assert (told.durable, told.held, told.pending) == (True, (), True)
+        assert bench.published(HaltVerified) == []
+        told = await put(bench, "system", HALTED, flatten=True)
+        assert (told.held, told.pending) == ((), False)
+        assert len(bench.published(HaltVerified)) == 1
 
 
 async def test_nothing_is_closed_before_no_order_is_open() -> None:
@@ -194,7 +217,7 @@ async def test_nothing_is_closed_before_no_order_is_open() -> None:
         await bench.advance(seconds=2)
         answer = await halting
         assert isinstance(answer, TradingStateSet)
-        assert answer.unknown == ("in doubt",)
+        assert (answer.unknown, answer.held, answer.pending) == (("in doubt",), (), True)
         assert not bench.asked(GetExposure)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.protection import AGAIN_S, Protection
+from actors.protection import AGAIN_S, BREATH_S, Protection
 from bus import DeadLetter
 from lts.domain.journal import BalanceSnapshot, OrdersRecalled, RecallOrders
 from lts.domain.order_flow import (
@@ -24,6 +24,7 @@ from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms
 from lts.domain.portfolio_settings import PortfolioRegistered
 from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit, GetProtection, Place, Protected, ProtectionChanged
+from lts.domain.risk import TradingState, TradingStateChanged
 from lts.testing import Bench, WatchfulDesk, limit_order, market_order
 
 pytestmark = pytest.mark.requirement("INT-4.6", "INT-9.2", "LTS-002")
@@ -207,15 +208,47 @@ async def test_others_are_no_business_of_the_watch() -> None:
         assert it.bench.said == [GetOrdersUnderWay("test"), RecallOrders("test")]
 
 
-async def test_an_exit_that_is_denied_is_called_for_again_after_a_pause() -> None:
+async def test_an_exit_that_is_denied_is_called_for_again_after_longer_and_longer_pauses() -> None:
     async with watch() as it:
         await it.hold(10)
         await it.bench.advance(10)
+        for calls, pause_s in enumerate((1, 2, 4, 8, 16, AGAIN_S, AGAIN_S), 1):
+            await it.bench.hear(OrderDenied("test", way_out(), "halted", it.bench.now))
+            await it.bench.advance(pause_s - 0.1)
+            assert it.calls == calls
+            await it.bench.advance(0.1)
+            assert it.calls == calls + 1
+
+
+async def test_no_time_is_lost_where_trading_goes_on() -> None:
+    async with watch() as it:
+        await it.hold(10)
+        await it.bench.advance(10)
+        for pause_s in (1, 2, 4, 8, 16):
+            await it.bench.hear(OrderDenied("test", way_out(), "halted", it.bench.now))
+            await it.bench.advance(pause_s)
         await it.bench.hear(OrderDenied("test", way_out(), "halted", it.bench.now))
-        await it.bench.advance(AGAIN_S - 0.1)
-        assert it.calls == 1
-        await it.bench.advance(0.1)
-        assert it.calls == 2
+        for state, calls in ((TradingState.HALTED, 6), (TradingState.ACTIVE, 7)):
+            await it.bench.hear(TradingStateChanged("account:test", state, "the test", it.bench.now))
+            await it.bench.advance(BREATH_S)
+            assert it.calls == calls
+        await it.bench.hear(TradingStateChanged("system", TradingState.ACTIVE, "the test", it.bench.now))
+        await it.bench.advance(100)
+        assert it.calls == 7  # what was called for is awaited
+
+
+async def test_where_all_was_covered_the_pauses_begin_anew() -> None:
+    async with watch() as it:
+        await it.hold(10)
+        await it.bench.advance(10)
+        for _ in range(5):
+            await it.bench.hear(OrderDenied("test", way_out(), "halted", it.bench.now))
+            await it.bench.advance(AGAIN_S)
+        await it.hold(0)
+        await it.hold(10)
+        await it.bench.hear(OrderDenied("test", way_out(), "halted", it.bench.now))
+        await it.bench.advance(10)
+        assert it.calls == 7
 
 
 async def test_an_exit_is_not_repeated_before_its_end_and_then_not_too_soon() -> None:

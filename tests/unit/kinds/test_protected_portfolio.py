@@ -240,6 +240,52 @@ async def test_an_emergency_exit_does_not_double_what_closes_already() -> None:
         assert len(await it.leave()) == 1
 
 
+async def test_an_exit_that_its_venue_has_not_taken_is_put_there_again_on_the_same_terms() -> None:
+    async with portfolio() as it:
+        entry, stop, profit = await it.wish(1.0)
+        await it.fill(entry)
+        await it.end(stop, OrderStatus.REJECTED)
+        await it.bench.advance(0)
+        again = it.orders[-1]
+        assert (said([again]), again.terms) == (said([stop]), stop.terms)
+        assert (again.parent, again.group) == (stop.parent, stop.group)
+        assert again.client_order_id == "test-TEST-000004"
+        it.desk.place(again)
+        await it.end(profit, OrderStatus.CANCELED)  # somebody has wanted that
+        await it.bench.advance(100)
+        assert it.orders[-1] is again
+        await it.wish(0.0)
+        await it.fill(it.orders[-1])
+        assert it.cancelled == ["4"]
+
+
+async def test_an_exit_that_is_never_taken_is_tried_less_and_less_often_and_not_for_ever() -> None:
+    async with portfolio() as it:
+        entry, stop, _ = await it.wish(1.0)
+        await it.fill(entry)
+        for pause_s in (0, 1, 2, 4, 8, 8):
+            await it.end(stop, OrderStatus.REJECTED)
+            await it.bench.advance(max(pause_s - 0.1, 0))
+            assert (it.orders[-1] is stop) is bool(pause_s) or it.orders[-1].type is LIMIT
+            await it.bench.advance(0.1)
+            stop = it.orders[-1]
+            assert said([stop]) == [(SELL, STOP, 10, True)]
+            it.desk.place(stop)
+        await it.end(stop, OrderStatus.REJECTED)
+        await it.bench.advance(100)
+        assert it.orders[-1] is stop
+
+
+async def test_an_exit_of_what_is_not_held_any_more_is_not_put_there_again() -> None:
+    async with portfolio() as it:
+        entry, stop, profit = await it.wish(1.0)
+        await it.fill(entry)
+        await it.fill(profit)
+        await it.end(stop, OrderStatus.REJECTED)
+        await it.bench.advance(1)
+        assert len(it.orders) == 3
+
+
 async def test_closing_positions_is_known_as_closing() -> None:
     async with portfolio() as it:
         entry, *_ = await it.wish(1.0)

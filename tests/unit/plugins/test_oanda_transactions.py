@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from lts.domain.fills import Fill
 from lts.domain.order_flow import ExecType, ExecutionReport
-from lts.domain.orders import OrderType, Side, Terms, TimeInForce
+from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import OrderStatus
+from lts.domain.orders import ApprovedOrder, OrderType, Side, Terms, TimeInForce
 from lts.testing import limit_order, market_order
 from plugins.broker.oanda.book import Book
 from plugins.broker.oanda.financing import Financing, financings_in
@@ -105,13 +108,32 @@ def test_a_fill_has_the_transactions_id_and_its_price_units_and_fee(book: Book) 
 
 def test_a_replacement_states_all_that_is_to_trade(book: Book) -> None:
     interpreter = Interpreter("test", book)
-    fill = interpreter.report(entry("ORDER_FILL", clientOrderID=THERE, price="1.04", units="4"))
+    fill = interpreter.report(entry("ORDER_FILL", id="4", clientOrderID=THERE, price="1.04", units="4"))
     assert fill is not None
     book.heed(fill)
     report = interpreter.report(created(replacesOrderID="5", cancellingTransactionID="6"))
     assert report is not None
     assert (report.kind, report.venue_order_id) == (ExecType.UPDATED, "7")
     assert report.terms == Terms(Decimal(14), limit_price=Decimal("1.05"))
+
+
+def test_a_replacement_that_is_told_again_after_what_has_traded_since_states_the_same() -> None:
+    """The facts were on disk, and the cursor behind them was not, when the node died."""
+    record = OrderRecord(ApprovedOrder.of(ORDER))
+    record.advance(OrderStatus.SUBMITTED, AT)
+    record.advance(OrderStatus.ACCEPTED, AT)
+    for exec_id, quantity in (("5", 1), ("11", 2)):
+        price = Decimal("1.04")
+        record.book(
+            Fill(
+                "test", "EUR/USD", "test", NAME, exec_id, Side.BUY, Decimal(quantity), price, price, "USD", AT
+            )
+        )
+    report = Interpreter("test", Book([record], 0)).report(
+        created(replacesOrderID="4", cancellingTransactionID="6")
+    )
+    assert report is not None
+    assert report.terms == Terms(Decimal(11), limit_price=Decimal("1.05"))
 
 
 @pytest.mark.parametrize("force", [TimeInForce.IOC, TimeInForce.FOK])

@@ -73,6 +73,28 @@ async def test_a_command_is_sent_once_whatever_comes_of_it() -> None:
     assert answers.asked == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "over"),
+    [
+        (httpx.Response(500), True),
+        (httpx.Response(503), True),
+        (httpx.Response(502), False),
+        (httpx.Response(504), False),
+        (httpx.Response(408), False),
+        (httpx.ReadTimeout("late"), False),
+        (httpx.Response(200, content=b"?"), False),
+    ],
+    ids=str,
+)
+async def test_only_a_service_that_says_itself_that_it_failed_does_no_more(
+    answer: httpx.Response | Exception, *, over: bool
+) -> None:
+    async with service(Answers(answer)) as it:
+        with pytest.raises(Unanswered) as doubt:
+            await it.command("POST", "/x", {"do": "it"})
+    assert doubt.value.over is over
+
+
 async def test_an_answer_that_is_too_large_is_none() -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:

@@ -54,6 +54,29 @@ def test_events_are_numbered_also_while_nobody_follows(streams: Streams) -> None
     assert streams.wanted(channel) == 3
 
 
+def refusal(streams: Streams, user: str) -> Problem | None:
+    """Why somebody does not get another stream; None if they have it."""
+    try:
+        streams.admit(identity(user))
+    except Problem as refused:
+        return refused
+    return None
+
+
+def test_a_few_users_do_not_keep_all_others_out() -> None:
+    crowded = Streams(ApiLimits(streams=100, streams_each=60), {})
+    taken = dict.fromkeys(("alice", "bob", "carol", "dave"), 0)
+    for user in taken:
+        while not (refused := refusal(crowded, user)):
+            taken[user] += 1
+        assert (refused.kind, refused.headers["Retry-After"]) == (Kind.TOO_MANY, "5")
+    assert taken == {"alice": 60, "bob": 20, "carol": 10, "dave": 10}
+    assert "there are too many" in str(refusal(crowded, "erin"))
+    crowded.leave(next(iter(crowded._users["alice"])))
+    assert crowded.admit(identity("erin"))
+    assert len(crowded) == 100
+
+
 def test_a_reader_with_too_much_waiting_is_dropped_and_told_so(streams: Streams) -> None:
     reader = streams.admit(identity())
     reasons: list[Ending] = []
