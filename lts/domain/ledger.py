@@ -51,8 +51,11 @@ class Ledger:
         sums: dict[str, Decimal] = {}
         moved: dict[tuple[str, str], Decimal] = {}
         for posting in booking.postings:
-            currency, amount = posting.currency, posting.amount
-            sums[currency] = sums.get(currency, ZERO) + amount
+            amount = posting.amount
+            if not amount:
+                continue
+            currency = posting.currency
+            sums[currency] = sums[currency] + amount if currency in sums else amount
             account = (posting.account, currency)
             before = moved[account] if account in moved else self._balances.get(account, ZERO)
             moved[account] = before + amount

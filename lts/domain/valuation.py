@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from lts.domain.market import Bar
+from lts.domain.money import ZERO
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
 from lts.domain.prices import is_usable
@@ -14,7 +15,7 @@ WAITING = 128
 """Closes that may wait to be valued together, which is several times faster than one by one."""
 
 Span = tuple[int, int, float, dict[str, float]]
-"""From which close to which, and what the book was worth: see `Book.worth`."""
+"""From which close to which, and what the book was worth, as floats: see `Book.worth`."""
 
 
 class Valuation:
@@ -32,8 +33,7 @@ class Valuation:
         self._closed: set[str] = set()
         """Where currencies are converted, the instruments of which there was a close."""
         self._curve = EquityCurve()
-        cash, units = book.worth()
-        self._spans = [(0, cash, units)]
+        self._spans = [(0, *book.worth())]
         self._marks = {held.instrument: float(held.average_price) for held in book.held()}
 
     @property
@@ -73,8 +73,12 @@ class Valuation:
 
     def catch_up(self) -> None:
         """Value what was held at the closes that have been seen since the last time."""
-        ends = (*self._spans, (len(self.closes), 0.0, {}))
-        spans = [(begin, end, cash, units) for (begin, cash, units), (end, _, _) in pairwise(ends)]
+        ends = (*self._spans, (len(self.closes), ZERO, {}))
+        spans: list[Span] = [
+            (begin, end, float(cash), {held: float(count) for held, count in units.items()})
+            for (begin, cash, units), (end, _, _) in pairwise(ends)
+            if begin < end
+        ]
         if self._book.foreign:
             self._value_converted(spans)
         elif len(self._book.positions) == 1:
