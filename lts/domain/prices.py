@@ -106,12 +106,11 @@ def is_usable(news: News) -> bool:
 
 
 def _objection_to(news: News, price: float) -> str:
-    is_quote = isinstance(news, Quote)
-    if is_quote and news.bid > news.ask:
+    if isinstance(news, Quote) and news.bid > news.ask:
         return f"the last quote of {news.instrument} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
     if not 0 < price < inf:
         return f"the last price of {news.instrument}, {price}, is not a positive number"
-    if is_quote and not (news.bid > 0 and news.ask > 0):
+    if isinstance(news, Quote) and not (news.bid > 0 and news.ask > 0):
         return f"the last quote of {news.instrument} has a side that is not a positive number"
     return ""
 
