@@ -149,7 +149,8 @@ class Send(Call):
     __slots__ = ("_cause",)
 
     def __init__(self, request: Request[Any], asked_by: Cell, cause: int) -> None:
-        super().__init__(request, asked_by)
+        self.request = request  # every order makes two of these, and super() would take as long as all this
+        self.asked_by = asked_by
         self._cause = cause
 
     def resolve(self, answer: Any) -> None:

@@ -69,7 +69,7 @@ def exact(value: float | str | Decimal) -> Decimal:
     return number
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _written(value: float) -> Decimal:
     """The decimal that a float is written as; never asked for zero, of which there are two that are equal.
 

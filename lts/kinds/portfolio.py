@@ -39,6 +39,7 @@ from lts.domain.order_flow import (
     OrderProposed,
 )
 from lts.domain.order_record import OrderRecord
+from lts.domain.order_status import CLOSED
 from lts.domain.order_ticket import OrderTicket
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
@@ -216,11 +217,11 @@ class Portfolio(Plugin[P], Generic[P]):
         if position is None:
             return
         if fill.client_order_id in leaves:
-            left = leaves.pop(fill.client_order_id) - fill.side.signed(fill.quantity)
-            if filled.status.is_open:
-                leaves[fill.client_order_id] = left
-            else:
+            left = leaves.pop(fill.client_order_id)
+            if filled.status in CLOSED:
                 self.ordered.pop(fill.client_order_id, None)
+            else:
+                leaves[fill.client_order_id] = left - fill.side.signed(fill.quantity)
         self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
         if self.brackets and (bracket := self.brackets.get(place)):
             bracket.trade(filled)
@@ -251,7 +252,7 @@ class Portfolio(Plugin[P], Generic[P]):
         if isinstance(changed, OrderChanged):
             if changed.terms is not None:
                 self.under_way.recount(changed.client_order_id, changed.terms.quantity)
-            if changed.status.is_closed:
+            if changed.status in CLOSED:
                 self._let_go(changed.client_order_id)
         else:
             self._let_go(changed.order.client_order_id)
