@@ -194,7 +194,7 @@ def client_order_id(portfolio: str, asset: str, sequence: int) -> str:
     read one way only (the asset without a hyphen), else a hash of the two names in their place.
     A sequence below 10¹¹ keeps the hashed form within 32 characters, too.
     """
-    number = f"{sequence:06d}"
+    number = str(sequence).zfill(6)
     return _prefix(portfolio, asset, _ID_LENGTH - len(number)) + number
 
 
