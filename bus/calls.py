@@ -156,15 +156,12 @@ class Send(Call):
     def resolve(self, answer: Any) -> None:
         """Send the answer back; None means that there is nothing to say."""
         if answer is not None:
-            self._return(answer)
+            asker = self.asked_by
+            asker.actor._bus.supervisor.deliver(asker, answer, self._cause)  # noqa: SLF001 - the way back into an actor is the bus's
 
     def refuse(self, error: AskError, *, delivered: bool) -> None:
         """Send back an `Undeliverable`."""
-        self._return(Undeliverable(self.request, str(error), delivered))
-
-    def _return(self, answer: Any) -> None:
-        supervisor = self.asked_by.actor._bus.supervisor  # noqa: SLF001 - the way back into an actor is the bus's
-        supervisor.deliver(self.asked_by, answer, self._cause)
+        self.resolve(Undeliverable(self.request, str(error), delivered))
 
 
 def objection_to(

@@ -107,10 +107,10 @@ def gross_exposure(guard: Guard, proposal: Proposal) -> str:
         return ""
     if unpriced := _unpriced(guard, proposal):
         return unpriced
-    exposure = proposal.exposure
+    exposure, worth = proposal.exposure, proposal.worth
     before, after = exposure.ends(), exposure.ends(proposal.order.side, proposal.added)
-    more = (worse(after) - worse(before)) * proposal.worth(proposal.order.instrument)
-    return _above(_totals(guard).gross_value(proposal.worth) + more, guard.limits.max_exposure)
+    more = (worse(after) - worse(before)) * worth(proposal.order.instrument)
+    return _above(_totals(guard).gross_value(worth) + more, guard.limits.max_exposure)
 
 
 @unrounded
@@ -228,6 +228,8 @@ def _moved(proposal: Proposal) -> tuple[Decimal, Decimal]:
 def _unpriced(guard: Guard, proposal: Proposal) -> str:
     """Return why the scope cannot be valued now; empty if it can."""
     prices, symbols = proposal.prices, _totals(guard).gross
+    if not symbols:
+        return ""
     objection = prices.objection
     unpriced = min((said for symbol in symbols if (said := objection(symbol))), default="")
     if unpriced or not proposal.currency:

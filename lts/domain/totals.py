@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO, unrounded
 
-_add, _subtract = UNROUNDED.add, UNROUNDED.subtract
+_add, _subtract, _multiply = UNROUNDED.add, UNROUNDED.subtract, UNROUNDED.multiply
 
 Ends = tuple[Decimal, Decimal]
 """The lowest and the highest position that can come about."""
@@ -37,10 +37,12 @@ class Totals:
         if higher := _subtract(after[1], before[1]):
             _grow(self.highest, symbol, higher)
 
-    @unrounded
     def gross_value(self, value: Callable[[str], Decimal]) -> Decimal:
         """Return the sum of all that could be held, long and short alike, by the value of one of each."""
-        return sum((quantity * value(symbol) for symbol, quantity in self.gross.items()), ZERO)
+        whole = ZERO
+        for symbol, quantity in self.gross.items():
+            whole = _add(whole, _multiply(quantity, value(symbol)))
+        return whole
 
     @unrounded
     def net_values(self, value: Callable[[str], Decimal]) -> Ends:
