@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.orders import Order, Side
-from lts.domain.totals import Ends, Totals
+from lts.domain.totals import Ends, Totals, worse
 
 _BUY = Side.BUY
 _add, _subtract = UNROUNDED.add, UNROUNDED.subtract
@@ -84,6 +84,10 @@ class Exposure:
         if side is _BUY:
             return self.lowest, _add(self.highest, added)
         return _subtract(self.lowest, added), self.highest
+
+    def growth(self, side: Side, added: Decimal) -> Decimal:
+        """Return by how much the larger end grows, without its sign, with so much more on one side."""
+        return _subtract(worse(self.ends(side, added)), worse((self.lowest, self.highest)))
 
     def _count(self, side: Side, quantity: Decimal, reduce_only: bool) -> None:  # noqa: FBT001 - what is counted where
         if reduce_only:
