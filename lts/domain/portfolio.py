@@ -34,6 +34,7 @@ class Book:
     __slots__ = (
         "_conversions",
         "_units",
+        "cash",
         "currency",
         "foreign",
         "hedged",
@@ -56,6 +57,8 @@ class Book:
         """The currency of each instrument that has another one."""
         self._conversions = conversions
         self.ledger = Ledger()
+        self.cash = ZERO
+        """The money at hand, as it is in the ledger."""
         self.positions = {
             instrument.symbol: Position(portfolio, instrument.symbol, instrument.multiplier)
             for instrument in instruments
@@ -64,11 +67,6 @@ class Book:
         self.hedged: dict[tuple[str, str], Position] = {}
         """Those that stand side by side in accounts that hedge, by instrument and id; flat ones included."""
         self._units: dict[str, Decimal] = {}
-
-    @property
-    def cash(self) -> Decimal:
-        """The money at hand."""
-        return self.ledger.balance("cash", self.currency)
 
     @property
     @unrounded
@@ -116,7 +114,7 @@ class Book:
     @unrounded
     def deposit(self, amount: Decimal, at: int, reference: str = "opening") -> bool:
         """Pay money in, or out if negative; return False, and do nothing, if the reference was used."""
-        return self.ledger.post(Booking(("deposit", reference), at, opening(self.currency, amount)))
+        return self._post(Booking(("deposit", reference), at, opening(self.currency, amount)))
 
     @unrounded
     def book(self, fill: Fill) -> Position | None:
@@ -129,7 +127,7 @@ class Book:
         if before is None or fill.portfolio != self.portfolio or fill.currency != currency:
             raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
         after = before.fold(fill)
-        if not self.ledger.post(Booking(fill.uid, fill.at, postings(fill, before, after, self.currency))):
+        if not self._post(Booking(fill.uid, fill.at, postings(fill, before, after, self.currency))):
             return None
         self._hold(after)
         return after
@@ -146,7 +144,7 @@ class Book:
         after = before.adjust(adjusted.quantity, adjusted.price)
         currency = self.foreign.get(adjusted.instrument, self.currency)
         moved = adjustment(before, after, currency)
-        if not self.ledger.post(Booking(adjusted.uid, adjusted.at, moved)):
+        if not self._post(Booking(adjusted.uid, adjusted.at, moved)):
             return False
         self._hold(after)
         return True
@@ -160,7 +158,7 @@ class Book:
         known = {self.currency, *self.foreign.values()}
         if charged.portfolio != self.portfolio or charged.currency not in known:
             raise ValueError(f"{charged} does not belong in the {self.currency} books of {self.portfolio}")
-        return self.ledger.post(Booking(charged.uid, charged.at, financing(charged, self.currency)))
+        return self._post(Booking(charged.uid, charged.at, financing(charged, self.currency)))
 
     @unrounded
     def bring_forward(self, position: Position, at: int, converted: Decimal | None = None) -> bool:
@@ -178,7 +176,7 @@ class Book:
             raise ValueError(f"{position} does not belong in the books of {self.portfolio}")
         currency = self.foreign.get(position.instrument, self.currency)
         moved = brought_forward(position, currency, self.currency, converted)
-        if not self.ledger.post(Booking(archived(position), at, moved)):
+        if not self._post(Booking(archived(position), at, moved)):
             return False
         self._hold(position)
         return True
@@ -203,6 +201,11 @@ class Book:
         return self.hedged.get((instrument, id)) or Position(
             self.portfolio, instrument, netted.multiplier, id=id
         )
+
+    def _post(self, booking: Booking) -> bool:
+        booked = self.ledger.post(booking)
+        self.cash = self.ledger.balance("cash", self.currency)
+        return booked
 
     def _hold(self, position: Position) -> None:
         instrument, quantity = position.instrument, position.quantity

@@ -56,9 +56,10 @@ class Valuation:
         if instrument not in self._marks:
             self.catch_up()
             self._marks.setdefault(instrument, float(price))
-        if rate is not None and self._book.foreign and (currency := self._book.foreign.get(instrument)):
-            self.begin_with(self._book.first_mark(currency, rate))
-        self.count_cash()
+        book = self._book
+        if rate is not None and book.foreign and (currency := book.foreign.get(instrument)):
+            self.begin_with(book.first_mark(currency, rate))
+        self._spans.append((len(self.closes), *book.worth()))
 
     def begin_with(self, marks: Mapping[str, float]) -> None:
         """Take these prices for the last ones of instruments of which there was no close yet."""
