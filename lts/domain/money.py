@@ -58,10 +58,10 @@ def exact(value: float | str | Decimal) -> Decimal:
 
     Raises ValueError for text that is no number, and for NaN and the infinities.
     """
-    if isinstance(value, float) and value:
-        return _written(value)
+    if isinstance(value, float):
+        return _written(value + 0.0)  # which makes one of the two zeros
     try:
-        number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
+        number = Decimal(value)
     except InvalidOperation:
         raise ValueError(f"{value!r} is not a number") from None
     if not number.is_finite():
@@ -71,7 +71,7 @@ def exact(value: float | str | Decimal) -> Decimal:
 
 @lru_cache(maxsize=256)
 def _written(value: float) -> Decimal:
-    """The decimal that a float is written as; never asked for zero, of which there are two that are equal.
+    """The decimal that a float is written as.
 
     Writing and reading it takes twenty times as long as finding it again, and prices lie on a grid.
     """
