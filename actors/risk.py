@@ -261,7 +261,7 @@ class RiskGate(Actor[RiskPlan]):
     def _objection_to(self, order: Order, exposure: Exposure) -> str:
         """Why an order may not pass; empty if it may."""
         closes = False
-        if self.barriers:
+        if self.barriers.states:
             closes = self.barriers.closes(order, exposure)
             reduces = exposure.reduces(order) or self._protects(order)
             barred = "" if closes else self.barriers.objection(order, reduces=reduces)
@@ -315,7 +315,7 @@ class RiskGate(Actor[RiskPlan]):
         if isinstance(exposure, HedgedExposure) and (beyond := exposure.objection(order, added)):
             return beyond
         reduces = order.reduce_only or added < 0
-        if self.barriers and (barred := self.barriers.objection(order, reduces=reduces)):
+        if self.barriers.states and (barred := self.barriers.objection(order, reduces=reduces)):
             return barred
         objection = "" if order.reduce_only else self._objection_to_market(order.instrument, order)
         if objection or not self.guarded:

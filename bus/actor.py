@@ -120,13 +120,13 @@ class Actor(Generic[P]):
             Undeclared: the request's type is not among those granted.
         """
         routes, enter = self.__way_to_owner(request)
-        cause = self.cause
-        call = Send(request, self._cell, cause)
+        dispatcher, cell = self._dispatcher, self._cell
+        cause = ERRAND.get().cause if cell.asynchronous else dispatcher.cause
+        call = Send(request, cell, cause)
         targets = routes.table.get(request.key) or routes.targets(request.key)
         if not targets:
             self._bus.supervisor.refuse(call, unowned(request))
             return
-        dispatcher = self._dispatcher
         enter((targets, call, cause))
         if not dispatcher.awake:
             dispatcher.wake()

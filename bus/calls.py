@@ -149,21 +149,19 @@ class Send(Call):
     __slots__ = ("_cause",)
 
     def __init__(self, request: Request[Any], asked_by: Cell, cause: int) -> None:
-        super().__init__(request, asked_by)
+        self.request = request  # every order makes two of these, and super() would take as long as all this
+        self.asked_by = asked_by
         self._cause = cause
 
     def resolve(self, answer: Any) -> None:
         """Send the answer back; None means that there is nothing to say."""
         if answer is not None:
-            self._return(answer)
+            asker = self.asked_by
+            asker.actor._bus.supervisor.deliver(asker, answer, self._cause)  # noqa: SLF001 - the way back into an actor is the bus's
 
     def refuse(self, error: AskError, *, delivered: bool) -> None:
         """Send back an `Undeliverable`."""
-        self._return(Undeliverable(self.request, str(error), delivered))
-
-    def _return(self, answer: Any) -> None:
-        supervisor = self.asked_by.actor._bus.supervisor  # noqa: SLF001 - the way back into an actor is the bus's
-        supervisor.deliver(self.asked_by, answer, self._cause)
+        self.resolve(Undeliverable(self.request, str(error), delivered))
 
 
 def objection_to(

@@ -23,7 +23,7 @@ from bus.cell import ENDED, Cell, State
 from bus.clock import MarketClock
 from bus.facts import Accepted
 from bus.mailbox import Mailbox
-from bus.message import Event, Message
+from bus.message import Delivery, Event, Message
 from bus.pressure import PressureGauge, WaterMarks
 from bus.queue import CommonQueue
 from bus.quiet import Quiet
@@ -40,6 +40,7 @@ TURN = 64
 """Messages that an actor with a lane takes before it is the next one's turn."""
 SPRINT = 256
 """Moments of a replayed feed between two looks at the event loop."""
+_URGENT = Delivery.URGENT  # looked up once: reading a member off its class takes longer than comparing it
 NEVER = 2**63
 """A market time that does not come."""
 
@@ -125,7 +126,11 @@ class Dispatcher:
 
     def put_one(self, cell: Cell, handler: Handler, message: Any, cause: int) -> None:
         """Add a message for one actor alone: an answer, or a timer's tick."""
-        self.queue.entrance_of_one(message.delivery)((((cell, handler),), message, cause))
+        entry = (((cell, handler),), message, cause)
+        if message.delivery is _URGENT:
+            self.queue.put_first(entry)
+        else:
+            self.queue.entries.append(entry)  # never conflated: it is for one actor
         if not self.awake:
             self.wake()
 
@@ -135,7 +140,7 @@ class Dispatcher:
         self.inputs += 1
         if targets := self._accepted.targets(None):
             accepted = Accepted(self.inputs, at, source, message)
-            self.queue.entrance_of_one(routes.delivery)((targets, accepted, self.inputs))
+            self.queue.entrance_of_series(routes.delivery)((targets, accepted, self.inputs))
         self.put(routes, message, self.inputs)
 
     # Out: who gets it

@@ -42,8 +42,8 @@ class CommonQueue:
             case Delivery.LATEST:
                 return self.put_newest
 
-    def entrance_of_one(self, delivery: Delivery) -> Callable[[Entry], None]:
-        """Return how an entry comes in that is never conflated: it is for one actor, or one of a series."""
+    def entrance_of_series(self, delivery: Delivery) -> Callable[[Entry], None]:
+        """Return how an entry comes in that is never conflated: it is one of a series."""
         return self.put_first if delivery is Delivery.URGENT else self.entries.append
 
     def put_first(self, entry: Entry) -> None:

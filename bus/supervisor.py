@@ -303,7 +303,7 @@ class Supervisor:
 
     def deliver(self, cell: Cell, message: Message, cause: int) -> None:
         """Deliver a message to one actor alone; one that it does not hear becomes a dead letter."""
-        handler = self._wiring.handler(cell, message.__class__)
+        handler = cell.handlers.get(message.__class__) or self._wiring.handler(cell, message.__class__)
         if handler is None:
             self.dead_letter(cell, message, f"{cell.name} has no handler for it")
         else:

@@ -15,30 +15,27 @@ _ACTIVE, _REDUCING, _HALTED = TradingState
 class Barriers:
     """The trading states that hold, of all scopes that are not active; the strictest of an order's counts."""
 
-    __slots__ = ("_register", "_states", "verified")
+    __slots__ = ("_register", "states", "verified")
 
     def __init__(self, register: Register, states: Iterable[TradingStateChanged]) -> None:
         self._register = register
-        self._states = {each.scope: each for each in states}
+        self.states = {each.scope: each for each in states}
+        """Those of scopes that are not active."""
         self.verified: set[str] = set()
         """Halted scopes of which nothing is open any more."""
-
-    def __bool__(self) -> bool:
-        """Whether any scope is not active."""
-        return bool(self._states)
 
     def move(self, changed: TradingStateChanged) -> None:
         """Have another state hold for a scope."""
         if changed.state is _ACTIVE:
-            self._states.pop(changed.scope, None)
+            self.states.pop(changed.scope, None)
         else:
-            self._states[changed.scope] = changed
+            self.states[changed.scope] = changed
         if changed.state is not _HALTED:
             self.verified.discard(changed.scope)
 
     def verify(self, scope: str) -> None:
         """Take note that nothing of a halted scope is open any more."""
-        if scope in self._states:
+        if scope in self.states:
             self.verified.add(scope)
 
     def rests(self, portfolio: str, broker: str) -> str:
@@ -68,5 +65,5 @@ class Barriers:
 
     def _of(self, order: Order) -> list[TradingStateChanged]:
         """Return what holds for an order; of equal ones what is being flattened first."""
-        found = [self._states[scope] for scope in self._register.scopes(order) if scope in self._states]
+        found = [self.states[scope] for scope in self._register.scopes(order) if scope in self.states]
         return sorted(found, key=attrgetter("flattening"), reverse=True)

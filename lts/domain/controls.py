@@ -9,11 +9,13 @@ from decimal import Decimal
 from bus.clock import SECOND
 from lts.config.schema import Limits
 from lts.domain.guard import Guard, likeness
-from lts.domain.money import ZERO, plain, unrounded
+from lts.domain.money import UNROUNDED, ZERO, plain, unrounded
 from lts.domain.proposal import Proposal
 from lts.domain.totals import Totals, worse
 
 Control = Callable[[Guard, Proposal], str]
+
+_add, _multiply = UNROUNDED.add, UNROUNDED.multiply
 
 
 def permission(guard: Guard, proposal: Proposal) -> str:
@@ -100,17 +102,15 @@ def position(guard: Guard, proposal: Proposal) -> str:
     return _above(worse(ends), guard.limits.max_position)
 
 
-@unrounded
 def gross_exposure(guard: Guard, proposal: Proposal) -> str:
     """Return whether all that could be held is worth too much, long and short alike: gross exposure limit."""
     if proposal.reduces:
         return ""
     if unpriced := _unpriced(guard, proposal):
         return unpriced
-    exposure = proposal.exposure
-    before, after = exposure.ends(), exposure.ends(proposal.order.side, proposal.added)
-    more = (worse(after) - worse(before)) * proposal.worth(proposal.order.instrument)
-    return _above(_totals(guard).gross_value(proposal.worth) + more, guard.limits.max_exposure)
+    order, worth = proposal.order, proposal.worth
+    more = _multiply(proposal.exposure.growth(order.side, proposal.added), worth(order.instrument))
+    return _above(_add(_totals(guard).gross_value(worth), more), guard.limits.max_exposure)
 
 
 @unrounded
@@ -228,6 +228,8 @@ def _moved(proposal: Proposal) -> tuple[Decimal, Decimal]:
 def _unpriced(guard: Guard, proposal: Proposal) -> str:
     """Return why the scope cannot be valued now; empty if it can."""
     prices, symbols = proposal.prices, _totals(guard).gross
+    if not symbols:
+        return ""
     objection = prices.objection
     unpriced = min((said for symbol in symbols if (said := objection(symbol))), default="")
     if unpriced or not proposal.currency:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO
 from lts.domain.orders import Order, Side
-from lts.domain.totals import Ends, Totals
+from lts.domain.totals import Ends, Totals, worse
 
 _BUY = Side.BUY
 _add, _subtract = UNROUNDED.add, UNROUNDED.subtract
@@ -58,14 +58,16 @@ class Exposure:
 
     def reserve(self, side: Side, quantity: Decimal, *, reduce_only: bool = False) -> None:
         """Count on so much to trade, or with a negative quantity on so much less."""
-        if reduce_only:
-            self.closing[side] = _add(self.closing[side], quantity)
-            return
-        if side is _BUY:
-            self.buys = _add(self.buys, quantity)
-        else:
-            self.sells = _add(self.sells, quantity)
-        self._move(ZERO)
+        self._count(side, quantity, reduce_only)
+        if not reduce_only:
+            self._move(ZERO)
+
+    def trade(self, side: Side, quantity: Decimal, left: Decimal, *, reduce_only: bool = False) -> None:
+        """Hold what an order traded that is over, and count no longer on what was left of it until then."""
+        held = quantity if side is _BUY else quantity.copy_negate()
+        self.position = _add(self.position, held)
+        self._count(side, left.copy_negate(), reduce_only)
+        self._move(held)
 
     def reduces(self, order: Order, quantity: Decimal | None = None) -> bool:
         """Whether an order can only bring the position closer to zero, whatever else fills before it."""
@@ -83,13 +85,27 @@ class Exposure:
             return self.lowest, _add(self.highest, added)
         return _subtract(self.lowest, added), self.highest
 
+    def growth(self, side: Side, added: Decimal) -> Decimal:
+        """Return by how much the larger end grows, without its sign, with so much more on one side."""
+        return _subtract(worse(self.ends(side, added)), worse((self.lowest, self.highest)))
+
+    def _count(self, side: Side, quantity: Decimal, reduce_only: bool) -> None:  # noqa: FBT001 - what is counted where
+        if reduce_only:
+            self.closing[side] = _add(self.closing[side], quantity)
+        elif side is _BUY:
+            self.buys = _add(self.buys, quantity)
+        else:
+            self.sells = _add(self.sells, quantity)
+
     def _reach(self) -> Ends:
         """Return the lowest and the highest position that can come about now."""
         return _subtract(self.position, self.sells), _add(self.position, self.buys)
 
     def _move(self, held: Decimal) -> None:
         """Take on other ends, with so much more held, and tell the sums."""
-        before, after = (self.lowest, self.highest), self._reach()
+        after = self._reach()
+        if self.totals:
+            before = (self.lowest, self.highest)
+            for totals in self.totals:
+                totals.move(self.instrument, held, before, after)
         self.lowest, self.highest = after
-        for totals in self.totals:
-            totals.move(self.instrument, held, before, after)

@@ -67,6 +67,10 @@ class Guards:
             limits.max_drawdown_pct is not None or limits.max_daily_loss is not None for limits in told
         )
         """Whether losses have to be measured."""
+        self.recording = any(
+            limits.credit_limit is not None or limits.duplicate_window_s is not None for limits in told
+        )
+        """Whether it has to be remembered what was approved."""
         self.matching = any(limits.self_match_prevention for limits in told)
         """Whether anybody's orders must not trade with each other."""
 

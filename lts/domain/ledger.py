@@ -1,6 +1,7 @@
 """Double-entry accounts: money is only ever moved, so every booking sums to zero."""
 
-from decimal import Decimal
+from collections import defaultdict
+from decimal import Decimal, Inexact
 
 import msgspec
 
@@ -33,7 +34,8 @@ class Ledger:
     __slots__ = ("_balances", "_booked")
 
     def __init__(self) -> None:
-        self._balances: dict[tuple[str, str], Decimal] = {}
+        self._balances: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+        """By currency and account."""
         self._booked: set[tuple[str, ...]] = set()
 
     @unrounded
@@ -49,29 +51,36 @@ class Ledger:
         if booking.id in self._booked:
             return False
         sums: dict[str, Decimal] = {}
-        moved: dict[tuple[str, str], Decimal] = {}
         for posting in booking.postings:
-            currency, amount = posting.currency, posting.amount
-            sums[currency] = sums.get(currency, ZERO) + amount
-            account = (posting.account, currency)
-            before = moved[account] if account in moved else self._balances.get(account, ZERO)
-            moved[account] = before + amount
+            currency = posting.currency
+            sums[currency] = sums[currency] + posting.amount if currency in sums else posting.amount
         for currency, left_over in sums.items():
             if left_over:
                 raise Unbalanced(f"booking {booking.id} is off by {plain(left_over)} {currency}")
-        self._balances.update(moved)
+        self._move(booking.postings)
         self._booked.add(booking.id)
         return True
 
     def balance(self, account: str, currency: str) -> Decimal:
         """Return what is in an account; zero if nothing was ever posted to it."""
-        return self._balances.get((account, currency), ZERO)
+        return self._balances[currency].get(account, ZERO) if currency in self._balances else ZERO
+
+    def _move(self, postings: tuple[Posting, ...]) -> None:
+        """Move it all; if an account cannot hold its sum exactly, move nothing."""
+        balances, moved = self._balances, 0
+        try:
+            for posting in postings:
+                if amount := posting.amount:
+                    accounts, account = balances[posting.currency], posting.account
+                    accounts[account] = accounts[account] + amount if account in accounts else amount
+                moved += 1
+        except Inexact:
+            for posting in postings[:moved]:
+                if amount := posting.amount:
+                    balances[posting.currency][posting.account] -= amount
+            raise
 
     @unrounded
     def total(self, currency: str) -> Decimal:
         """Return the sum over all accounts in a currency, which is zero."""
-        total = ZERO
-        for (_, held_in), amount in self._balances.items():
-            if held_in == currency:
-                total += amount
-        return total
+        return sum(self._balances[currency].values(), ZERO) if currency in self._balances else ZERO

@@ -15,7 +15,8 @@ from decimal import (
     getcontext,
     setcontext,
 )
-from functools import wraps
+from functools import lru_cache, wraps
+from math import isfinite
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -57,13 +58,26 @@ def exact(value: float | str | Decimal) -> Decimal:
 
     Raises ValueError for text that is no number, and for NaN and the infinities.
     """
+    if isinstance(value, float):
+        return _written(value + 0.0)  # which makes one of the two zeros
     try:
-        number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
+        number = Decimal(value)
     except InvalidOperation:
         raise ValueError(f"{value!r} is not a number") from None
     if not number.is_finite():
         raise ValueError(f"{value!r} is not a finite number")
     return number
+
+
+@lru_cache(maxsize=256)
+def _written(value: float) -> Decimal:
+    """The decimal that a float is written as.
+
+    Writing and reading it takes twenty times as long as finding it again, and prices lie on a grid.
+    """
+    if not isfinite(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    return Decimal(float.__repr__(value))
 
 
 def plain(amount: Decimal) -> str:

@@ -32,9 +32,9 @@ class Book:
     """
 
     __slots__ = (
-        "_cash",
         "_conversions",
         "_units",
+        "cash",
         "currency",
         "foreign",
         "hedged",
@@ -57,6 +57,8 @@ class Book:
         """The currency of each instrument that has another one."""
         self._conversions = conversions
         self.ledger = Ledger()
+        self.cash = ZERO
+        """The money at hand, as it is in the ledger."""
         self.positions = {
             instrument.symbol: Position(portfolio, instrument.symbol, instrument.multiplier)
             for instrument in instruments
@@ -64,13 +66,7 @@ class Book:
         """One for each instrument that the portfolio may trade, netted; flat ones included."""
         self.hedged: dict[tuple[str, str], Position] = {}
         """Those that stand side by side in accounts that hedge, by instrument and id; flat ones included."""
-        self._cash = 0.0
-        self._units: dict[str, float] = {}
-
-    @property
-    def cash(self) -> Decimal:
-        """The money at hand."""
-        return self.ledger.balance("cash", self.currency)
+        self._units: dict[str, Decimal] = {}
 
     @property
     @unrounded
@@ -118,13 +114,11 @@ class Book:
     @unrounded
     def deposit(self, amount: Decimal, at: int, reference: str = "opening") -> bool:
         """Pay money in, or out if negative; return False, and do nothing, if the reference was used."""
-        booked = self.ledger.book(Booking(("deposit", reference), at, opening(self.currency, amount)))
-        self._cash = float(self.cash)
-        return booked
+        return self._post(Booking(("deposit", reference), at, opening(self.currency, amount)))
 
     @unrounded
-    def book(self, fill: Fill) -> bool:
-        """Book what a fill moved; return False, and move nothing, if it has been booked before.
+    def book(self, fill: Fill) -> Position | None:
+        """Book what a fill moved, and return what it led to; None if it has been booked before.
 
         Raises ValueError for a fill that is none of this portfolio's business.
         """
@@ -133,10 +127,10 @@ class Book:
         if before is None or fill.portfolio != self.portfolio or fill.currency != currency:
             raise ValueError(f"{fill} does not belong in the {self.currency} books of {self.portfolio}")
         after = before.fold(fill)
-        if not self.ledger.post(Booking(fill.uid, fill.at, postings(fill, before, after, self.currency))):
-            return False
+        if not self._post(Booking(fill.uid, fill.at, postings(fill, before, after, self.currency))):
+            return None
         self._hold(after)
-        return True
+        return after
 
     @unrounded
     def adjust(self, adjusted: PositionAdjusted) -> bool:
@@ -150,7 +144,7 @@ class Book:
         after = before.adjust(adjusted.quantity, adjusted.price)
         currency = self.foreign.get(adjusted.instrument, self.currency)
         moved = adjustment(before, after, currency)
-        if not self.ledger.post(Booking(adjusted.uid, adjusted.at, moved)):
+        if not self._post(Booking(adjusted.uid, adjusted.at, moved)):
             return False
         self._hold(after)
         return True
@@ -164,9 +158,7 @@ class Book:
         known = {self.currency, *self.foreign.values()}
         if charged.portfolio != self.portfolio or charged.currency not in known:
             raise ValueError(f"{charged} does not belong in the {self.currency} books of {self.portfolio}")
-        booked = self.ledger.post(Booking(charged.uid, charged.at, financing(charged, self.currency)))
-        self._cash = float(self.cash)
-        return booked
+        return self._post(Booking(charged.uid, charged.at, financing(charged, self.currency)))
 
     @unrounded
     def bring_forward(self, position: Position, at: int, converted: Decimal | None = None) -> bool:
@@ -184,7 +176,7 @@ class Book:
             raise ValueError(f"{position} does not belong in the books of {self.portfolio}")
         currency = self.foreign.get(position.instrument, self.currency)
         moved = brought_forward(position, currency, self.currency, converted)
-        if not self.ledger.post(Booking(archived(position), at, moved)):
+        if not self._post(Booking(archived(position), at, moved)):
             return False
         self._hold(position)
         return True
@@ -210,6 +202,11 @@ class Book:
             self.portfolio, instrument, netted.multiplier, id=id
         )
 
+    def _post(self, booking: Booking) -> bool:
+        booked = self.ledger.post(booking)
+        self.cash = self.ledger.balance("cash", self.currency)
+        return booked
+
     def _hold(self, position: Position) -> None:
         instrument, quantity = position.instrument, position.quantity
         if position.id:
@@ -218,10 +215,10 @@ class Book:
             self.positions[instrument] = position
         if self.hedged:
             quantity = sum((each.quantity for each in self.held() if each.instrument == instrument), ZERO)
-        self._cash = float(self.cash)
-        self._units = {symbol: units for symbol, units in self._units.items() if symbol != instrument}
+        units = self._units = self._units.copy()
+        units.pop(instrument, None)
         if quantity:
-            self._units[instrument] = float(quantity * position.multiplier)
+            units[instrument] = quantity * position.multiplier
 
     @unrounded
     def equity(self, marks: Mapping[str, float | Decimal]) -> Decimal:
@@ -273,22 +270,22 @@ class Book:
                 whole += amount * self._rate(currency, marks)
         return whole
 
-    def worth(self) -> tuple[float, dict[str, float]]:
-        """Return the cash, and by how much the value moves with each price, as floats: see `value`.
+    def worth(self) -> tuple[Decimal, dict[str, Decimal]]:
+        """Return the cash, and by how much the value moves with each price: see `value`.
 
         The dictionary stays as it is; another fill leads to another one.
         """
-        return self._cash, self._units
+        return self.cash, self._units
 
     def value(self, marks: Mapping[str, float]) -> float:
         """Return the equity as a float, cheaply: for a sample of a curve, never for a booking.
 
         Raises KeyError if what is held has no price.
         """
-        value = self._cash
+        value = float(self.cash)
         for instrument, units in self._units.items():
             one = marks[instrument]
-            value += units * (
+            value += float(units) * (
                 one * float(self.rate(instrument, marks)) if instrument in self.foreign else one
             )
         return value

@@ -15,7 +15,7 @@ News = Bar | Quote | Trade
 class Prices:
     """Remembers the last news of each instrument, and of those that are watched the price before."""
 
-    __slots__ = ("_before", "_conversions", "_instruments", "_known", "last", "stale")
+    __slots__ = ("_before", "_conversions", "_instruments", "last", "stale")
 
     def __init__(
         self, instruments: Mapping[str, Instrument], conversions: Conversions = NO_CONVERSIONS
@@ -26,8 +26,6 @@ class Prices:
         """Instruments of which nothing is heard that should be, and what is said of it."""
         self._before: dict[str, float] = {}
         self._instruments = instruments
-        self._known: dict[str, tuple[News, str, Decimal]] = {}
-        """The last news of each instrument that orders were judged by, with what was made of them."""
 
     def leap(self, news: News) -> None:
         """Remember the price that these news take the place of."""
@@ -37,11 +35,12 @@ class Prices:
     def objection(self, symbol: str) -> str:
         """Return why an instrument cannot be valued now; empty if it can."""
         news = self.last.get(symbol)
-        return f"no price of {symbol} has been seen" if news is None else self._judged(news)[1]
+        return f"no price of {symbol} has been seen" if news is None else _objection_to(news, price_of(news))
 
     def reference(self, symbol: str) -> Decimal:
-        """Return the price by which orders are judged; there has to be one."""
-        return self._judged(self.last[symbol])[2]
+        """Return the price by which orders are judged, zero if it is no number; there has to be one."""
+        price = price_of(self.last[symbol])
+        return exact(price) if isfinite(price) else ZERO
 
     def age(self, symbol: str, now: int, currency: str = "") -> int:
         """Return how long ago it was seen, in nanoseconds: the price, or its rate into a currency."""
@@ -100,16 +99,6 @@ class Prices:
         value = self.counts_at(order) * self._instruments[order.instrument].multiplier
         return value * (self.rate(order.instrument, currency) or ONE) if currency else value
 
-    def _judged(self, news: News) -> tuple[News, str, Decimal]:
-        """Return news, what there is against them, and their price, zero if it is no number."""
-        known = self._known.get(news.instrument)
-        if known is None or known[0] is not news:
-            price = price_of(news)
-            objection = _objection_to(news, price)
-            known = (news, objection, exact(price) if isfinite(price) else ZERO)
-            self._known[news.instrument] = known
-        return known
-
 
 def is_usable(news: News) -> bool:
     """Whether a price can be used for anything: a rate, a value, a judgement."""
@@ -117,13 +106,12 @@ def is_usable(news: News) -> bool:
 
 
 def _objection_to(news: News, price: float) -> str:
-    symbol = news.instrument
     if isinstance(news, Quote) and news.bid > news.ask:
-        return f"the last quote of {symbol} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
+        return f"the last quote of {news.instrument} is crossed: {news.bid:g} is bid, and {news.ask:g} asked"
     if not 0 < price < inf:
-        return f"the last price of {symbol}, {price}, is not a positive number"
+        return f"the last price of {news.instrument}, {price}, is not a positive number"
     if isinstance(news, Quote) and not (news.bid > 0 and news.ask > 0):
-        return f"the last quote of {symbol} has a side that is not a positive number"
+        return f"the last quote of {news.instrument} has a side that is not a positive number"
     return ""
 
 

@@ -10,6 +10,8 @@ from lts.domain.money import ONE, UNROUNDED
 from lts.domain.orders import Order
 from lts.domain.prices import Prices
 
+_multiply = UNROUNDED.multiply
+
 
 class Proposal:
     """An order, or an order on other terms, at one instant of market time."""
@@ -66,10 +68,9 @@ class Proposal:
     @property
     def value(self) -> Decimal:
         """What the whole order is worth at that price, to its portfolio."""
-        value = UNROUNDED.multiply(
-            UNROUNDED.multiply(self.order.quantity, self.price), self.instrument.multiplier
-        )
-        return UNROUNDED.multiply(value, self.rate) if self.currency else value
+        price = self.prices.counts_at(self.order)
+        value = _multiply(_multiply(self.order.quantity, price), self.instrument.multiplier)
+        return _multiply(value, self.rate) if self.currency else value
 
     @property
     def rate(self) -> Decimal:

@@ -11,6 +11,7 @@ _UNANSWERED = frozenset({_S.SUBMITTED, _S.UNKNOWN})
 _UNSENT = frozenset({_S.INITIALIZED, _S.DENIED})
 _DOUBTFUL = PENDING | {_S.SUBMITTED}
 _NOWHERE: tuple[OrderStatus, ...] = ()
+_AT_WORK, _BEGUN = (_S.ACCEPTED,), (_S.PARTIALLY_FILLED,)
 
 Path = tuple[OrderStatus, ...]
 
@@ -26,7 +27,7 @@ def path(record: OrderRecord, kind: ExecType) -> Path:
 
 def _accepted(record: OrderRecord) -> Path:
     if record.status in _UNANSWERED:
-        return (record.working,)
+        return _BEGUN if record.filled else _AT_WORK
     if record.status is _S.PENDING_CANCEL and record.state_before is _S.SUBMITTED:
         return (_S.ACCEPTED, _S.PENDING_CANCEL)  # it crossed the wish, which stands
     return _NOWHERE if record.status.is_open and record.status not in _UNSENT else (_S.ACCEPTED,)

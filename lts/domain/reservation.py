@@ -85,6 +85,12 @@ class Reservation:
         self.wanted, self._asked = terms, False
         self._count()
 
+    def end(self, quantity: Decimal) -> None:
+        """Take note that so much of it has traded, and that it is over."""
+        left, order = self._left, self.order
+        self._left = ZERO
+        self.exposure.trade(order.side, quantity, left, reduce_only=order.reduce_only)
+
     def release(self) -> None:
         """Count on it no longer."""
         if left := self._left:

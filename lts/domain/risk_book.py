@@ -66,7 +66,9 @@ class RiskBook:
                 exposure = self.exposure(order.portfolio, order.broker, order.instrument, order.position)
                 self._add(Reservation.recalled(record, exposure), order.created_at)
         for fill in sorted(fills, key=attrgetter("at")):
-            self._hold(fill, now)
+            self._hold(fill)
+            if self._guards.any:
+                self._guards.trade(fill, now)
         for adjusted in recalled.adjustments:
             self.adjust(adjusted)
         for charged in recalled.financing:
@@ -97,12 +99,15 @@ class RiskBook:
         if self._taken_up and fill.uid in self._taken_up:
             return
         reservation = self.reservations.get(fill.client_order_id)
-        self._hold(fill, now, None if reservation is None else reservation.exposure)
-        if reservation is not None:
-            if filled.status in CLOSED:
-                self._release(reservation)
-            else:
+        if reservation is not None and filled.status in CLOSED:
+            reservation.end(fill.quantity)
+            self._forget(reservation)
+        else:
+            self._hold(fill)
+            if reservation is not None:
                 reservation.fill(fill.quantity, filled.status)
+        if self._guards.any:
+            self._guards.trade(fill, now)
 
     def follow(self, changed: OrderChanged) -> Reservation | None:
         """Count on an order as far as it can trade where it stands now; return it if it is open."""
@@ -110,7 +115,8 @@ class RiskBook:
         if reservation is None:
             return None
         if changed.status in CLOSED:
-            self._release(reservation)
+            reservation.release()
+            self._forget(reservation)
             return None
         reservation.follow(changed)
         return reservation
@@ -145,25 +151,22 @@ class RiskBook:
         """Return whose a portfolio is; its own if nobody is known."""
         return self._register.owners.get(portfolio, portfolio)
 
-    def _hold(self, fill: Fill, now: int, exposure: Exposure | None = None) -> None:
-        exposure = exposure or self.exposure(fill.portfolio, fill.broker, fill.instrument, fill.position)
+    def _hold(self, fill: Fill) -> None:
+        exposure = self.exposure(fill.portfolio, fill.broker, fill.instrument, fill.position)
         exposure.hold(fill.side.signed(fill.quantity))
-        if self._guards.any:
-            self._guards.trade(fill, now)
 
     def _add(self, reservation: Reservation, now: int) -> None:
         order = reservation.order
         self.reservations[order.client_order_id] = reservation
         if self.matching is not None:
             self.matching.add(self.owner(order.portfolio), reservation)
-        if self._guards.any:
+        if self._guards.recording:
             self._guards.commit(reservation, self._prices, now)
 
-    def _release(self, reservation: Reservation) -> None:
+    def _forget(self, reservation: Reservation) -> None:
         order = reservation.order
-        reservation.release()
         del self.reservations[order.client_order_id]
         if self.matching is not None:
             self.matching.remove(self.owner(order.portfolio), reservation)
-        if self._guards.any:
+        if self._guards.recording:
             self._guards.release(order)

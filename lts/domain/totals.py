@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from lts.domain.money import UNROUNDED, ZERO, unrounded
 
+_add, _subtract, _multiply = UNROUNDED.add, UNROUNDED.subtract, UNROUNDED.multiply
+
 Ends = tuple[Decimal, Decimal]
 """The lowest and the highest position that can come about."""
 
@@ -24,18 +26,23 @@ class Totals:
         self.highest: dict[str, Decimal] = {}
         """Net quantities if all open buys fill."""
 
-    @unrounded
     def move(self, symbol: str, held: Decimal, before: Ends, after: Ends) -> None:
         """Take note that one exposure holds so much more, and has other ends than before."""
-        self._add(self.positions, symbol, held)
-        self._add(self.gross, symbol, worse(after) - worse(before))
-        self._add(self.lowest, symbol, after[0] - before[0])
-        self._add(self.highest, symbol, after[1] - before[1])
+        if held:
+            _grow(self.positions, symbol, held)
+        if worst := _subtract(worse(after), worse(before)):
+            _grow(self.gross, symbol, worst)
+        if lower := _subtract(after[0], before[0]):
+            _grow(self.lowest, symbol, lower)
+        if higher := _subtract(after[1], before[1]):
+            _grow(self.highest, symbol, higher)
 
-    @unrounded
     def gross_value(self, value: Callable[[str], Decimal]) -> Decimal:
         """Return the sum of all that could be held, long and short alike, by the value of one of each."""
-        return sum((quantity * value(symbol) for symbol, quantity in self.gross.items()), ZERO)
+        whole = ZERO
+        for symbol, quantity in self.gross.items():
+            whole = _add(whole, _multiply(quantity, value(symbol)))
+        return whole
 
     @unrounded
     def net_values(self, value: Callable[[str], Decimal]) -> Ends:
@@ -44,15 +51,17 @@ class Totals:
         high = sum((quantity * value(symbol) for symbol, quantity in self.highest.items()), ZERO)
         return low, high
 
-    @staticmethod
-    def _add(sums: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
-        """Add to a sum; one that comes to nothing is not kept."""
-        if amount:
-            added = sums[symbol] = UNROUNDED.add(sums.get(symbol, ZERO), amount)
-            if not added:
-                del sums[symbol]
-
 
 def worse(ends: Ends) -> Decimal:
     """Return the larger of two positions, without its sign."""
-    return max(abs(ends[0]), abs(ends[1]))
+    return max(ends[0].copy_abs(), ends[1].copy_abs())
+
+
+def _grow(sums: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
+    """Add to a sum; one that comes to nothing is not kept."""
+    if symbol not in sums:
+        sums[symbol] = amount
+    elif added := _add(sums[symbol], amount):
+        sums[symbol] = added
+    else:
+        del sums[symbol]

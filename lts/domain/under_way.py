@@ -24,9 +24,9 @@ class UnderWay:
 
     def count_on(self, order: Order) -> None:
         """Count on an order to trade whole."""
-        signed = order.side.signed(order.quantity)
-        self.leaves[order.place][order.client_order_id] = signed
-        self.ordered[order.client_order_id] = signed
+        name, signed = order.client_order_id, order.side.signed(order.quantity)
+        self.leaves[order.position or order.instrument][name] = signed
+        self.ordered[name] = signed
 
     def take_up(self, record: OrderRecord) -> None:
         """Count on what is left of an order that was there before."""

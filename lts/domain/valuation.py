@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from lts.domain.market import Bar
+from lts.domain.money import ZERO
 from lts.domain.performance import EquityCurve
 from lts.domain.portfolio import Book
 from lts.domain.prices import is_usable
@@ -14,7 +15,7 @@ WAITING = 128
 """Closes that may wait to be valued together, which is several times faster than one by one."""
 
 Span = tuple[int, int, float, dict[str, float]]
-"""From which close to which, and what the book was worth: see `Book.worth`."""
+"""From which close to which, and what the book was worth, as floats: see `Book.worth`."""
 
 
 class Valuation:
@@ -32,8 +33,7 @@ class Valuation:
         self._closed: set[str] = set()
         """Where currencies are converted, the instruments of which there was a close."""
         self._curve = EquityCurve()
-        cash, units = book.worth()
-        self._spans = [(0, cash, units)]
+        self._spans = [(0, *book.worth())]
         self._marks = {held.instrument: float(held.average_price) for held in book.held()}
 
     @property
@@ -56,9 +56,10 @@ class Valuation:
         if instrument not in self._marks:
             self.catch_up()
             self._marks.setdefault(instrument, float(price))
-        if rate is not None and self._book.foreign and (currency := self._book.foreign.get(instrument)):
-            self.begin_with(self._book.first_mark(currency, rate))
-        self.count_cash()
+        book = self._book
+        if rate is not None and book.foreign and (currency := book.foreign.get(instrument)):
+            self.begin_with(book.first_mark(currency, rate))
+        self._spans.append((len(self.closes), *book.worth()))
 
     def begin_with(self, marks: Mapping[str, float]) -> None:
         """Take these prices for the last ones of instruments of which there was no close yet."""
@@ -73,8 +74,12 @@ class Valuation:
 
     def catch_up(self) -> None:
         """Value what was held at the closes that have been seen since the last time."""
-        ends = (*self._spans, (len(self.closes), 0.0, {}))
-        spans = [(begin, end, cash, units) for (begin, cash, units), (end, _, _) in pairwise(ends)]
+        ends = (*self._spans, (len(self.closes), ZERO, {}))
+        spans: list[Span] = [
+            (begin, end, float(cash), {held: float(count) for held, count in units.items()})
+            for (begin, cash, units), (end, _, _) in pairwise(ends)
+            if begin < end
+        ]
         if self._book.foreign:
             self._value_converted(spans)
         elif len(self._book.positions) == 1:

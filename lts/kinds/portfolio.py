@@ -39,12 +39,12 @@ from lts.domain.order_flow import (
     OrderProposed,
 )
 from lts.domain.order_record import OrderRecord
-from lts.domain.order_status import OrderStatus
+from lts.domain.order_status import CLOSED, OrderStatus
 from lts.domain.order_ticket import OrderTicket
 from lts.domain.orders import Order, OrderType, Side, TimeInForce, client_order_id
 from lts.domain.plugins import Beat
 from lts.domain.portfolio import Book
-from lts.domain.positions import PositionChanged
+from lts.domain.positions import Position, PositionChanged
 from lts.domain.protection import EmergencyExit
 from lts.domain.reconciliation import PositionAdjusted
 from lts.domain.risk import ClosePositions
@@ -218,17 +218,18 @@ class Portfolio(Plugin[P], Generic[P]):
     @on
     def settle(self, filled: OrderFilled) -> None:
         """Book a fill; one that was booked before changes nothing."""
-        fill, place = filled.fill, filled.fill.place
+        fill = filled.fill
+        place = fill.position or fill.instrument
         leaves = self.leaves[place]
-        if not self._book(fill):
+        position = self._book(fill)
+        if position is None:
             return
         if fill.client_order_id in leaves:
-            left = leaves.pop(fill.client_order_id) - fill.side.signed(fill.quantity)
-            if filled.status.is_open:
-                leaves[fill.client_order_id] = left
-            else:
+            left = leaves.pop(fill.client_order_id)
+            if filled.status in CLOSED:
                 self.ordered.pop(fill.client_order_id, None)
-        position = self.book.position(fill.instrument, fill.position)
+            else:
+                leaves[fill.client_order_id] = left - fill.side.signed(fill.quantity)
         self.publish(PositionChanged(fill.portfolio, position, self.book.cash, fill.at))
         if self.brackets and (bracket := self.brackets.get(place)):
             bracket.trade(filled)
@@ -261,7 +262,7 @@ class Portfolio(Plugin[P], Generic[P]):
                 self.under_way.recount(changed.client_order_id, changed.terms.quantity)
             if changed.status is _REJECTED and self.brackets:
                 self._miss(changed.client_order_id)
-            if changed.status.is_closed:
+            if changed.status in CLOSED:
                 self._let_go(changed.client_order_id)
         else:
             self._let_go(changed.order.client_order_id)
@@ -527,11 +528,11 @@ class Portfolio(Plugin[P], Generic[P]):
         self.publish(OrderProposed(portfolio, order))
         return order
 
-    def _book(self, fill: Fill) -> bool:
-        booked = self.book.book(fill)
-        if booked:
+    def _book(self, fill: Fill) -> Position | None:
+        position = self.book.book(fill)
+        if position is not None:
             self.valuation.turn(fill.instrument, fill.price, fill.rate)
-        return booked
+        return position
 
 
 def _places(symbol: str, asset: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from .ticket import Ticket
 @unrounded
 def meet_open(venue: Venue, tickets: Iterable[Ticket], price: float) -> None:
     """Have orders meet the first price of a bar, unless its volume limits them: nobody knows that yet."""
-    opened, waits = exact(price), venue.params.participation is not None
+    opened, waits = exact(price), venue.participation is not None
     for ticket in tuple(tickets):
         if not (ticket.expires_at is not None and venue.is_late(ticket)) and not waits:
             meet(venue, ticket, opened, None)
@@ -27,7 +27,7 @@ def follow_bar(venue: Venue, tickets: Iterable[Ticket], bar: Bar) -> None:
     """Lead those orders along a bar that were there for the whole of it; end those whose time is over."""
     everyone = tuple(tickets)
     there = [each for each in everyone if each.since <= bar.opened_at and not _ends_within(each, bar)]
-    supply = Supply.share(bar.volume, venue.params.participation, venue.instruments[bar.instrument])
+    supply = Supply.share(bar.volume, venue.participation, venue.instruments[bar.instrument])
     if supply is not None:
         opened = exact(bar.open)
         for ticket in there:
@@ -44,7 +44,7 @@ def follow_bar(venue: Venue, tickets: Iterable[Ticket], bar: Bar) -> None:
 @unrounded
 def meet_quote(venue: Venue, tickets: Iterable[Ticket], quote: Quote) -> None:
     """Have buyers meet the ask and its size, sellers the bid; a side without a price trades nothing."""
-    instrument, rate = venue.instruments[quote.instrument], venue.params.participation
+    instrument, rate = venue.instruments[quote.instrument], venue.participation
     asked, bid = (
         Supply.share(quote.ask_size, rate, instrument),
         Supply.share(quote.bid_size, rate, instrument),
@@ -58,7 +58,7 @@ def meet_quote(venue: Venue, tickets: Iterable[Ticket], quote: Quote) -> None:
 @unrounded
 def meet_trade(venue: Venue, tickets: Iterable[Ticket], trade: Trade) -> None:
     """Have orders meet the price of a trade; those in the queue get what those before them leave."""
-    instrument, rate = venue.instruments[trade.instrument], venue.params.participation
+    instrument, rate = venue.instruments[trade.instrument], venue.participation
     price = exact(trade.price)
     supply = Supply.share(trade.size, rate, instrument)
     for ticket in tuple(tickets):

@@ -22,6 +22,10 @@ class Venue(Protocol):
         """Its rules."""
 
     @property
+    def participation(self) -> Decimal | None:
+        """The share of what the market trades that orders can have; None if that has no end."""
+
+    @property
     def instruments(self) -> Mapping[str, Instrument]:
         """What is traded there."""
 
@@ -114,7 +118,7 @@ def _passed(tickets: Iterable[Ticket], at: Decimal, turn: Decimal) -> list[tuple
 
 def _trade(venue: Venue, ticket: Ticket, price: Decimal, supply: Supply | None) -> None:
     """Trade at a price what an order may and the market can; end it, if it cannot wait for the rest."""
-    leaves = ticket.leaves
+    leaves = ticket.quantity - ticket.filled
     wanted = min(leaves, venue.reducible(ticket)) if ticket.order.reduce_only else leaves
     quantity = wanted if supply is None else min(wanted, supply.left)
     if quantity < leaves and ticket.order.time_in_force is _FOK:

@@ -84,6 +84,7 @@ class PaperBroker(Broker[PaperParams]):
         params = self.params
         self.on_bars = params.match_on == "bars"
         self.on_quotes, self.on_trades = params.match_on == "quotes", params.match_on == "trades"
+        self.participation, self.queue_ahead = params.participation, params.queue_ahead
         self.order_delay, self.report_delay = params.order_latency_ms / 1e3, params.report_latency_ms / 1e3
         self.working: dict[str, dict[str, Ticket]] = {symbol: {} for symbol in self.instruments}
         self.tickets: dict[str, Ticket] = {}
@@ -199,7 +200,7 @@ class PaperBroker(Broker[PaperParams]):
     @on
     def hand_over(self, returned: Returned) -> None:
         """Publish what has reached the desk."""
-        super().publish(returned.report)
+        Broker.publish(self, returned.report)
 
     # What becomes of an order, as matching sees it
 
@@ -265,7 +266,7 @@ class PaperBroker(Broker[PaperParams]):
         if self.report_delay and isinstance(event, ExecutionReport | FinancingReport):
             self.after(self.report_delay, Returned(event))
         else:
-            super().publish(event)
+            Broker.publish(self, event)
 
     # What holding costs
 
@@ -319,7 +320,7 @@ class PaperBroker(Broker[PaperParams]):
 
     def _work(self, ticket: Ticket) -> None:
         """Put an order behind all that work."""
-        ticket.ahead = self.params.queue_ahead
+        ticket.ahead = self.queue_ahead
         self.tickets[ticket.client_order_id] = ticket
         self.working[ticket.order.instrument][ticket.client_order_id] = ticket
         if ticket.expires_at is not None and self.clock.now():

@@ -85,11 +85,11 @@ class Rest:
         law = "what was set is what holds"
         barred = {
             scope: TradingState.HALTED if each.flattening else each.state
-            for scope, each in node.actor("risk").barriers._states.items()
+            for scope, each in node.actor("risk").barriers.states.items()
         }
         if barred != strict:
             yield law, f"risk has {barred}, and {strict} was set"
-        flattening = {each.scope for each in node.actor("risk").barriers._states.values() if each.flattening}
+        flattening = {each.scope for each in node.actor("risk").barriers.states.values() if each.flattening}
         halted = {scope for scope, state in strict.items() if state is TradingState.HALTED} - flattening
         if node.actor("desk").halted.scopes != halted:
             yield law, f"the desk has {node.actor('desk').halted.scopes}, and {halted} was halted"

@@ -267,7 +267,7 @@ class Rounding(FixedQuantity):
     def settle(self, filled: OrderFilled) -> None:
         fill = msgspec.structs.replace(filled.fill, fee=round(filled.fill.fee, 1))
         super().settle(msgspec.structs.replace(filled, fill=fill))
-        self.book.ledger._balances["cash", "USD"] += filled.fill.fee - fill.fee
+        self.book.ledger._balances["USD"]["cash"] += filled.fill.fee - fill.fee
 
 
 class Silent(FixedQuantity):
