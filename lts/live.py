@@ -102,7 +102,7 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
         yield Resident(Api, _served(plan.api), "api", assignment=_premises(plan, register), home=api_home)
     if plan.mqtt is not None and plan.mqtt.enabled:
         told = MqttAssignment(tuple(register.owners), str(storage.state_dir / CURSOR))
-        yield Resident(Mqtt, _bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
+        yield Resident(Mqtt, bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -130,7 +130,7 @@ def _served(api: ApiPlan) -> ApiParams:
     )
 
 
-def _bridged(mqtt: MqttPlan) -> MqttParams:
+def bridged(mqtt: MqttPlan) -> MqttParams:
     """How the broker is reached, and what it is told."""
     told = mqtt.model_dump(mode="json", exclude={"enabled"}, exclude_none=True)
     port = mqtt.port or (8883 if mqtt.secured else 1883)

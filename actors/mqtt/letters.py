@@ -45,10 +45,13 @@ class Told(msgspec.Struct, frozen=True):
     schema: str
     """The name and version of what `body` is, as in `Quote/1`."""
     node: str
+    """Who tells it."""
     seq: int
     """In the journal, as `GET /api/v1/events` has it, or else of this topic, since `since`."""
     at: int
+    """When it happened; of what is journalled: when it was committed."""
     time: str
+    """The same, as RFC 3339 has it."""
     body: Any
     since: int = 0
     """When the numbers of this topic began, in UTC nanoseconds; 0 of what is journalled."""
@@ -68,20 +71,28 @@ class Batch(msgspec.Struct, frozen=True):
     """Many told at once."""
 
     schema: str
+    """`Batch/1`."""
     node: str
+    """Who tells it."""
     updates: tuple[Told, ...]
+    """Each as it would be told alone, in order."""
 
 
 class Standing(msgspec.Struct, frozen=True):
     """Whether the bridge of a node is there."""
 
     schema: str
+    """`Standing/1`."""
     node: str
+    """Whose bridge it is."""
     state: str
     """`online`, or `offline` with the reason."""
     reason: str
+    """Why it is not there; empty if it is."""
     at: int
+    """Since when, in UTC nanoseconds; of a last will: when it was left with the broker."""
     time: str
+    """The same, as RFC 3339 has it."""
 
 
 class Letter(msgspec.Struct, frozen=True, gc=False):
