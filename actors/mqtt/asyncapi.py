@@ -1,7 +1,7 @@
 """The description of what a node tells over MQTT (AsyncAPI 3), made of the classes that are told."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from inspect import cleandoc, getdoc
 from typing import Any
 
@@ -150,7 +150,7 @@ def _schemas(there: Sequence[Channel]) -> dict[str, Any]:
     return dict(_whole(made))
 
 
-def _payload(told: type, envelope: Mapping[str, Any]) -> dict[str, Any]:
+def _payload(told: type, envelope: dict[str, Any]) -> dict[str, Any]:
     """What a message is: what it tells, in its envelope; the standing of a node has none."""
     name = schema_of(told)
     if told is Standing:
@@ -158,18 +158,21 @@ def _payload(told: type, envelope: Mapping[str, Any]) -> dict[str, Any]:
         explain(made, [told])
         standing = made[told.__name__]
         state = standing["properties"]["state"] | {"enum": ["online", "offline"]}
-        return standing | {"properties": standing["properties"] | {"schema": {"const": name}, "state": state}}
+        return {
+            **standing,
+            "properties": standing["properties"] | {"schema": {"const": name}, "state": state},
+        }
     fields = dict(envelope["properties"])
     fields |= {"schema": {"const": name}, "body": {"$ref": REF.format(name=told.__name__)}}
-    return envelope | {"title": name, "properties": fields}
+    return {**envelope, "title": name, "properties": fields}
 
 
-def _batch(told: type, batch: Mapping[str, Any]) -> dict[str, Any]:
+def _batch(told: type, batch: dict[str, Any]) -> dict[str, Any]:
     updates = {"type": "array", "items": {"$ref": REF.format(name=called(schema_of(told)))}, "minItems": 1}
     fields = batch["properties"]
     updates["description"] = fields["updates"]["description"]
     fields = fields | {"schema": {"const": "Batch/1"}, "updates": updates}
-    return batch | {"title": "Batch/1", "properties": fields}
+    return {**batch, "title": "Batch/1", "properties": fields}
 
 
 def _whole(schemas: dict[str, Any]) -> Iterator[tuple[str, Any]]:
