@@ -54,8 +54,8 @@ contracts: .venv/.dev
 dependencies: .venv/.dev
 	@$(BIN)/deptry .
 
-bench: .venv/.runtime ## Measure this machine: bus, ask, backtest, scale, orders, tick-to-order, isolation, api (options: make bench ARGS="--json")
-	@for name in bus ask backtest scale orders tick-to-order isolation api; do $(BIN)/lts bench $$name $(ARGS) || exit 1; done
+bench: .venv/.runtime ## Measure this machine: bus, ask, backtest, scale, orders, tick-to-order, isolation, api, mqtt (options: make bench ARGS="--json")
+	@for name in bus ask backtest scale orders tick-to-order isolation api mqtt; do $(BIN)/lts bench $$name $(ARGS) || exit 1; done
 
 # One resolution: each file takes the pins of the one before it. Renew all pins with ARGS=--upgrade.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header $(ARGS)

@@ -103,7 +103,7 @@ def _others(storage: Storage, api_home: ChildProcess | None, roll: Roll) -> Iter
     if plan.mqtt is not None and plan.mqtt.enabled:
         cursor, window_s = str(storage.state_dir / CURSOR), plan.access.signature_window_s
         told = MqttAssignment(tuple(register.owners), cursor, window_s)
-        yield Resident(Mqtt, _bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
+        yield Resident(Mqtt, bridged(plan.mqtt), "mqtt", assignment=told, home=api_home)
 
 
 def _served(api: ApiPlan) -> ApiParams:
@@ -131,7 +131,7 @@ def _served(api: ApiPlan) -> ApiParams:
     )
 
 
-def _bridged(mqtt: MqttPlan) -> MqttParams:
+def bridged(mqtt: MqttPlan) -> MqttParams:
     """How the broker is reached, and what it is told."""
     told = mqtt.model_dump(mode="json", exclude={"enabled"}, exclude_none=True)
     port = mqtt.port or (8883 if mqtt.secured else 1883)

@@ -11,9 +11,9 @@ from fastapi.openapi.utils import get_openapi
 from actors.api import plugin_params
 from actors.api.glossary import HEADERS, WORDS
 from actors.api.guard import GuardedRoute
-from actors.api.meanings import explain
 from actors.api.problems import MEDIA_TYPE, Kind, ProblemDocument
 from actors.api.table import Declared, Needs, Rule, Table
+from lts.web.meanings import explain
 
 ALWAYS = ("X-Correlation-Id", "RateLimit", "RateLimit-Policy")
 """Headers of every answer."""

@@ -21,8 +21,8 @@ FIRST_S, LONGEST_S = 0.1, 3.0
 """Seconds between attempts, before chance takes up to half of them away."""
 LASTING_S = 5.0
 """A connection that held so long is tried again at once when it is lost."""
-AT_ONCE = 200
-"""Updates that are taken from the outbox at once."""
+AT_ONCE, LOTS = 100, 4
+"""Updates that are taken from the outbox at once, and how often before the first of them have arrived."""
 BATCH = 1_000
 """Updates in one message, at most."""
 
@@ -58,6 +58,8 @@ class Bridge:
         self._sent = 0
         self._refused = 0
         self._connections = 0
+        self._under_way: list[list[Update]] = []
+        """What was taken from the outbox and has not arrived yet, in order."""
         self.outbox = Outbox(params.buffer)
         self.state = BridgeState.CONNECTING
         self.trouble = ""
@@ -113,8 +115,8 @@ class Bridge:
             if self._commands is not None:
                 await self._commands.listen(line)
             self._stand(BridgeState.CONNECTED, "")
-            heard = _held(line, self._commands)
-            await first(heard, self._journal.tell(line.send_all), self._send_what_waits(line))
+            sending = [self._send_what_waits(line) for _ in range(LOTS)]
+            await first(_held(line, self._commands), self._journal.tell(line.send_all), *sending)
         except asyncio.CancelledError:
             await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
             raise
@@ -124,6 +126,8 @@ class Bridge:
             self._line = None
             if self._commands is not None:
                 self._commands.send = None
+            while self._under_way:
+                self.outbox.put_back(self._under_way.pop())
             await line.leave()
 
     async def _send_what_waits(self, line: Line) -> None:
@@ -133,11 +137,10 @@ class Bridge:
             if batches and len(self.outbox) < BATCH:
                 await pause(self._params.batch_ms / 1_000)
             taken = self.outbox.take(BATCH if batches else AT_ONCE)
-            try:
+            if taken:  # others who wait may have been faster
+                self._under_way.append(taken)
                 await self._send(line, taken)
-            except BaseException:
-                self.outbox.put_back(taken)
-                raise
+                self._under_way.remove(taken)
 
     async def _send(self, line: Line, updates: list[Update]) -> None:
         """Have the broker take updates, family by family where many go in one message."""

@@ -45,10 +45,13 @@ class Told(msgspec.Struct, frozen=True):
     schema: str
     """The name and version of what `body` is, as in `Quote/1`."""
     node: str
+    """Who tells it."""
     seq: int
     """In the journal, as `GET /api/v1/events` has it, or else of this topic, since `since`."""
     at: int
+    """When it happened; of what is journalled: when it was committed."""
     time: str
+    """The same, as RFC 3339 has it."""
     body: Any
     since: int = 0
     """When the numbers of this topic began, in UTC nanoseconds; 0 of what is journalled."""
@@ -68,20 +71,28 @@ class Batch(msgspec.Struct, frozen=True):
     """Many told at once."""
 
     schema: str
+    """`Batch/1`."""
     node: str
+    """Who tells it."""
     updates: tuple[Told, ...]
+    """Each as it would be told alone, in order."""
 
 
 class Standing(msgspec.Struct, frozen=True):
     """Whether the bridge of a node is there."""
 
     schema: str
+    """`Standing/1`."""
     node: str
+    """Whose bridge it is."""
     state: str
     """`online`, or `offline` with the reason."""
     reason: str
+    """Why it is not there; empty if it is."""
     at: int
+    """Since when, in UTC nanoseconds; of a last will: when it was left with the broker."""
     time: str
+    """The same, as RFC 3339 has it."""
 
 
 class Letter(msgspec.Struct, frozen=True, gc=False):
@@ -117,15 +128,17 @@ class Letters:
         self.root = params.root
         self.since = since
         self._numbers: dict[str, int] = {}
+        self._places: dict[tuple[type, str], tuple[str, str, str, Hashable, bool]] = {}
 
     def market(self, event: Quote | Bar | Trade) -> Update:
         """Return a piece of market data, numbered: a gap in the numbers is what was not told."""
-        family, word = MARKET_WORDS[type(event)]
-        topic = f"{self.root}/market/{segment(event.instrument)}/{word}"
-        at = event.closed_at if isinstance(event, Bar) else event.at
-        slot = topic if isinstance(event, Quote) else None
-        retain = self.params.retain and not isinstance(event, Trade)
-        return self._update(family, topic, event, at, slot, retain=retain)
+        kind, instrument = type(event), event.instrument
+        place = self._places.get((kind, instrument))
+        if place is None:
+            place = self._places[kind, instrument] = self._place(kind, instrument)
+        family, topic, schema, slot, retain = place
+        at = event.closed_at if kind is Bar else event.at  # type: ignore[union-attr]
+        return Update(family, topic, self._told(schema, topic, event, at), slot, retain)
 
     def position(self, changed: PositionChanged, at: int) -> Update:
         """Return what a portfolio holds in one place; a newer one takes its place."""
@@ -176,6 +189,13 @@ class Letters:
         told = Batch("Batch/1", self.params.node, tuple(each.told for each in updates))
         topic = f"{self.root}/batch/{family}"
         return Letter(topic, _encode(told), 0 if family == "quotes" else 1)
+
+    def _place(self, kind: type[Event], instrument: str) -> tuple[str, str, str, Hashable, bool]:
+        """Where a kind of market data of an instrument is told: the same for each of its updates."""
+        family, word = MARKET_WORDS[kind]
+        topic = f"{self.root}/market/{segment(instrument)}/{word}"
+        slot = topic if kind is Quote else None
+        return family, topic, name_of(kind), slot, self.params.retain and kind is not Trade
 
     def _update(  # noqa: PLR0913 - all that makes one
         self, family: str, topic: str, event: Event, at: int, slot: Hashable, *, retain: bool

@@ -9,13 +9,14 @@ from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 from aiomqtt import Client, MqttError, ProtocolVersion, Will
-from aiomqtt.exceptions import MqttConnectError
+from aiomqtt.exceptions import MqttCodeError, MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from actors.mqtt.letters import Letter
 from actors.mqtt.params import MqttParams
+from actors.mqtt.window import Window
 from lts.security.secret_file import read_secret
 
 _CREDENTIALS = frozenset({4, 134})
@@ -61,15 +62,22 @@ class Line(Client):
         self.in_flight = params.in_flight
         """How many may be on their way: no more than the broker has said that it takes."""
         self._room = asyncio.Semaphore(0)
+        self._window = Window(self._put)
         self.pending_calls_threshold = params.in_flight
         self.refused = 0
         """Messages that the broker did not take from this user."""
-        self.sent = 0
+        self._sent = 0
+
+    @property
+    def sent(self) -> int:
+        """Messages that the broker has taken."""
+        return self._sent + self._window.taken
 
     async def reach(self) -> None:
         """Connect; raises MqttError."""
         await self.__aenter__()
         self._room = asyncio.Semaphore(self.in_flight)
+        self._window.most = self.in_flight
 
     async def say_last(self, letter: Letter) -> None:
         """Send something before the line is left, if it still takes anything."""
@@ -101,24 +109,31 @@ class Line(Client):
         properties = _correlated(correlation) if correlation and self._five else None
         async with self._room:
             await self.publish(letter.topic, letter.payload, letter.qos, letter.retain, properties=properties)
-        self.sent += 1
+        self._sent += 1
 
     async def send_all(self, letters: list[Letter]) -> None:
         """Have the broker take messages, in order, as many at once as it lets us; raises MqttError."""
-        if len(letters) == 1:
-            await self.send(letters[0])
-        else:
-            await asyncio.gather(*map(self.send, letters))
+        await self._window.send(letters, self.timeout)
+
+    def _put(self, letter: Letter) -> int:
+        """Hand a message to the client below; the library would have a task wait for each."""
+        told = self._client.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+        if told.rc:
+            raise MqttCodeError(told.rc, "Could not publish message")
+        return told.mid
 
     def _on_connect(self, *told: Any) -> None:
         most = getattr(told[-1], "ReceiveMaximum", None)
         if most:
             self.in_flight = min(self.in_flight, most)
+            # The client below holds back what is beyond that, of all who send; it has no door for it by now.
+            self._client._max_inflight_messages = self.in_flight  # noqa: SLF001
         super()._on_connect(*told)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         self.refused += bool(getattr(reason_code, "is_failure", False))
         super()._on_publish(client, userdata, mid, reason_code, properties)
+        self._window.take(mid)
 
 
 async def opened(params: MqttParams, will: Letter) -> Line:

@@ -1,5 +1,7 @@
 """How the broker is reached, and what it is told: plain values that travel to another process."""
 
+from functools import lru_cache
+
 import msgspec
 
 MARKET = ("quotes", "bars", "trades")
@@ -77,6 +79,7 @@ class MqttAssignment(msgspec.Struct, frozen=True):
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
+@lru_cache(4_096)  # one name is in thousands of topics
 def segment(name: str) -> str:
     """Return a name as one level of a topic, whatever is in it.
 

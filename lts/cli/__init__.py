@@ -25,6 +25,7 @@ COMMANDS = {
     "db": "Look after the database of a node.",
     "keys": "Make new keys for a node, while it runs or not.",
     "user": "See who may log in, and change that.",
+    "messages": "See what a node tells an MQTT broker, and under which topics.",
     "bench": "Measure this machine, ratios included.",
 }
 """The first line of each command's own help."""

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from bus.clock import SECOND
 
@@ -21,4 +22,9 @@ def from_rfc3339(text: str) -> int:
 def to_rfc3339(at: int) -> str:
     """A time as it is written, for UTC nanoseconds."""
     seconds, fraction = divmod(at, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    return f"{_second(seconds)}.{fraction:09d}Z"
+
+
+@lru_cache(256)  # what is told in a second has the same beginning
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

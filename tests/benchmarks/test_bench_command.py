@@ -43,7 +43,9 @@ def measured(*arguments: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def everything() -> dict[str, Any]:
     """What `lts bench` prints without a name."""
-    sizes = "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100"
+    sizes = (
+        "--actors 50 --bars 200 --portfolios 10 --orders 1000 --ticks 20 --asks 50 --requests 100 --told 200"
+    )
     return measured(*sizes.split())
 
 
@@ -114,7 +116,17 @@ def test_a_read_over_http_is_reported_beside_a_bare_route(everything: dict[str, 
 
 def test_without_a_name_everything_is_measured_in_one_object(everything: dict[str, Any]) -> None:
     report = everything
-    assert set(report) == {"bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api"}
+    assert set(report) == {
+        "bus",
+        "ask",
+        "backtest",
+        "scale",
+        "orders",
+        "tick-to-order",
+        "isolation",
+        "api",
+        "mqtt",
+    }
     assert report["bus"]["idle"]["actors"] == 50
     assert report["backtest"]["bars"] == 200
     assert set(report["orders"]) == {"sqlite", "postgresql"}
@@ -131,6 +143,33 @@ def test_isolation_reports_a_question_beside_a_bare_socket_pair(everything: dict
     assert report["ratio_to_socketpair"] > 1
     assert report["per_s"] > 100
     assert 10 < report["start_ms"] < 30_000
+
+
+def test_what_is_told_over_mqtt_is_reported_beside_bare_aiomqtt(everything: dict[str, Any]) -> None:
+    report = everything["mqtt"]
+    figures = {"out", "ratio_to_aiomqtt", "batched_updates_per_s", "latency"}
+    assert set(report) == {"call_ns", "broker", *figures}
+    out = report["out"]
+    assert out["per_s"] == min(out["qos_0"]["per_s"], out["qos_1"]["per_s"])
+    assert report["ratio_to_aiomqtt"] == min(out[qos]["ratio_to_aiomqtt"] for qos in ("qos_0", "qos_1"))
+    assert report["batched_updates_per_s"] > out["qos_1"]["per_s"] > 10
+    assert report["latency"]["bare_p50_ms"] > 0
+    assert -50 < report["latency"]["added_p50_ms"] < 500
+
+
+def test_a_broker_that_cannot_be_used_is_one_sentence() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from lts.cli import main; main()",
+        "bench",
+        "mqtt",
+        "--broker",
+        "nowhere",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "'nowhere' is no address of a broker; give HOST:PORT\n"
 
 
 def test_options_may_stand_before_the_name(shown: Callable[..., str]) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 import lts
+from actors.mqtt.asyncapi import described
 from actors.mqtt.cursor import read_cursor
 from bus import ReplayDriver, pause
 from lts.config.file import read_system
-from lts.live import keeper, storage_of
+from lts.live import bridged, keeper, storage_of
 from lts.main import Extras, System
 from tests.brokers import Subscriber, broker
+from tests.descriptions import Description
 
 pytestmark = pytest.mark.requirement("LTS-003")
 
@@ -102,6 +104,10 @@ async def test_a_subscriber_hears_every_order_and_fill_that_the_database_has(tmp
     assert [each["seq"] for each in orders] == sorted(each["seq"] for each in orders)
     bars = [each for topic, each in heard if topic == "lts/v1/here/market/BTC%2FUSD/bar"]
     assert bars
+    bridge = read_system(tmp_path / "system.toml").mqtt
+    assert bridge is not None
+    description = Description(described(bridged(bridge), "1.0.0"))
+    assert [wrong for each in heard for wrong in description.objections(*each)] == []
     assert {"online", "offline"} == {each["state"] for topic, each in heard if topic.endswith("/status")}
 
 

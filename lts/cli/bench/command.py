@@ -14,6 +14,7 @@ from lts.cli.bench.rounds import SIZES
 from lts.cli.bench.targets import table
 from lts.cli.options import Json
 from lts.cli.report import as_json, say
+from lts.refusal import Refused
 
 new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -36,12 +37,14 @@ Events = Annotated[int, Option(min=2, help="Events in a round, of each system.")
 Requests = Annotated[int, Option(min=100, help="Requests in a round, of each application.")]
 Ticks = Annotated[int, Option(min=10, help="Ticks in a round, of each system.")]
 Messages = Annotated[int, Option(min=1_000, help="Messages one way in a round.")]
+Broker = Annotated[str, Option(metavar="HOST:PORT", help="Where an MQTT broker is; else one is begun here.")]
+Told = Annotated[int, Option(min=200, help="Messages in a round, at each quality of service.")]
 Orders = Annotated[int, Option(min=1_000, help="Orders in a round, on each engine.")]
 
 ROUNDS, BURSTS, ACTORS, ASKS, BARS, EVENTS, ORDERS = 7, 200, 100_000, 5_000, 100_000, 10_000, 20_000
-TICKS, MESSAGES, REQUESTS = 500, 20_000, 4_000
+TICKS, MESSAGES, REQUESTS, TOLD = 500, 20_000, 4_000, 4_000
 
-MEASUREMENTS = ("bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api")
+MEASUREMENTS = ("bus", "ask", "backtest", "scale", "orders", "tick-to-order", "isolation", "api", "mqtt")
 """Each is a module of this package, and imported when it is to measure: the others bring other libraries."""
 
 
@@ -58,11 +61,12 @@ def everything(
     ticks: Ticks = TICKS,
     asks: Asks = ASKS,
     requests: Requests = REQUESTS,
+    told: Told = TOLD,
 ) -> None:
     """Measure this machine: one thing, or all of them one after the other, each in a new process."""
     if context.invoked_subcommand is not None:
         said = {"json": json, "rounds": rounds, "actors": actors, "bars": bars, "portfolios": portfolios}
-        said |= {"orders": orders, "ticks": ticks, "asks": asks, "requests": requests}
+        said |= {"orders": orders, "ticks": ticks, "asks": asks, "requests": requests, "told": told}
         context.default_map = dict.fromkeys(MEASUREMENTS, said)
         return
     sizes = {
@@ -74,13 +78,19 @@ def everything(
         "tick-to-order": (rounds, ticks, portfolios),
         "isolation": (rounds, asks, MESSAGES),
         "api": (rounds, requests),
+        "mqtt": (rounds, told),
     }
     reports = {}
     spawning = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawning, max_tasks_per_child=1) as processes:
         for name, numbers in sizes.items():
-            reports[name] = processes.submit(_measured, name, *numbers).result()
-            if not json:
+            try:
+                reports[name] = processes.submit(_measured, name, *numbers).result()
+            except Refused:
+                if name != "mqtt":  # where there is no broker, it is not measured
+                    raise
+                reports[name] = None
+            if not json and reports[name] is not None:
                 say(reports[name], table(name, reports[name]), json=False)
     if json:
         echo(as_json(reports))
@@ -138,6 +148,12 @@ def api(json: Json = False, rounds: Rounds = ROUNDS, requests: Requests = REQUES
 
 
 @app.command()
+def mqtt(json: Json = False, rounds: Rounds = ROUNDS, told: Told = TOLD, broker: Broker = "") -> None:
+    """Messages to an MQTT broker: one by one beside bare aiomqtt, in batches, and how late they arrive."""
+    _measure("mqtt", json, rounds, told, broker)
+
+
+@app.command()
 def scale(
     json: Json = False,
     rounds: Rounds = ROUNDS,
@@ -148,12 +164,12 @@ def scale(
     _measure("scale", json, rounds, portfolios, events)
 
 
-def _measure(name: str, json: bool, *numbers: int) -> None:
+def _measure(name: str, json: bool, *numbers: int | str) -> None:
     report = _measured(name, *numbers)
     say(report, table(name, report), json=json)
 
 
-def _measured(name: str, *numbers: int) -> Any:
+def _measured(name: str, *numbers: int | str) -> Any:
     """Measure one thing on an event loop of its own: uvloop's, where there is one."""
     logs.set_up("error")
     word = name.replace("-", "_")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # each brings other libraries
     from lts.cli.bench.backtest import BacktestReport
     from lts.cli.bench.bus import BusReport
     from lts.cli.bench.isolation import IsolationReport
+    from lts.cli.bench.mqtt import MqttReport, SpeedReport
     from lts.cli.bench.orders import EngineReport, OrdersReport
     from lts.cli.bench.scale import ScaleReport
     from lts.cli.bench.tick_to_order import TickToOrderReport
@@ -23,6 +24,7 @@ TICK_US, DURABLE_US, GROWTH = 60.0, 2_000.0, 2.0
 ORDERS_PER_S, OF_CORE, COMMIT_MS = 10_000, 0.6, 15.0
 ROUND_TRIP_US, ONE_WAY_PER_S = 150.0, 50_000
 OF_FASTAPI = 0.6
+OF_AIOMQTT, BATCHED_PER_S, ADDED_MS = 0.8, 40_000, 1.0
 BESIDE = 2.0
 SAME = (0.75, 1.25)
 
@@ -129,6 +131,23 @@ def _of_orders(engine: str, report: "EngineReport") -> Iterator[Figure]:
     yield Figure(f"{engine}: to the answer, p50", f"{report.p50_ms:.2f} ms")
 
 
+def _of_mqtt(report: "MqttReport") -> Iterator[Figure]:
+    yield from _of_a_way("out, QoS 0", report.out.qos_0)
+    yield from _of_a_way("out, QoS 1", report.out.qos_1)
+    speed = report.batched_updates_per_s
+    yield Figure("updates a second in batches", f"{speed:,}", f"≥ {BATCHED_PER_S:,}", speed >= BATCHED_PER_S)
+    latency = report.latency
+    yield Figure("from the bus to a subscriber, p50", f"{latency.p50_ms:.2f} ms")
+    yield _at_most("of which is beyond a bare publish", latency.added_p50_ms, ADDED_MS, " ms")
+    yield Figure("broker", report.broker)
+
+
+def _of_a_way(way: str, report: "SpeedReport") -> Iterator[Figure]:
+    ratio = report.ratio_to_aiomqtt
+    yield Figure(f"{way}: messages a second", f"{report.per_s:,}")
+    yield Figure(f"{way}: of bare aiomqtt", f"{ratio:.0%}", f"≥ {OF_AIOMQTT:.0%}", ratio >= OF_AIOMQTT)
+
+
 def _of_the_api(report: "ApiReport") -> Iterator[Figure]:
     ratio = report.ratio_to_fastapi
     yield Figure("reads of a portfolio a second", f"{report.requests_per_s:,}")
@@ -153,5 +172,6 @@ _LINES: Mapping[str, Callable[[Any], Iterator[Figure]]] = {
     "isolation": _of_isolation,
     "tick-to-order": _of_tick_to_order,
     "api": _of_the_api,
+    "mqtt": _of_mqtt,
     "orders": _of_both_engines,
 }

@@ -1,4 +1,4 @@
-"""What the fields of answers mean, as it stands below them in their classes, for those who read no code."""
+"""What the fields of answers and messages mean, as it stands below them in their classes."""
 
 import ast
 import inspect
@@ -11,7 +11,7 @@ from msgspec.inspect import Field, StructType, Type, multi_type_info
 
 
 def explain(schemas: Mapping[str, dict[str, Any]], answers: Iterable[Any]) -> None:
-    """Give the fields of answers, and of all that these are made of, their meanings as descriptions."""
+    """Give the fields of structs, and of all that these are made of, their meanings as descriptions."""
     for struct in {struct for known in multi_type_info(answers) for struct in _structs(known)}:
         properties = schemas.get(struct.__name__, {}).get("properties", {})
         called = {field.name: field.encode_name for field in msgspec.structs.fields(struct)}
@@ -22,9 +22,9 @@ def explain(schemas: Mapping[str, dict[str, Any]], answers: Iterable[Any]) -> No
 def meanings(struct: type) -> dict[str, str]:
     """Return what stands below each field of a class.
 
-    >>> from actors.api.pages import Page
-    >>> meanings(Page)["next"]
-    'The cursor of the page that follows; null: this is the last one.'
+    >>> from lts.domain.fills import Fill
+    >>> meanings(Fill)["rate"]
+    "What one unit of this currency was in the portfolio's when it was booked."
     """
     found = {}
     (defined,) = ast.parse(inspect.getsource(struct)).body
