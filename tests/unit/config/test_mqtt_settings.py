@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lts.config.file import read_system
-from lts.live import _bridged
+from lts.live import bridged
 from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("LTS-003", "INT-016")
@@ -21,7 +21,7 @@ def test_without_a_word_there_is_no_bridge(system: str, write: Write) -> None:
 def test_one_setting_turns_it_on_and_another_off(system: str, write: Write) -> None:
     mqtt = read_system(write(f'{system}\n[mqtt]\nhost = "127.0.0.1"\n')).mqtt
     assert mqtt is not None
-    assert (mqtt.enabled, _bridged(mqtt).port, _bridged(mqtt).tls) == (True, 1883, False)
+    assert (mqtt.enabled, bridged(mqtt).port, bridged(mqtt).tls) == (True, 1883, False)
     off = read_system(write(f'{system}\n[mqtt]\nhost = "127.0.0.1"\nenabled = false\n')).mqtt
     assert off is not None
     assert not off.enabled
@@ -30,8 +30,8 @@ def test_one_setting_turns_it_on_and_another_off(system: str, write: Write) -> N
 def test_a_certificate_authority_means_tls_on_its_port(system: str, write: Write) -> None:
     mqtt = read_system(write(f'{system}\n[mqtt]\nhost = "broker"\nca = "ca.pem"\n')).mqtt
     assert mqtt is not None
-    bridged = _bridged(mqtt)
-    assert (bridged.port, bridged.tls, Path(bridged.ca).is_absolute()) == (8883, True, True)
+    told = bridged(mqtt)
+    assert (told.port, told.tls, Path(told.ca).is_absolute()) == (8883, True, True)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_commands_are_off_until_they_are_turned_on_and_take_the_api(system: str,
     mqtt = f'{system}\n[mqtt]\nhost = "127.0.0.1"\n'
     plan = read_system(write(mqtt)).mqtt
     assert plan is not None
-    assert not _bridged(plan).commands
+    assert not bridged(plan).commands
     with pytest.raises(Refused, match=r"these go by the rules of the API; describe \[api\] as well"):
         read_system(write(f"{mqtt}commands = true\n"))
     plan = read_system(write(f"{mqtt}commands = true\ncommands_per_s = 5\n[api]\n")).mqtt
     assert plan is not None
-    assert (_bridged(plan).commands, _bridged(plan).commands_per_s) == (True, 5)
+    assert (bridged(plan).commands, bridged(plan).commands_per_s) == (True, 5)

@@ -99,7 +99,7 @@ def test_a_charge_moves_cash_and_nothing_else() -> None:
         D(100_000),
         D(0),
     )
-    assert book.worth() == (99998.75, {})
+    assert book.worth() == (D("99998.75"), {})
     assert book.charge(charged("2", "2"))
     assert (book.equity({}), book.financing) == (D("100000.75"), D("0.75"))
     assert book.ledger.total("USD") == 0
