@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any
 
 from aiomqtt import MqttError
 
@@ -165,6 +166,14 @@ class Bridge:
 
 async def _held(line: Line, commands: Commands | None) -> None:
     """Hear what the broker brings until the line is lost, which raises MqttError."""
-    async for message in line.messages:
-        if commands is not None:
-            commands.take(message)
+    take = commands.take if commands is not None else _pass_over
+    try:
+        async for message in line.messages:
+            take(message)
+    finally:
+        for message in line.unread():
+            take(message)
+
+
+def _pass_over(_: Any) -> None:
+    """Take nothing in: the broker may have kept a session from when commands were taken."""

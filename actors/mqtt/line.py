@@ -3,10 +3,11 @@
 import asyncio
 import re
 import ssl
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Any
+from typing import Any, TypeVar
 
 from aiomqtt import Client, MqttError, ProtocolVersion, Will
 from aiomqtt.exceptions import MqttCodeError, MqttConnectError
@@ -18,6 +19,8 @@ from actors.mqtt.letters import Letter
 from actors.mqtt.params import MqttParams
 from actors.mqtt.window import Window
 from lts.security.secret_file import read_secret
+
+T = TypeVar("T")
 
 _CREDENTIALS = frozenset({4, 134})
 _FORBIDDEN = frozenset({5, 135, 138})
@@ -31,6 +34,7 @@ MOST_UNREAD = 1_000
 """Messages of the broker that wait to be looked at; what comes beyond that is lost."""
 MOST_BYTES = 1_048_576
 """Of a message of the broker."""
+GRACE_S = 0.05
 LAST_WORDS_S = 1.0
 """For the broker to take leave."""
 
@@ -99,10 +103,14 @@ class Line(Client):
         if self._five:
             # The flag of what is retained stays as it was published, so that such a command is known.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
-            granted: Any = await self.subscribe(topics, options=options)
+            granted: Any = await self._unless_lost(self.subscribe(topics, options=options))
         else:
-            granted = await self.subscribe(topics, qos=1)
+            granted = await self._unless_lost(self.subscribe(topics, qos=1))
         return all(getattr(code, "value", code) < _FAILED for code in granted)
+
+    def unread(self) -> list[Any]:
+        """Return what the broker has brought and nobody has looked at; it takes that as delivered."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
     async def send(self, letter: Letter, correlation: bytes = b"") -> None:
         """Have the broker take a message, as soon as it lets us; raises MqttError."""
@@ -121,6 +129,19 @@ class Line(Client):
         if told.rc:
             raise MqttCodeError(told.rc, "Could not publish message")
         return told.mid
+
+    async def _unless_lost(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that the broker answers; the library would wait for that though the line is lost."""
+        task = asyncio.create_task(work)
+        either: set[asyncio.Future[Any]] = {task, self._disconnected}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task}, timeout=GRACE_S)  # why it was lost may be what it has to say
+            if task.done():
+                return task.result()
+            raise MqttError("the broker has closed the line")
+        finally:
+            task.cancel()
 
     def _on_connect(self, *told: Any) -> None:
         most = getattr(told[-1], "ReceiveMaximum", None)

@@ -84,6 +84,13 @@ class Room:
         self.put(name, self.signed(name, fields, **how))
         return await self.answer()
 
+    async def connected(self, within: float = 10) -> None:
+        async with asyncio.timeout(within):
+            while self.mqtt.bridge.state.value == "connected":  # it has yet to notice
+                await pause(0.01)
+            while self.mqtt.bridge.state.value != "connected":
+                await pause(0.01)
+
     async def counted(self, outcome: str, count: int = 1) -> None:
         async with asyncio.timeout(10):
             while self.counts.get(outcome, 0) < count:
@@ -257,6 +264,29 @@ async def test_commands_are_taken_again_after_the_broker_was_away(a_broker: Brok
         assert (await room.ask("ping", {}))["status"] == 200
 
 
+async def test_over_restarts_of_the_broker_no_command_counts_twice(tmp_path: Path) -> None:
+    if not MOSQUITTO:
+        pytest.skip("Mosquitto is not installed")
+    with broker(tmp_path) as found:
+        async with node(found.port, tmp_path, commands_per_s=1_000) as room:
+            sender = Subscriber(found.port, "none", name="sender")
+            for number in range(120):
+                order = ORDER | {"idempotency_key": f"{number}"}
+                topic, body = f"{ROOT}/command/submit", json.dumps(order).encode()
+                sender.client.publish(topic, signed(SECRET, topic=topic, key="alice", body=body), 1)
+                if number % 40 == 20:
+                    await asyncio.to_thread(found.end)
+                    await asyncio.to_thread(found.begin)
+                    await room.connected()
+            sender.client.publish(topic, b"the last", 1)
+            await room.counted("malformed")
+            asked = [each.request for each in room.scene.traders.asked if isinstance(each, SubmitOrder)]
+            keys = [each.key for each in asked if each is not None]
+            assert len(keys) == len(set(keys)) == room.counts["taken"] > 40
+            assert room.counts.keys() <= {"taken", "duplicated", "malformed"}
+            sender.close()
+
+
 async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve a client of MQTT 5 that may tell and not hear: its subscriptions are not authorized."""
     while head := await reader.read(1):
@@ -273,10 +303,14 @@ async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             case 8:
                 writer.write(bytes((0x90, 4)) + body[:2] + bytes((0, 0x87)))
     writer.close()
+    await writer.wait_closed()
 
 
 async def test_whoever_may_not_hear_commands_goes_on_and_says_so(tmp_path: Path) -> None:
-    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    served: list[asyncio.Task[None]] = []
+    server = await asyncio.start_server(
+        lambda *streams: served.append(asyncio.create_task(deaf(*streams))), "127.0.0.1", 0
+    )
     async with server, scene(PARAMS) as found:
         params = MqttParams("127.0.0.1", server.sockets[0].getsockname()[1], node="here", commands=True)
         where = MqttAssignment((), str(tmp_path / "mqtt.cursor"))
@@ -288,6 +322,7 @@ async def test_whoever_may_not_hear_commands_goes_on_and_says_so(tmp_path: Path)
         report = mqtt.bridge.report()
         assert "does not let this user hear commands" in report.trouble
         assert f"read {ROOT}/command/+" in report.trouble
+    await asyncio.gather(*served)
 
 
 async def test_two_nodes_of_one_name_carry_each_command_out_once(tmp_path: Path) -> None:
