@@ -18,9 +18,9 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import lts
 from bus import SECOND, SystemClock
 from lts.web.times import to_rfc3339
+from tests.systems import bitcoin
 
 pytestmark = [
     pytest.mark.requirement("INT-011", "INT-012", "INT-013", "INT-019", "INT-021", "INT-024"),
@@ -28,37 +28,8 @@ pytestmark = [
 ]
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
-SAMPLES = Path(lts.__file__).parent / "samples"
-SYSTEM = """
-[[instrument]]
-symbol = "BTC/USD"
-currency = "USD"
-tick_size = "0.01"
-lot_size = "0.0001"
-
-[[feed]]
-plugin = "csv"
-instrument = "BTC/USD"
-params = {{ path = "{path}", bar = "1m", repeat = true }}
-
-[[broker]]
-name = "paper"
-plugin = "paper"
-
-[[portfolio]]
-name = "house"
-owner = "carol"
-currency = "USD"
-cash = "1000"
-plugin = "fixed_quantity"
-params = {{ quantity = "0.1" }}
-
-  [[portfolio.asset]]
-  instrument = "BTC/USD"
-  broker = "paper"
-  strategy = "sma_cross"
-  params = {{ fast = 5, slow = 13 }}
-
+SYSTEM = f"""\
+{bitcoin()}
 [risk]
 max_order_quantity = "2"
 
@@ -82,7 +53,7 @@ class Node:
         self.directory = directory
         self.command = command
         self.file = directory / "system.toml"
-        self.file.write_text(SYSTEM.format(path=SAMPLES / "btcusd_1min_2020-01-01.csv"), encoding="utf-8")
+        self.file.write_text(SYSTEM, encoding="utf-8")
         self.state = directory / "state"
         self.starts = 0
 

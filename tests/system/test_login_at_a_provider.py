@@ -12,45 +12,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-import lts
 from tests.providers.oidc import SECRET
 from tests.providers.process import ProviderProcess
+from tests.systems import bitcoin
 
 pytestmark = pytest.mark.requirement("INT-011", "INT-021", "INT-023", "INT-024", "INT-4.1")
 
 LTS = (sys.executable, "-c", "from lts.cli import main; main()")
-SAMPLES = Path(lts.__file__).parent / "samples"
 PATIENCE = 60.0
-SYSTEM = """
-[[instrument]]
-symbol = "BTC/USD"
-currency = "USD"
-tick_size = "0.01"
-lot_size = "0.0001"
-
-[[feed]]
-plugin = "csv"
-instrument = "BTC/USD"
-params = {{ path = "{samples}/btcusd_1min_2020-01-01.csv", bar = "1m", repeat = true }}
-
-[[broker]]
-name = "paper"
-plugin = "paper"
-
-[[portfolio]]
-name = "house"
-owner = "carol"
-currency = "USD"
-cash = "1000"
-plugin = "fixed_quantity"
-params = {{ quantity = "0.1" }}
-
-  [[portfolio.asset]]
-  instrument = "BTC/USD"
-  broker = "paper"
-  strategy = "sma_cross"
-  params = {{ fast = 5, slow = 13 }}
-
+ACCESS = """
 [api]
 port = 0
 
@@ -106,7 +76,7 @@ def test_a_browser_comes_in_by_the_provider(tmp_path: Path) -> None:
     secret.write_text(SECRET, encoding="ascii")
     secret.chmod(0o600)
     with ProviderProcess(tmp_path) as provider:
-        told = SYSTEM.format(samples=SAMPLES, issuer=provider.url, secret=secret)
+        told = bitcoin() + ACCESS.format(issuer=provider.url, secret=secret)
         (tmp_path / "system.toml").write_text(told, encoding="utf-8")
         with running(tmp_path) as client:
             came = log_in(client, provider)

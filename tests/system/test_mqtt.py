@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import lts
 from actors.mqtt.asyncapi import described
 from actors.mqtt.cursor import read_cursor
 from bus import ReplayDriver, pause
@@ -18,40 +17,12 @@ from lts.live import bridged, keeper, storage_of
 from lts.main import Extras, System
 from tests.brokers import Subscriber, broker
 from tests.descriptions import Description
+from tests.systems import bitcoin
 
 pytestmark = pytest.mark.requirement("LTS-003")
 
-DATA = Path(lts.__file__).parent / "samples" / "btcusd_1min_2020-01-01.csv"
 SYSTEM = f"""\
-[[instrument]]
-symbol = "BTC/USD"
-currency = "USD"
-tick_size = "0.01"
-lot_size = "0.01"
-
-[[feed]]
-plugin = "csv"
-instrument = "BTC/USD"
-params = {{ path = "{DATA}", bar = "1m" }}
-
-[[broker]]
-name = "paper"
-plugin = "paper"
-
-[[portfolio]]
-name = "scalp"
-owner = "ann"
-currency = "USD"
-cash = "10000"
-plugin = "fixed_quantity"
-params = {{ quantity = "0.5" }}
-
-  [[portfolio.asset]]
-  instrument = "BTC/USD"
-  broker = "paper"
-  strategy = "sma_cross"
-  params = {{ fast = 5, slow = 20 }}
-
+{bitcoin("scalp", "ann", cash="10000", quantity="0.5", lot_size="0.01", slow=20, repeat=False)}
 [mqtt]
 host = "127.0.0.1"
 node = "here"

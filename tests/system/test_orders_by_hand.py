@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-import lts
 from bus import Actor, ReplayDriver, on, pause
 from lts.cli.replay import difference
 from lts.config.file import plan_from_json, read_system
@@ -36,40 +35,12 @@ from lts.domain.recording import OrderLine, read_recording
 from lts.domain.request_mark import RequestMark
 from lts.live import keeper, storage_of
 from lts.main import Extras, System
+from tests.systems import bitcoin
 
 pytestmark = pytest.mark.requirement("INT-011", "INT-4.5", "LTS-003")
 
-DATA = Path(lts.__file__).parent / "samples" / "btcusd_1min_2020-01-01.csv"
 SYSTEM = f"""\
-[[instrument]]
-symbol = "BTC/USD"
-currency = "USD"
-tick_size = "0.01"
-lot_size = "0.01"
-
-[[feed]]
-plugin = "csv"
-instrument = "BTC/USD"
-params = {{ path = "{DATA}", bar = "1m" }}
-
-[[broker]]
-name = "paper"
-plugin = "paper"
-
-[[portfolio]]
-name = "scalp"
-owner = "ann"
-currency = "USD"
-cash = "10000"
-plugin = "fixed_quantity"
-params = {{ quantity = "0.5" }}
-
-  [[portfolio.asset]]
-  instrument = "BTC/USD"
-  broker = "paper"
-  strategy = "sma_cross"
-  params = {{ fast = 5, slow = 20 }}
-
+{bitcoin("scalp", "ann", cash="10000", quantity="0.5", lot_size="0.01", slow=20, repeat=False)}
 [risk]
 max_order_value = "100000"
 """

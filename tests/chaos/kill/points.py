@@ -76,7 +76,7 @@ PLACES = (
     # The start
     Place("take up the storage", PERSISTENCE + "actor", "Persistence._take_up"),
     Place("take the lease", PERSISTENCE + "lease", "Lease._take"),
-    Place("take up an order", "actors.desk", "Desk._take_up"),
+    Place("take up an order", "actors.desk.orders", "Orders.take_up"),
     Place("begin", "actors.desk", "Desk.begin"),
     # From the intent to the wire
     Place("approved", "actors.desk", "Desk.journal"),
@@ -85,7 +85,7 @@ PLACES = (
     Place("commit an intent", PERSISTENCE + "writer", "Writer._attempt", INTENT),
     Place("confirm an intent", PERSISTENCE + "writer", "Writer._settle", INTENT),
     Place("journalled", "actors.desk", "Desk.place"),
-    Place("submit", "actors.desk", "Desk._submit"),
+    Place("submit", "actors.desk.orders", "Orders.submit"),
     Place("keep a change", PERSISTENCE + "actor", "Persistence.note", _of_a("OrderChanged")),
     # At the broker
     Place("place", OANDA + "plugin", "OandaBroker.place"),
@@ -109,7 +109,7 @@ PLACES = (
     Place("report", OANDA + "plugin", "OandaBroker.report"),
     Place("see", "lts.kinds.broker", "Broker.seen"),
     Place("be told", "actors.desk", "Desk.report"),
-    Place("book", "actors.desk", "Desk._book"),
+    Place("book", "actors.desk.orders", "Orders.book"),
     Place("keep a fill", PERSISTENCE + "actor", "Persistence.note", _of_a("OrderFilled")),
     Place("write a fill", PERSISTENCE + "journal", "Journal.write", FILL),
     Place("commit a fill", PERSISTENCE + "writer", "Writer._attempt", FILL),

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.desk import Desk
+from actors.desk.orders import Orders
 from bus import Actor
 from bus.handlers import hearings
 from lts.domain.contingency import Contingencies
@@ -48,28 +49,28 @@ def _replaced(owner: Any, name: str, method: Any) -> Iterator[None]:
 @contextmanager
 def _fill_booked_twice() -> Iterator[None]:
     """A fill that is reported again is booked again, as if it were another one."""
-    book, numbers = Desk._book, count(1)
+    book, numbers = Orders.book, count(1)
 
-    def book_again(self: Desk, record: OrderRecord, report: ExecutionReport) -> None:
+    def book_again(self: Orders, record: OrderRecord, report: ExecutionReport) -> None:
         if self.executions.order_of(report) is not None:
             report = msgspec.structs.replace(report, exec_id=f"{report.exec_id}/{next(numbers)}")
         book(self, record, report)
 
-    with _replaced(Desk, "_book", book_again):
+    with _replaced(Orders, "book", book_again):
         yield
 
 
 @contextmanager
 def _duplicate_exec_id_booked() -> Iterator[None]:
     """The desk does not look whether it knows an execution."""
-    book = Desk._book
+    book = Orders.book
 
-    def book_any(self: Desk, record: OrderRecord, report: ExecutionReport) -> None:
+    def book_any(self: Orders, record: OrderRecord, report: ExecutionReport) -> None:
         self.executions._booked.pop((report.broker, report.exec_id), None)
         record._fills.pop(report.exec_id, None)
         book(self, record, report)
 
-    with _replaced(Desk, "_book", book_any):
+    with _replaced(Orders, "book", book_any):
         yield
 
 
@@ -160,7 +161,7 @@ def _unknown_released_by_time() -> Iterator[None]:
     def release(self: Desk, due: AskAgain) -> None:
         record = self.records[due.client_order_id]
         if record.status is OrderStatus.UNKNOWN and due.after_s >= 1:
-            self._advance(record, OrderStatus.REJECTED, "nothing was heard of it")
+            self.orders.advance(record, OrderStatus.REJECTED, "nothing was heard of it")
         else:
             ask_again(self, due)
 
@@ -195,13 +196,13 @@ def _child_sent_before_its_parent() -> Iterator[None]:
 @contextmanager
 def _cancel_wish_lost() -> Iterator[None]:
     """Only an order that works is cancelled; the wish to cancel any other is forgotten."""
-    withdraw = Desk._withdraw
+    withdraw = Orders.withdraw
 
-    def forget(self: Desk, record: OrderRecord) -> None:
+    def forget(self: Orders, record: OrderRecord) -> None:
         if record.status not in {OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}:
             withdraw(self, record)
 
-    with _replaced(Desk, "_withdraw", forget):
+    with _replaced(Orders, "withdraw", forget):
         yield
 
 
@@ -225,7 +226,7 @@ def _wire_before_journal() -> Iterator[None]:
         journal(self, approved)
         record = self.records[approved.order.client_order_id]
         if record.status is OrderStatus.INITIALIZED and not record.order.parent:
-            self._submit(record)
+            self.orders.submit(record)
 
     with _replaced(Desk, "journal", send_first):
         yield

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.desk import Desk
+from actors.desk.orders import Orders
 from bus import SECOND
 from lts.domain.order_flow import (
     CancelOrder,
@@ -148,7 +148,7 @@ async def test_a_cancel_while_in_doubt_is_tried_at_once_and_carried_out_when_the
         assert statuses(bench) == [S.SUBMITTED, S.UNKNOWN, S.ACCEPTED, S.PENDING_CANCEL]
         assert withdrawn(bench) == [ID, ID]
         await bench.hear(report(ExecType.CANCELED))
-        assert bench.actor.unwanted == set()
+        assert bench.actor.orders.unwanted == set()
 
 
 async def test_a_cancel_that_is_lost_is_tried_again_when_the_order_is_found() -> None:
@@ -256,7 +256,7 @@ async def test_an_order_that_was_not_kept_ends_although_the_desk_failed_when_it_
 ) -> None:
     async with desk(JournalOrder=None) as bench:
         await bench.hear(approved())
-        monkeypatch.setattr(Desk, "_forgo", fails_once(Desk._forgo))
+        monkeypatch.setattr(Orders, "forgo", fails_once(Orders.forgo))
         with pytest.raises(ZeroDivisionError):
             await bench.hear(OrderNotJournalled(ORDER, "the disk is full"))
         await bench.advance(1)

@@ -152,7 +152,7 @@ async def test_what_is_nobodys_is_a_dead_letter_and_is_not_booked(
 
 async def test_a_failure_of_the_desk_loses_no_charge(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk() as bench:
-        monkeypatch.setattr("actors.desk.divided", fails_once(divided))
+        monkeypatch.setattr("actors.desk.actor.divided", fails_once(divided))
         with pytest.raises(ZeroDivisionError):
             await bench.hear(charge())
         await bench.advance(seconds=60)

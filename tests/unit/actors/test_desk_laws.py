@@ -718,7 +718,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_unwanted_is_being_ended(self) -> None:
-        wished = self.bench.actor.unwanted
+        wished = self.bench.actor.orders.unwanted
         for name in self.unwanted:
             status = self.status[name]
             assert status.is_closed or status is S.PENDING_CANCEL or name in wished, f"{name} is {status}"
@@ -736,14 +736,14 @@ class DeskMachine(RuleBasedStateMachine):
                     name = two.order.client_order_id
                     assert (
                         two.status in {S.INITIALIZED, S.PENDING_CANCEL}
-                        or name in self.bench.actor.unwanted
+                        or name in self.bench.actor.orders.unwanted
                         or name in self.refused
                     ), f"{name} is {two.status}"
 
     @invariant()
     def what_is_in_doubt_is_asked_after(self) -> None:
         doubtful = {name for name, status in self.status.items() if status is S.UNKNOWN}
-        assert doubtful <= self.bench.actor.inquiries._appointed.keys()
+        assert doubtful <= self.bench.actor.orders.inquiries._appointed.keys()
 
     @invariant()
     def the_desk_goes_on(self) -> None:

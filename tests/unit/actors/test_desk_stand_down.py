@@ -109,7 +109,7 @@ async def test_an_order_whose_broker_failed_is_not_waited_for() -> None:
         bench.answers[PlaceOrder] = fail_meanwhile
         await bench.hear(approved())
         assert statuses(bench) == [S.SUBMITTED, S.PENDING_CANCEL, S.UNKNOWN]
-        assert bench.actor.standing_down == {}, "it was answered"
+        assert bench.actor.orders.standing_down == {}, "it was answered"
 
 
 @pytest.mark.parametrize("scope", ["system", "user:ann", "portfolio:test", "account:test"])
