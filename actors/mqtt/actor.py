@@ -55,7 +55,7 @@ class Mqtt(Actor[MqttParams]):
         self.letters = Letters(self.params, self.system.now())
         self.journal = Journal(self.letters, self.assignment, self.ask, self._miss)
         self.bridge = Bridge(self.params, self.letters, self.journal, self.system.now, self.say)
-        self.outbox = self.bridge.outbox
+        self.outbox = self.bridge.pace
         self.background(self.bridge.run())
         self.background(self.look())
         yield

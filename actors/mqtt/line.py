@@ -13,7 +13,7 @@ from aiomqtt.exceptions import MqttCodeError, MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from actors.mqtt.letters import Letter
+from actors.mqtt.letters import MSGPACK, Letter
 from actors.mqtt.params import MqttParams
 from actors.mqtt.window import Window
 from lts.security.secret_file import read_secret
@@ -53,6 +53,7 @@ class Line(Client):
         """How many may be on their way: no more than the broker has said that it takes."""
         self._room = asyncio.Semaphore(0)
         self._window = Window(self._put)
+        self._packed = _content(MSGPACK) if five else None
         self.pending_calls_threshold = params.in_flight
         self.refused = 0
         """Messages that the broker did not take from this user."""
@@ -96,7 +97,8 @@ class Line(Client):
 
     def _put(self, letter: Letter) -> int:
         """Hand a message to the client below; the library would have a task wait for each."""
-        told = self._client.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+        of_its_kind = self._packed if letter.content == MSGPACK else None
+        told = self._client.publish(letter.topic, letter.payload, letter.qos, letter.retain, of_its_kind)
         if told.rc:
             raise MqttCodeError(told.rc, "Could not publish message")
         return told.mid
@@ -152,6 +154,13 @@ def _properties(params: MqttParams) -> Any:
     properties = make(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = params.session_expiry_s
     properties.ReceiveMaximum = params.in_flight
+    return properties
+
+
+def _content(kind: str) -> Any:
+    make: Any = Properties
+    properties = make(PacketTypes.PUBLISH)
+    properties.ContentType = kind
     return properties
 
 

@@ -202,6 +202,37 @@ async def test_batches_have_every_trade_once_in_order(a_broker: Broker, tmp_path
     subscriber.close()
 
 
+async def test_what_is_limited_comes_at_its_pace_and_nothing_of_the_journal_is_lost(
+    a_broker: Broker, tmp_path: Path
+) -> None:
+    subscriber = Subscriber(a_broker.port, "lts/v1/#")
+    rates = {"quotes": 5.0, "trading-states": 20.0}
+    async with node(a_broker.port, tmp_path, rates=rates) as lts:
+        await lts.stands(BridgeState.CONNECTED)
+        for number in range(100):
+            lts.publish(Quote("SP500", NOW, 1.0 + number, 200.0, 3.0, 4.0))
+        begun = lts.bus.system.now()
+        lts.house.happen(10)
+        states = [await heard(subscriber, "lts/v1/n%2F1/system/trading-state") for _ in range(10)]
+        assert [each["seq"] for each in states] == [3 * each for each in range(1, 11)]
+        assert lts.bus.system.now() - begun > 0.4 * SECOND
+    quotes = [told["body"]["bid"] for topic, told in subscriber.all() if topic.endswith("/quote")]
+    assert len(quotes) <= 5
+    subscriber.close()
+
+
+async def test_messagepack_says_what_it_is(a_broker: Broker, tmp_path: Path) -> None:
+    subscriber = Subscriber(a_broker.port, "lts/v1/n%2F1/market/#")
+    async with node(a_broker.port, tmp_path, msgpack=("trades",)) as lts:
+        await lts.stands(BridgeState.CONNECTED)
+        lts.publish(Trade("SP500", NOW, 1.5, 1.0))
+        message = await asyncio.to_thread(subscriber.heard.get, timeout=10)
+    properties: Any = message.properties
+    assert properties.ContentType == "application/msgpack"
+    assert msgspec.msgpack.decode(message.payload)["body"]["price"] == 1.5
+    subscriber.close()
+
+
 async def test_a_restart_of_the_node_goes_on_behind_what_the_broker_has(
     a_broker: Broker, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lts.config.file import read_system
-from lts.live import _bridged
+from lts.live import bridged
 from lts.refusal import Refused
 
 pytestmark = pytest.mark.requirement("LTS-003", "INT-016")
@@ -21,7 +21,7 @@ def test_without_a_word_there_is_no_bridge(system: str, write: Write) -> None:
 def test_one_setting_turns_it_on_and_another_off(system: str, write: Write) -> None:
     mqtt = read_system(write(f'{system}\n[mqtt]\nhost = "127.0.0.1"\n')).mqtt
     assert mqtt is not None
-    assert (mqtt.enabled, _bridged(mqtt).port, _bridged(mqtt).tls) == (True, 1883, False)
+    assert (mqtt.enabled, bridged(mqtt).port, bridged(mqtt).tls) == (True, 1883, False)
     off = read_system(write(f'{system}\n[mqtt]\nhost = "127.0.0.1"\nenabled = false\n')).mqtt
     assert off is not None
     assert not off.enabled
@@ -30,14 +30,17 @@ def test_one_setting_turns_it_on_and_another_off(system: str, write: Write) -> N
 def test_a_certificate_authority_means_tls_on_its_port(system: str, write: Write) -> None:
     mqtt = read_system(write(f'{system}\n[mqtt]\nhost = "broker"\nca = "ca.pem"\n')).mqtt
     assert mqtt is not None
-    bridged = _bridged(mqtt)
-    assert (bridged.port, bridged.tls, Path(bridged.ca).is_absolute()) == (8883, True, True)
+    params = bridged(mqtt)
+    assert (params.port, params.tls, Path(params.ca).is_absolute()) == (8883, True, True)
 
 
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
         ('publish = ["everything"]', "publish"),
+        ("rates = { everything = 1 }", "rates"),
+        ("rates = { quotes = 0 }", "rates"),
+        ('rates = { trades = 5 }\nbatch = ["trades"]', "trades go in batches"),
         ('certificate = "c.pem"', "certificate and key go together"),
         ('password_file = "p"', "a password needs its user"),
         ('user = "u"\npassword_file = "p"', "without TLS the password can be read"),
