@@ -111,6 +111,22 @@ class Line(Client):
             self._client._max_inflight_messages = self.in_flight  # noqa: SLF001
         super()._on_connect(*told)
 
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        """Write when the socket takes it; the library would also listen to one that was closed meanwhile."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of the connection
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(watch)
+
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         self.refused += bool(getattr(reason_code, "is_failure", False))
         super()._on_publish(client, userdata, mid, reason_code, properties)

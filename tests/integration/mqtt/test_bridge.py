@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ from lts.domain.event_listings import WIRE, EventsGone, EventsListed, Journalled
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.signals import SignalRaised
-from tests.brokers import MOSQUITTO, Broker, Subscriber, broker, free_port
+from tests.brokers import MOSQUITTO, PASSWD, Broker, Subscriber, broker, free_port
 
 pytestmark = [pytest.mark.requirement("INT-4.5"), pytest.mark.timeout(60)]
 NOW = 1_577_836_800 * SECOND
@@ -326,6 +327,26 @@ async def test_an_unreachable_broker_is_one_sentence_and_is_tried_again(tmp_path
         assert "Connection refused" in lost.trouble
         assert "\n" not in lost.trouble
         assert not lts.bus.vitals().failures
+
+
+async def test_a_wrong_password_is_tried_again_and_a_right_one_is_found_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    if not MOSQUITTO:
+        pytest.skip("Mosquitto is not installed")
+    word = tmp_path / "word"
+    word.write_text("wrong")
+    word.chmod(0o600)
+    users = tmp_path / "users"
+    subprocess.run([PASSWD, "-b", "-c", str(users), "lts", "right"], check=True)
+    with broker(tmp_path, f"allow_anonymous false\npassword_file {users}\n") as found:
+        async with node(found.port, tmp_path, user="lts", password_file=str(word)) as lts:
+            lost = await lts.stands(BridgeState.LOST)
+            assert "does not take the user and password" in lost.trouble
+            assert not lts.bus.vitals().failures
+            word.write_text("right")
+            connected = await lts.stands(BridgeState.CONNECTED)
+            assert (connected.trouble, connected.connections) == ("", 1)
 
 
 async def test_events_that_are_not_kept_any_more_are_an_alert_and_the_rest_is_told(
