@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-def test_no_event_is_lost_over_ten_restarts() -> None:
+def test_no_event_is_lost_over_ten_restarts_and_trading_goes_on_beside_one_that_stalls() -> None:
     command = [sys.executable, "-m", "tests.chaos.brokers", "--restarts", "10", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     report = json.loads(done.stdout)
@@ -27,3 +27,4 @@ def test_no_event_is_lost_over_ten_restarts() -> None:
     assert (report["restarts"], report["lost"], report["invented"]) == (10, 0, 0)
     assert min(report["orders"], report["fills"], report["states"]) > 5
     assert report["back_longest_s"] <= 5
+    assert report["stalled"]["dropped"] > 0

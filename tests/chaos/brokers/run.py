@@ -27,6 +27,7 @@ from lts.domain.risk import SetTradingState, TradingState
 from lts.live import keeper, storage_of
 from lts.main import Extras, System
 from tests.brokers import Broker, Subscriber, free_port
+from tests.chaos.brokers.stalled import stalled
 
 DATA = Path(lts.__file__).parent / "samples" / "btcusd_1min_2020-01-01.csv"
 SYSTEM = """
@@ -282,11 +283,13 @@ def main() -> int:
     """Do what the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.brokers", description=__doc__)
     parser.add_argument("--restarts", type=int, default=100, help="how often the broker is restarted")
+    parser.add_argument("--ticks", type=int, default=3_000, help="orders beside a broker that reads nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     told = parser.parse_args()
     logs.set_up("error")
     with TemporaryDirectory() as directory:
         report = asyncio.run(attacked(told.restarts, Path(directory)))
-    shown = json.dumps(msgspec.to_builtins(report), indent=None if told.json else 2)
-    print(shown)  # noqa: T201 - it is what was asked for
-    return 0 if report.good else 1
+        beside = asyncio.run(stalled(Path(directory), told.ticks))
+    shown = msgspec.to_builtins(report) | {"stalled": msgspec.to_builtins(beside)}
+    print(json.dumps(shown, indent=None if told.json else 2))  # noqa: T201 - it is what was asked for
+    return 0 if report.good and beside.good else 1
