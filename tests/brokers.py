@@ -16,6 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+PASSWD = shutil.which("mosquitto_passwd") or ""
 _RUMQTTD = """\
 id = 0
 [router]
@@ -43,21 +44,21 @@ class Broker:
     ) -> None:
         self.mosquitto = mosquitto
         self.port = free_port()
-        self._config = directory / f"broker-{self.port}.toml"
+        self.config = directory / f"broker-{self.port}.toml"
         if mosquitto:
             store = f"persistence true\npersistence_location {directory}/\nautosave_interval 1\nuser root\n"
             listener = f"listener {self.port} 127.0.0.1\n"
-            self._config.write_text(store + listener + (settings or "allow_anonymous true\n"))
+            self.config.write_text(store + listener + (settings or "allow_anonymous true\n"))
         else:
-            self._config.write_text(_RUMQTTD.format(port=self.port))
+            self.config.write_text(_RUMQTTD.format(port=self.port))
         self._process: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
         if self.mosquitto:
-            command = [str(MOSQUITTO), "-c", str(self._config)]
+            command = [str(MOSQUITTO), "-c", str(self.config)]
         else:
             serve = "from iotcore._serve import main; main()"
-            command = [sys.executable, "-c", serve, json.dumps({"config_path": str(self._config)})]
+            command = [sys.executable, "-c", serve, json.dumps({"config_path": str(self.config)})]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

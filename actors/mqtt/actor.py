@@ -60,7 +60,7 @@ class Mqtt(Actor[MqttParams]):
         if self.params.commands:
             commands = Commands(self.params, self.assignment, self.ask, self.system.now)
         self.bridge = Bridge(self.params, self.letters, self.journal, self.system.now, self.say, commands)
-        self.outbox = self.bridge.outbox
+        self.outbox = self.bridge.pace
         if commands is not None:
             self.background(commands.run())
         self.background(self.bridge.run())

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.mqtt.channels import ALWAYS, Channel, channels, schema_of
-from actors.mqtt.letters import Batch, Standing, Told
+from actors.mqtt.letters import JSON, MSGPACK, Batch, Standing, Told
 from actors.mqtt.params import MARKET, MqttParams
 from actors.mqtt.specimens import specimens
 from lts.web.meanings import explain
@@ -16,7 +16,6 @@ from lts.web.meanings import explain
 VERSION, BINDING = "3.0.0", "0.2.0"
 """Of AsyncAPI, and of its bindings to MQTT."""
 REF = "#/components/schemas/{name}"
-JSON = "application/json"
 ABOUT = """What a node tells an MQTT broker. Every payload is one JSON object, with the name and version of
 its `body` in `schema`. Amounts of orders and money are decimals written as text; prices and sizes of the
 market are numbers. Times are UTC nanoseconds (`at`) and RFC 3339 (`time`). Names in topics are
@@ -129,7 +128,7 @@ def _messages(there: Sequence[Channel], params: MqttParams) -> dict[str, Any]:
                 "name": "Batch/1" if channel.batched else schema_of(told),
                 "title": told.__name__,
                 "summary": cleandoc(getdoc(told) or "").partition("\n")[0],
-                "contentType": JSON,
+                "contentType": MSGPACK if channel.family in params.msgpack else JSON,
                 "payload": {"$ref": REF.format(name=name)},
                 "examples": [{"payload": payload} for payload in shown[name]],
             }

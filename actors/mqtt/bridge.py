@@ -3,15 +3,17 @@
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiomqtt import MqttError
 
 from actors.mqtt.commands import Commands
 from actors.mqtt.journal import Journal
-from actors.mqtt.letters import Letters, Update, letter
+from actors.mqtt.letters import Letters, Update
 from actors.mqtt.line import Line, opened, sentence
 from actors.mqtt.outbox import Outbox
+from actors.mqtt.pace import Pace
 from actors.mqtt.params import MARKET, MqttParams
 from actors.mqtt.together import first
 from bus import pause
@@ -62,6 +64,7 @@ class Bridge:
         self._under_way: list[list[Update]] = []
         """What was taken from the outbox and has not arrived yet, in order."""
         self.outbox = Outbox(params.buffer)
+        self.pace = Pace(params.rates, self.outbox, params.buffer, now)
         self.state = BridgeState.CONNECTING
         self.trouble = ""
 
@@ -84,7 +87,7 @@ class Bridge:
             self.outbox.conflated,
             self.outbox.dropped,
             refused,
-            len(self.outbox),
+            len(self.outbox) + len(self.pace),
             self._journal.through or 0,
             dict(commands.counts) if commands else {},
         )
@@ -117,7 +120,12 @@ class Bridge:
                 await self._commands.listen(line)
             self._stand(BridgeState.CONNECTED, "")
             sending = [self._send_what_waits(line) for _ in range(LOTS)]
-            await first(_held(line, self._commands), self._journal.tell(line.send_all), *sending)
+            await first(
+                _held(line, self._commands),
+                self._journal.tell(partial(self.pace.send, send=line.send_all)),
+                self.pace.run(),
+                *sending,
+            )
         except asyncio.CancelledError:
             await line.say_last(self._letters.standing(online=False, reason="stopped", at=self._now()))
             raise
@@ -146,7 +154,7 @@ class Bridge:
     async def _send(self, line: Line, updates: list[Update]) -> None:
         """Have the broker take updates, family by family where many go in one message."""
         batches: dict[str, list[Update]] = {name: [] for name in MARKET if name in self._params.batch}
-        told = [letter(each) for each in updates if each.family not in batches]
+        told = [self._letters.letter(each) for each in updates if each.family not in batches]
         for each in updates:
             if each.family in batches:
                 batches[each.family].append(each)

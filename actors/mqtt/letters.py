@@ -21,6 +21,9 @@ from lts.domain.signals import SignalRaised
 from lts.web.times import to_rfc3339
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
+_pack = msgspec.msgpack.Encoder(decimal_format="string").encode
+JSON, MSGPACK = "application/json", "application/msgpack"
+"""As MQTT 5 says of what kind a payload is."""
 
 JOURNALLED: dict[str, tuple[str, str]] = {
     name_of(OrderJournalled): ("orders", "order"),
@@ -102,6 +105,7 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     qos: int
     retain: bool = False
+    content: str = JSON
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -176,7 +180,7 @@ class Letters:
         else:
             topic = f"{self.root}/portfolio/{segment(event.portfolio)}/{word}"
         told = Told(event.type, self.params.node, event.seq, event.at, to_rfc3339(event.at), event.body)
-        return Letter(topic, _encode(told), 1)
+        return Letter(topic, *self._written(family, told, 1))
 
     def standing(self, *, online: bool, reason: str, at: int) -> Letter:
         """Return whether the bridge is there; the broker keeps it, and says the last will itself."""
@@ -188,7 +192,18 @@ class Letters:
         """Return many updates of one family as one message: acknowledged, unless only the latest counts."""
         told = Batch("Batch/1", self.params.node, tuple(each.told for each in updates))
         topic = f"{self.root}/batch/{family}"
-        return Letter(topic, _encode(told), 0 if family == "quotes" else 1)
+        return Letter(topic, *self._written(family, told, 0 if family == "quotes" else 1))
+
+    def letter(self, update: Update) -> Letter:
+        """Return an update as the broker gets it: once where only the latest counts, else acknowledged."""
+        written = self._written(update.family, update.told, int(update.slot is None), retain=update.retain)
+        return Letter(update.topic, *written)
+
+    def _written(
+        self, family: str, told: Told | Batch, qos: int, *, retain: bool = False
+    ) -> tuple[bytes, int, bool, str]:
+        packed = family in self.params.msgpack
+        return _pack(told) if packed else _encode(told), qos, retain, MSGPACK if packed else JSON
 
     def _place(self, kind: type[Event], instrument: str) -> tuple[str, str, str, Hashable, bool]:
         """Where a kind of market data of an instrument is told: the same for each of its updates."""
@@ -205,8 +220,3 @@ class Letters:
     def _told(self, schema: str, topic: str, body: Any, at: int) -> Told:
         number = self._numbers[topic] = self._numbers.get(topic, 0) + 1
         return Told(schema, self.params.node, number, at, to_rfc3339(at), body, self.since)
-
-
-def letter(update: Update) -> Letter:
-    """Return an update as the broker gets it: once where only the latest counts, else acknowledged."""
-    return Letter(update.topic, _encode(update.told), int(update.slot is None), update.retain)

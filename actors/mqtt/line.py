@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from actors.mqtt.letters import Letter
+from actors.mqtt.letters import MSGPACK, Letter
 from actors.mqtt.params import MqttParams
 from actors.mqtt.window import Window
 from lts.security.secret_file import read_secret
@@ -67,6 +67,7 @@ class Line(Client):
         """How many may be on their way: no more than the broker has said that it takes."""
         self._room = asyncio.Semaphore(0)
         self._window = Window(self._put)
+        self._packed = _content(MSGPACK) if five else None
         self.pending_calls_threshold = params.in_flight
         self.refused = 0
         """Messages that the broker did not take from this user."""
@@ -125,7 +126,8 @@ class Line(Client):
 
     def _put(self, letter: Letter) -> int:
         """Hand a message to the client below; the library would have a task wait for each."""
-        told = self._client.publish(letter.topic, letter.payload, letter.qos, letter.retain)
+        of_its_kind = self._packed if letter.content == MSGPACK else None
+        told = self._client.publish(letter.topic, letter.payload, letter.qos, letter.retain, of_its_kind)
         if told.rc:
             raise MqttCodeError(told.rc, "Could not publish message")
         return told.mid
@@ -150,6 +152,22 @@ class Line(Client):
             # The client below holds back what is beyond that, of all who send; it has no door for it by now.
             self._client._max_inflight_messages = self.in_flight  # noqa: SLF001
         super()._on_connect(*told)
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        """Write when the socket takes it; the library would also listen to one that was closed meanwhile."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of the connection
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(watch)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         self.refused += bool(getattr(reason_code, "is_failure", False))
@@ -202,6 +220,13 @@ def _correlated(correlation: bytes) -> Any:
     make: Any = Properties
     properties = make(PacketTypes.PUBLISH)
     properties.CorrelationData = correlation
+    return properties
+
+
+def _content(kind: str) -> Any:
+    make: Any = Properties
+    properties = make(PacketTypes.PUBLISH)
+    properties.ContentType = kind
     return properties
 
 

@@ -1,5 +1,6 @@
 """How the broker is reached, and what it is told: plain values that travel to another process."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -43,6 +44,10 @@ class MqttParams(msgspec.Struct, frozen=True):
     batch: tuple[str, ...] = ()
     """Families of market data that are told many in one message."""
     batch_ms: int = 20
+    rates: Mapping[str, float] = {}
+    """Messages a second of one topic at most, by family."""
+    msgpack: tuple[str, ...] = ()
+    """Families that are told in MessagePack in the place of JSON."""
     retain: bool = True
     """Whether the broker keeps the last quote, bar, position and account for who comes later."""
     commands: bool = False

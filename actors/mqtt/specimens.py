@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from actors.mqtt.letters import AlertTold, Letter, Letters, letter
+from actors.mqtt.letters import AlertTold, Letter, Letters
 from actors.mqtt.params import FAMILIES, MqttParams
 from bus import SECOND, Message
 from lts.domain.accounts import AccountReported
@@ -48,23 +48,23 @@ _JOURNALLED: tuple[tuple[str, Message], ...] = (
 
 
 def specimens(params: MqttParams) -> Iterator[Letter]:
-    """Yield one of each that a node tells, as the broker gets it; batches of those that go in batches."""
-    letters = Letters(msgspec.structs.replace(params, publish=FAMILIES), AT - SECOND)
+    """Yield one of each that a node can tell, as the broker gets it, in JSON."""
+    letters = Letters(msgspec.structs.replace(params, publish=FAMILIES, msgpack=()), AT - SECOND)
     for event in (_QUOTE, _BAR, _TRADE):
         update = letters.market(event)
-        yield letter(update)
+        yield letters.letter(update)
         yield letters.batch(update.family, [update, letters.market(event)])
     for seq, (portfolio, message) in enumerate(_JOURNALLED, 17):
         described = WIRE.describe(message)
         told = letters.journalled(JournalledEvent(seq, AT, portfolio, described["type"], described["body"]))
         if told is not None:
             yield told
-    yield letter(letters.position(PositionChanged(_WHOSE, _POSITION, _CASH, AT), AT))
-    yield letter(letters.account(_account()))
-    yield letter(letters.signal(SignalRaised(_WHOSE, _WHAT, 1.0, "fast crossed above slow"), AT))
-    yield letter(letters.health(_health(), AT))
+    yield letters.letter(letters.position(PositionChanged(_WHOSE, _POSITION, _CASH, AT), AT))
+    yield letters.letter(letters.account(_account()))
+    yield letters.letter(letters.signal(SignalRaised(_WHOSE, _WHAT, 1.0, "fast crossed above slow"), AT))
+    yield letters.letter(letters.health(_health(), AT))
     about = AlertTold("OrderAlarmed/1", _ID, "a fill that came after the end of the order")
-    yield letter(letters.alert(about, AT))
+    yield letters.letter(letters.alert(about, AT))
     yield letters.standing(online=True, reason="", at=AT)
 
 

@@ -443,6 +443,8 @@ class MqttPlan(Table):
     publish: tuple[Told, ...] | None = None
     batch: tuple[Literal["quotes", "bars", "trades"], ...] = ()
     batch_ms: Annotated[int, Field(ge=1, le=1_000)] = 20
+    rates: dict[Told, Annotated[float, Field(ge=0.001, le=1_000)]] = {}
+    msgpack: tuple[Told, ...] = ()
     retain: bool = True
     commands: bool = False
     commands_per_s: Annotated[int, Field(ge=1, le=100_000)] = 200
@@ -456,6 +458,10 @@ class MqttPlan(Table):
     def _consistent(self) -> Self:
         if (self.certificate is None) is not (self.key is None):
             raise ValueError("certificate and key go together; name both files or neither")
+        if paced := self.rates.keys() & {*self.batch}:
+            raise ValueError(
+                f"{', '.join(sorted(paced))} go in batches, so that batch_ms sets their pace; not rates"
+            )
         if self.password_file is not None and not self.user:
             raise ValueError("a password needs its user; give user as well")
         near = self.host in {"localhost", "127.0.0.1", "::1"}

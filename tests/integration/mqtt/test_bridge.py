@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ from lts.domain.event_listings import WIRE, EventsGone, EventsListed, Journalled
 from lts.domain.market import Bar, Quote, Trade
 from lts.domain.risk import TradingState, TradingStateChanged
 from lts.domain.signals import SignalRaised
-from tests.brokers import MOSQUITTO, Broker, Subscriber, broker, free_port
+from tests.brokers import MOSQUITTO, PASSWD, Broker, Subscriber, broker, free_port
 
 pytestmark = [pytest.mark.requirement("INT-4.5"), pytest.mark.timeout(60)]
 NOW = 1_577_836_800 * SECOND
@@ -129,6 +130,13 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
         yield found
 
 
+def users(directory: Path) -> Path:
+    """The file of a broker's users: lts alone."""
+    file = directory / "users"
+    subprocess.run([PASSWD, "-b", "-c", str(file), "lts", "right"], check=True)
+    return file
+
+
 async def heard(subscriber: Subscriber, topic: str) -> Any:
     return await asyncio.to_thread(subscriber.until, topic)
 
@@ -199,6 +207,37 @@ async def test_batches_have_every_trade_once_in_order(a_broker: Broker, tmp_path
             messages += 1
     assert told == list(range(1, 5_001))
     assert messages <= 50
+    subscriber.close()
+
+
+async def test_what_is_limited_comes_at_its_pace_and_nothing_of_the_journal_is_lost(
+    a_broker: Broker, tmp_path: Path
+) -> None:
+    subscriber = Subscriber(a_broker.port, "lts/v1/#")
+    rates = {"quotes": 5.0, "trading-states": 20.0}
+    async with node(a_broker.port, tmp_path, rates=rates) as lts:
+        await lts.stands(BridgeState.CONNECTED)
+        for number in range(100):
+            lts.publish(Quote("SP500", NOW, 1.0 + number, 200.0, 3.0, 4.0))
+        begun = lts.bus.system.now()
+        lts.house.happen(10)
+        states = [await heard(subscriber, "lts/v1/n%2F1/system/trading-state") for _ in range(10)]
+        assert [each["seq"] for each in states] == [3 * each for each in range(1, 11)]
+        assert lts.bus.system.now() - begun > 0.4 * SECOND
+    quotes = [told["body"]["bid"] for topic, told in subscriber.all() if topic.endswith("/quote")]
+    assert len(quotes) <= 5
+    subscriber.close()
+
+
+async def test_messagepack_says_what_it_is(a_broker: Broker, tmp_path: Path) -> None:
+    subscriber = Subscriber(a_broker.port, "lts/v1/n%2F1/market/#")
+    async with node(a_broker.port, tmp_path, msgpack=("trades",)) as lts:
+        await lts.stands(BridgeState.CONNECTED)
+        lts.publish(Trade("SP500", NOW, 1.5, 1.0))
+        message = await asyncio.to_thread(subscriber.heard.get, timeout=10)
+    properties: Any = message.properties
+    assert properties.ContentType == "application/msgpack"
+    assert msgspec.msgpack.decode(message.payload)["body"]["price"] == 1.5
     subscriber.close()
 
 
@@ -295,6 +334,24 @@ async def test_an_unreachable_broker_is_one_sentence_and_is_tried_again(tmp_path
         assert "Connection refused" in lost.trouble
         assert "\n" not in lost.trouble
         assert not lts.bus.vitals().failures
+
+
+async def test_a_wrong_password_is_tried_again_and_a_right_one_is_found_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    if not MOSQUITTO:
+        pytest.skip("Mosquitto is not installed")
+    word = tmp_path / "word"
+    word.write_text("wrong")
+    word.chmod(0o600)
+    with broker(tmp_path, f"allow_anonymous false\npassword_file {users(tmp_path)}\n") as found:
+        async with node(found.port, tmp_path, user="lts", password_file=str(word)) as lts:
+            lost = await lts.stands(BridgeState.LOST)
+            assert "user and password_file" in lost.trouble
+            assert not lts.bus.vitals().failures
+            word.write_text("right")
+            connected = await lts.stands(BridgeState.CONNECTED)
+            assert (connected.trouble, connected.connections) == ("", 1)
 
 
 async def test_events_that_are_not_kept_any_more_are_an_alert_and_the_rest_is_told(

@@ -1,34 +1,21 @@
 """A broker that does not want us, or not all that we say: one sentence, and the node goes on."""
 
-import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import NameOID
 
 from actors.mqtt.letters import Letters
 from actors.mqtt.line import opened, sentence
 from actors.mqtt.params import MqttParams
 from lts.refusal import Refused
-from tests.brokers import MOSQUITTO, broker, free_port
+from tests.brokers import MOSQUITTO, PASSWD, broker, free_port
+from tests.certificates import make
 
 pytestmark = [
     pytest.mark.requirement("LTS-003"),
     pytest.mark.skipif(not MOSQUITTO, reason="Mosquitto is not installed"),
 ]
-PASSWD = shutil.which("mosquitto_passwd") or ""
 
 
 def secret(directory: Path, text: str, mode: int = 0o600) -> str:
@@ -102,29 +89,3 @@ async def test_a_certificate_that_is_over_or_of_a_stranger_is_said(tmp_path: Pat
             assert bool(told) is bool(said)
     missing = await trouble(MqttParams("127.0.0.1", free_port(), tls=True, ca=str(tmp_path / "none.pem")))
     assert "a file of [mqtt] cannot be read" in missing
-
-
-def make(directory: Path, name: str, *, signed_by: str = "", days: int) -> None:
-    """Make a key and a certificate of 127.0.0.1, or of one who vouches for others."""
-    key = generate_private_key(SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    issuer, signer = subject, key
-    if signed_by:
-        issuer = x509.load_pem_x509_certificate((directory / f"{signed_by}.pem").read_bytes()).subject
-        signer = load_pem_private_key((directory / f"{signed_by}.key").read_bytes(), None)  # type: ignore[assignment]
-    now = datetime.now(UTC)  # noqa: TID251 - certificates know the machine's time alone
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=3))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=not signed_by, path_length=None), critical=True)
-        .sign(signer, SHA256())
-    )
-    (directory / f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (directory / f"{name}.key").write_bytes(pem)

@@ -38,6 +38,9 @@ def test_a_certificate_authority_means_tls_on_its_port(system: str, write: Write
     ("rule", "said"),
     [
         ('publish = ["everything"]', "publish"),
+        ("rates = { everything = 1 }", "rates"),
+        ("rates = { quotes = 0 }", "rates"),
+        ('rates = { trades = 5 }\nbatch = ["trades"]', "trades go in batches"),
         ('certificate = "c.pem"', "certificate and key go together"),
         ('password_file = "p"', "a password needs its user"),
         ('user = "u"\npassword_file = "p"', "without TLS the password can be read"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.mqtt.cursor import read_cursor, write_cursor
-from actors.mqtt.letters import Letters, letter
+from actors.mqtt.letters import Letters
 from actors.mqtt.params import FAMILIES, MqttParams, segment
 from lts.config.schema import MqttPlan, Told
 from lts.domain.event_listings import WIRE, JournalledEvent
@@ -30,9 +30,9 @@ def test_any_name_is_one_level_of_a_topic_and_can_be_had_back(name: str) -> None
 
 
 def test_a_quote_goes_once_and_what_counts_each_is_acknowledged() -> None:
-    quote = letter(LETTERS.market(Quote("BTC/USD", 1, 1.0, 2.0, 3.0, 4.0)))
-    bar = letter(LETTERS.market(Bar("SP500", 1, 2, 1.0, 2.0, 0.5, 1.5, 9.0)))
-    trade = letter(LETTERS.market(Trade("SP500", 1, 1.0, 1.0)))
+    quote = LETTERS.letter(LETTERS.market(Quote("BTC/USD", 1, 1.0, 2.0, 3.0, 4.0)))
+    bar = LETTERS.letter(LETTERS.market(Bar("SP500", 1, 2, 1.0, 2.0, 0.5, 1.5, 9.0)))
+    trade = LETTERS.letter(LETTERS.market(Trade("SP500", 1, 1.0, 1.0)))
     assert (quote.topic, quote.qos, quote.retain) == ("lts/v1/a%20b/market/BTC%2FUSD/quote", 0, True)
     assert (bar.topic, bar.qos, bar.retain) == ("lts/v1/a%20b/market/SP500/bar", 1, True)
     assert (trade.topic, trade.qos, trade.retain) == ("lts/v1/a%20b/market/SP500/trade", 1, False)
