@@ -172,10 +172,10 @@ class Writer:
         group = groups[-1]
         begun = self._begun = self._system.monotonic()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE) as patience:
                 await self._attempt(group)
         except Exception as error:  # noqa: BLE001 - a defect in one piece of work must not stop the others
-            groups[-1:] = await self._try_next(group, error, begun)
+            groups[-1:] = await self._try_next(group, _cause(error, patience), begun)
         else:
             groups.pop()
             self._settle(group)
@@ -302,6 +302,14 @@ class Writer:
                 async with asyncio.timeout(1.0):
                     await connection.invalidate()
                     await connection.close()
+
+
+def _cause(error: Exception, patience: asyncio.Timeout) -> Exception:
+    """Return why an attempt failed, or raise what broke it off: that may arrive as another error of a library."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
+    return TimeoutError() if patience.expired() else error
 
 
 def _trouble_of(error: Exception) -> Trouble:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MissingGreenlet
 from structlog.testing import capture_logs
 
 from actors.desk import Desk
@@ -347,6 +347,55 @@ class Faults:
         await self._attempt(group)
         if self.after:
             raise self.after.pop()
+
+
+class Torn:
+    """Has so many attempts of the writer hang, and say something of their own when they are broken off."""
+
+    def __init__(self, node: Any, times: int) -> None:
+        self.left = times
+        self._attempt = node.keeper.writer._attempt
+        node.keeper.writer._attempt = self._hang
+
+    async def _hang(self, group: list[Work]) -> None:
+        if not self.left:
+            return await self._attempt(group)
+        self.left -= 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise MissingGreenlet("as the library says where it is broken off") from None
+
+
+async def test_an_attempt_that_takes_too_long_is_no_defect_of_what_it_wrote(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.settled()
+    monkeypatch.setattr(lane, "PATIENCE", 0.2)
+    torn = Torn(node, 1)
+    live(node, range(1, 3))
+    await until(lambda: not torn.left, node)
+    await node.settled(within=20)
+    assert len(await node.rows("SELECT 1 FROM orders")) == 2
+    (troubled,) = node.client.heard_of(StorageTroubled)
+    assert "took too long to answer" in troubled.reason
+    assert node.client.heard_of(DeadLetter) == []
+
+
+async def test_what_a_stop_breaks_off_is_not_stored_whatever_the_library_says(
+    node_at: Any, registration: Any, sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "LAST_WORD", 0.2)
+    monkeypatch.setattr("actors.persistence.actor.LAST_WRITE", 0.2)
+    with capture_logs() as logs:
+        async with node_at(sqlite_database) as node:
+            assert await node.client.ask(Perform(registration, "system")) == Performed()
+            torn = Torn(node, 1_000)
+            live(node, range(1, 3))
+            await until(lambda: torn.left < 1_000, node)
+    (said,) = [each for each in logs if each["log_level"] in {"critical", "error"}]
+    assert said["event"] == "not everything was stored"
+    assert said["lost"] >= 2
 
 
 class ConflictError(Exception):
