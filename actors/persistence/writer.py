@@ -305,7 +305,7 @@ class Writer:
 
 
 def _cause(error: Exception, patience: asyncio.Timeout) -> Exception:
-    """Return why an attempt failed, or raise what broke it off: that may arrive as another error of a library."""
+    """Return why an attempt failed, or raise what broke it off: a library may make another error of that."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError from error

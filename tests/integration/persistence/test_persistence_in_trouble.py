@@ -359,7 +359,8 @@ class Torn:
 
     async def _hang(self, group: list[Work]) -> None:
         if not self.left:
-            return await self._attempt(group)
+            await self._attempt(group)
+            return
         self.left -= 1
         try:
             await asyncio.Event().wait()
