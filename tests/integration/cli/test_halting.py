@@ -50,6 +50,7 @@ def test_a_running_node_is_halted_flattened_and_reset(lts: Any, node: Path) -> N
     assert answer | {"who": "", "at": 0, "cancelled": 0} == {
         "scope": "system", "state": "halted", "reason": "enough", "who": "", "at": 0, "durable": True,
         "trouble": "", "cancelled": 0, "open": [], "unknown": [], "held": [],
+        "pending": False,
     }  # fmt: skip
     assert states(node)["system"] == ("halted", "enough")
     done = lts("halt", "portfolio:trend", "--state-dir", node)

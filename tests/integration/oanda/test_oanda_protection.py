@@ -53,7 +53,7 @@ class Node:
         """Have a minute end when the account is ready: what is entered then is protected by its close."""
         desk: Any = self.system.bus.cells["desk"].actor
         async with asyncio.timeout(5):
-            while desk._is_silent("oanda") or not desk.accounts:  # noqa: ASYNC110
+            while desk.accounts.is_silent("oanda") or "oanda" not in desk.accounts:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)  # noqa: TID251 - real time, as the venue's
         now = self.system.bus.clock.now()
         feed = next(cell.actor for name, cell in self.system.bus.cells.items() if name.startswith("feed"))
